@@ -1,0 +1,94 @@
+/**
+ * The one error class of the package, with a stable `code` from one table. Callers branch on
+ * `code`, never on the message. docs/errors.md is generated from the table.
+ */
+
+/** Every code with its advice to the person who meets it. */
+export const errorTable = {
+  DOCUMENT_NOT_FOUND: 'No document has this id. Check the id, or refresh the reader.',
+  COLLECTION_NOT_FOUND: 'No collection has this name here. `zds list PATH` shows what there is.',
+  INVALID_PATH: 'The path or name is not usable here. Use a plain name inside the root.',
+  NOT_A_STORE: 'The folder is no ZDS store. Create one with `zds init`.',
+  CORRUPTED_INDEX: 'The index disagrees with the data. Run `zds reindex`.',
+  CORRUPTED_DATA: 'Stored bytes are damaged at this place. Run `zds validate`.',
+  IO_ERROR: 'The operating system refused a file operation; its own error is the cause.',
+  JSON_ERROR: 'The text is not a JSON document. Mend the line, or run with on-error skip.',
+  INVALID_UTF8: 'The bytes are not UTF-8. Convert the file to UTF-8 first.',
+  LINE_TOO_LONG: 'A line is longer than maxLineBytes. Raise the limit if the data is right.',
+  NESTING_TOO_DEEP: 'The document nests deeper than maxDepth. Raise the limit if the data is right.',
+  NOT_AN_OBJECT: 'A document must be a JSON object. Wrap the value, or drop the line.',
+  INVALID_ID: 'Ids are 1 to 255 bytes: letters, digits, "_", "-", "."; no leading "." and no "..".',
+  MISSING_ID: 'The document has no id. Name a field with idField, or let ids be generated.',
+  ID_MISMATCH: 'The document carries another _id than the one it is stored under.',
+  INVALID_DOCUMENT: 'The document cannot be written as JSON, or the schema refuses it.',
+  SCHEMA_CHANGED: 'The data no longer fits the schema in use. Give a schema that covers it.',
+  INVALID_ARGUMENT: 'An option or argument is not usable. The message says which and why.',
+  INVALID_EXPRESSION: 'The where-expression cannot be read. See docs/expressions.md.',
+  TRUNCATED_INPUT: 'The input ends too early. Fetch or copy it again.',
+  CORRUPTED_INPUT: 'The compressed input is damaged. Fetch or copy it again.',
+  INPUT_CHANGED: 'The file changed while it was read. Read it when it is at rest.',
+  UNSUPPORTED: 'This Node or platform cannot do this. The message names what would.',
+  LOCKED: 'Another process writes to this store. Wait for it, or open read-only.',
+  READ_ONLY: 'The store was opened for reading. Open it with mode "write".',
+  POISONED: 'An earlier write failed, so this handle refuses further work. Open the store again.',
+  CLOSED: 'The handle is closed.',
+  ABORTED: 'The work was stopped by its signal.',
+  TOO_MANY_REJECTS: 'More records were rejected than allowed. See the dead-letter file.',
+} as const;
+
+export type ErrorCode = keyof typeof errorTable;
+
+/** Where something went wrong, as far as known. An absent field means unknown, never zero. */
+export interface Place {
+  readonly path?: string;
+  readonly url?: string;
+  /** Byte offset in the (decompressed) source, 0-based. */
+  readonly offset?: number;
+  /** Line number, 1-based. */
+  readonly line?: number;
+  /** Byte column in the line, 1-based. */
+  readonly column?: number;
+  /** 0-based ordinal of the record. */
+  readonly ordinal?: number;
+}
+
+export class EtlError extends Error {
+  override readonly name: string = 'EtlError';
+  readonly code: ErrorCode;
+  readonly place: Place;
+
+  constructor(code: ErrorCode, message: string, options: { place?: Place; cause?: unknown } = {}) {
+    const place = options.place ?? {};
+    const at = formatPlace(place);
+    super(at ? `${at}: ${message}` : message, 'cause' in options ? { cause: options.cause } : {});
+    this.code = code;
+    this.place = place;
+  }
+
+  /** What the person can do about it. */
+  get advice(): string {
+    return errorTable[this.code];
+  }
+}
+
+/** True for an EtlError, of this code if one is given; works across copies of the package. */
+export function isEtlError(error: unknown, code?: ErrorCode): error is EtlError {
+  return (
+    error instanceof Error &&
+    error.name === 'EtlError' &&
+    typeof (error as EtlError).code === 'string' &&
+    (code === undefined || (error as EtlError).code === code)
+  );
+}
+
+/** `file:line:column`, the form editors and terminals link; empty where nothing is known. */
+export function formatPlace(place: Place): string {
+  const source = place.path ?? place.url ?? '';
+  if (place.line !== undefined) {
+    const column = place.column === undefined ? '' : `:${place.column}`;
+    return `${source || 'line'}:${place.line}${column}`;
+  }
+  if (place.offset !== undefined) return `${source || 'input'} at byte ${place.offset}`;
+  if (place.ordinal !== undefined) return `${source ? `${source} ` : ''}record ${place.ordinal}`;
+  return source;
+}

@@ -1,0 +1,38 @@
+/**
+ * Dotted paths into documents. `a.b` means field `b` of the object in field `a`; a backslash takes
+ * the next character literally (`a\.b` is one field). An array of strings is a path already split.
+ */
+import { EtlError } from './errors.ts';
+
+export type PathInput = string | readonly string[];
+export type Path = readonly string[];
+
+/** Splits a dotted path. Errors: INVALID_ARGUMENT for an empty path or a dangling backslash. */
+export function parsePath(input: PathInput): Path {
+  if (typeof input !== 'string') {
+    if (input.length === 0) throw new EtlError('INVALID_ARGUMENT', 'a path needs a field');
+    return input;
+  }
+  const fields: string[] = [];
+  let field = '';
+  for (let i = 0; i < input.length; i++) {
+    const char = input[i]!;
+    if (char === '.') {
+      fields.push(field);
+      field = '';
+    } else if (char === '\\') {
+      if (++i === input.length) {
+        throw new EtlError('INVALID_ARGUMENT', `path ${JSON.stringify(input)} ends in a backslash`);
+      }
+      field += input[i];
+    } else field += char;
+  }
+  fields.push(field);
+  if (input === '') throw new EtlError('INVALID_ARGUMENT', 'a path needs a field');
+  return fields;
+}
+
+/** The inverse of parsePath. */
+export function formatPath(path: Path): string {
+  return path.map((field) => field.replace(/[\\.]/g, '\\$&')).join('.');
+}
