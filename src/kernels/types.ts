@@ -174,6 +174,10 @@ export interface Kernel {
   readonly name: 'wasm' | 'typescript';
   /** XXH3-64 with seed 0. */
   hash(bytes: Uint8Array): bigint;
+  /** Hashes the UTF-8 bytes of `id` as `hash` does, into `keyHash`; makes no garbage. */
+  hashKey(id: string): void;
+  /** Low and high half of what `hashKey` found last. */
+  readonly keyHash: Uint32Array;
   /** Validates and splits a chunk, finds and hashes the key (a string value at `key`). */
   lines(bytes: Uint8Array, options?: LinesOptions): LineTable;
   selector(query: Query): Selector;
