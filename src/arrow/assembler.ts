@@ -1,0 +1,232 @@
+/**
+ * From batches to groups of rows in Arrow layout: finds the schema if none is given, fills kernel
+ * columns, cuts them into groups of bounded size, and refuses data that the schema would lose.
+ *
+ * Without a schema, batches wait until `inferBytes` of them are there (or the input ends); the
+ * schema is inferred from all of these, then they are filled one after the other and let go.
+ * Groups are handed over; the assembler keeps nothing of them. After an error it is of no more use.
+ */
+import { type Batch, LineRecord, RECORD_WORDS } from '../core/batch.ts';
+import { EtlError, type Place } from '../core/errors.ts';
+import { formatPath, type Path } from '../core/path.ts';
+import { and, type Predicate } from '../core/predicate.ts';
+import type {
+  BadLine,
+  ColumnBuilder,
+  ColumnData,
+  Kernel,
+  Query,
+  SchemaObserver,
+} from '../kernels/types.ts';
+import { findNewField, inferSchema } from './infer.ts';
+import { type Plan, resolveSchema, type SchemaInput } from './schema.ts';
+
+export interface AssemblerOptions {
+  /** The columns to build. Inferred from the data if absent. */
+  readonly schema?: SchemaInput;
+  /** Documents to take; all if absent. */
+  readonly where?: Predicate;
+  /** Most rows in a record batch. Default 65,536. */
+  readonly batchRows?: number;
+  /** Most bytes of columns in a record batch, roughly. Default 64 MiB, at most 1 GiB. */
+  readonly batchBytes?: number;
+  /** Bytes of documents to infer the schema from, when none is given. Default 16 MiB. */
+  readonly inferBytes?: number;
+  /**
+   * What to do about a field that the schema does not have: fail with SCHEMA_CHANGED, or leave it
+   * out. Default 'error' for an inferred schema; 'ignore' for a given one, as it says what to take.
+   */
+  readonly onNewField?: 'error' | 'ignore';
+}
+
+/** Rows ready to leave, with the memory they stand in. */
+export interface RowGroup {
+  readonly rows: number;
+  readonly columns: readonly ColumnData[];
+}
+
+/** Text in one group must stay below 2^31 bytes (32-bit offsets); what a builder reports is rough. */
+const MAX_BATCH_BYTES = 2 ** 30;
+const MAX_DOCUMENT_BYTES = 2 ** 31 - 1;
+
+export class Assembler {
+  readonly #kernel: Kernel;
+  readonly #query: Query;
+  readonly #batchRows: number;
+  readonly #batchBytes: number;
+  readonly #inferBytes: number;
+  readonly #observer: SchemaObserver | undefined;
+  readonly #checksFields: boolean;
+  #waiting: Batch[] = [];
+  #waitingBytes = 0;
+  #plan: Plan | undefined;
+  #builder: ColumnBuilder | undefined;
+
+  /** Errors: INVALID_ARGUMENT for a schema or limit that cannot be. */
+  constructor(kernel: Kernel, options: AssemblerOptions = {}) {
+    const { schema, where, inferBytes = 2 ** 24 } = options;
+    const { onNewField = schema === undefined ? 'error' : 'ignore' } = options;
+    this.#kernel = kernel;
+    this.#query = where === undefined ? {} : { where };
+    this.#batchRows = checkLimit('batchRows', options.batchRows ?? 65_536, 2 ** 31 - 1);
+    this.#batchBytes = checkLimit('batchBytes', options.batchBytes ?? 2 ** 26, MAX_BATCH_BYTES);
+    this.#inferBytes = checkLimit('inferBytes', inferBytes, Number.POSITIVE_INFINITY);
+    if (schema !== undefined) this.#start(resolveSchema(schema));
+    if (schema === undefined || onNewField === 'error') {
+      this.#observer = kernel.observer(this.#query);
+    }
+    this.#checksFields = onNewField === 'error';
+    if (this.#checksFields && this.#plan?.columns.some((column) => column.path)) {
+      throw new EtlError('INVALID_ARGUMENT', "columns with a path need onNewField: 'ignore'");
+    }
+  }
+
+  /** The schema, once it is known. */
+  get plan(): Plan | undefined {
+    return this.#plan;
+  }
+
+  /**
+   * Takes the documents of a batch; gives the groups that became full. Errors: SCHEMA_CHANGED with
+   * the place of the first document that does not fit; INVALID_DOCUMENT for one over 2 GiB.
+   */
+  *add(batch: Batch): Generator<RowGroup, void, void> {
+    if (batch.length === 0) return;
+    this.#observe(batch);
+    if (this.#builder) {
+      yield* this.#fill(batch, this.#builder);
+      return;
+    }
+    this.#waiting.push(batch);
+    this.#waitingBytes += batch.byteLength;
+    if (this.#waitingBytes >= this.#inferBytes) yield* this.#infer();
+  }
+
+  /** Gives what is left; the plan is known afterwards, even if there was no document at all. */
+  *finish(): Generator<RowGroup, void, void> {
+    if (!this.#builder) yield* this.#infer();
+    const builder = this.#builder!;
+    if (builder.rows > 0) yield takeRows(builder);
+  }
+
+  #start(plan: Plan): ColumnBuilder {
+    this.#plan = plan;
+    this.#builder = this.#kernel.columns(plan.columns, this.#query);
+    return this.#builder;
+  }
+
+  *#infer(): Generator<RowGroup, void, void> {
+    const builder = this.#start(inferSchema(this.#observer!.fields()));
+    const waiting = this.#waiting.reverse();
+    this.#waiting = [];
+    for (let batch = waiting.pop(); batch; batch = waiting.pop()) yield* this.#fill(batch, builder);
+  }
+
+  #observe(batch: Batch): void {
+    const observer = this.#observer;
+    if (!observer) return;
+    const { bad } = observer.observe(batch.bytes());
+    if (bad[0]) throw badDocument(batch, bad[0], 0);
+    if (!this.#plan || !this.#checksFields) return;
+    const path = findNewField(observer.fields(), this.#plan.columns);
+    if (path) throw this.#newField(batch, path);
+  }
+
+  *#fill(batch: Batch, builder: ColumnBuilder): Generator<RowGroup, void, void> {
+    const { bytes, records, count } = batch.denseLines();
+    const startOf = (i: number): number =>
+      i < count ? records[i * RECORD_WORDS + LineRecord.start]! : bytes.byteLength;
+    let from = 0;
+    while (from < count) {
+      if (this.#isFull(builder)) yield takeRows(builder);
+      const room = this.#batchBytes - builder.byteLength;
+      const most = Math.min(count, from + this.#batchRows - builder.rows);
+      const to = lastWithin(startOf, from, most, room);
+      if (to === from && builder.rows > 0) {
+        yield takeRows(builder);
+        continue;
+      }
+      // One document that is larger than a whole group goes into a group of its own.
+      const next = Math.max(to, from + 1);
+      const piece = bytes.subarray(startOf(from), startOf(next));
+      if (piece.byteLength > MAX_DOCUMENT_BYTES) {
+        const message = 'a document over 2 GiB does not fit an Arrow record batch';
+        throw new EtlError('INVALID_DOCUMENT', message, { place: batch.place(from) });
+      }
+      const { bad, misfit } = builder.fill(piece);
+      if (bad[0]) throw badDocument(batch, bad[0], from);
+      if (misfit) {
+        const message = `field ${misfit.path}: ${misfit.reason}; ${this.#advice()}`;
+        throw schemaChanged(message, batch.place(from + misfit.line));
+      }
+      from = next;
+    }
+  }
+
+  /**
+   * With a predicate nobody knows how many rows a piece gives, so the pieces shrink as the group
+   * fills up; stopping at 15/16 keeps that short.
+   */
+  #isFull(builder: ColumnBuilder): boolean {
+    if (builder.rows === 0) return false;
+    const slack = this.#query.where ? this.#batchRows >>> 4 : 0;
+    return builder.rows + slack >= this.#batchRows || builder.byteLength >= this.#batchBytes;
+  }
+
+  #newField(batch: Batch, path: Path): EtlError {
+    const exists: Predicate = { op: 'exists', path };
+    const where = this.#query.where ? and(this.#query.where, exists) : exists;
+    const { bytes } = batch.denseLines();
+    const found = this.#kernel.selector({ where }).filter(bytes);
+    const line = found.count > 0 ? found.records[LineRecord.line]! : 0;
+    const message = `new field ${formatPath(path)}; ${this.#advice()}`;
+    return schemaChanged(
+      `${message}, or leave new fields out with onNewField: 'ignore'`,
+      batch.place(line),
+    );
+  }
+
+  #advice(): string {
+    if (!this.#observer || this.#waitingBytes === 0) return 'give a schema that has room for it';
+    return (
+      `the schema was inferred from the first ${this.#waitingBytes} bytes: ` +
+      'give a schema, or raise inferBytes'
+    );
+  }
+}
+
+function takeRows(builder: ColumnBuilder): RowGroup {
+  const rows = builder.rows;
+  return { rows, columns: builder.take() };
+}
+
+/** The last ordinal in [from, most] up to which the documents fit into `room` bytes. */
+function lastWithin(
+  startOf: (i: number) => number,
+  from: number,
+  most: number,
+  room: number,
+): number {
+  const limit = startOf(from) + room;
+  let low = from;
+  let high = most;
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1;
+    if (startOf(middle) <= limit) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+function badDocument(batch: Batch, bad: BadLine, from: number): EtlError {
+  return new EtlError(bad.code, bad.reason, { place: batch.place(from + bad.line) });
+}
+
+function schemaChanged(message: string, place: Place): EtlError {
+  return new EtlError('SCHEMA_CHANGED', message, { place });
+}
+
+function checkLimit(name: string, value: number, most: number): number {
+  if (typeof value === 'number' && value >= 1 && value <= most) return value;
+  throw new EtlError('INVALID_ARGUMENT', `${name} must be a number from 1 to ${most}`);
+}
