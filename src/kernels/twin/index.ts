@@ -1,0 +1,51 @@
+/**
+ * The kernel in plain TypeScript: serves where WebAssembly SIMD is missing, and is what the
+ * WebAssembly kernel is compared with. Keeps nothing between calls but the last key's hash.
+ */
+import type { Kernel } from '../types.ts';
+import { twinCodec } from './codec.ts';
+import { createTwinBuilder } from './columns.ts';
+import { createTwinIndex } from './id-index.ts';
+import { readLines } from './lines.ts';
+import { createTwinObserver } from './observer.ts';
+import { createTwinSelector } from './selector.ts';
+import { toBigInt } from './u64.ts';
+import { hashInto } from './xxh3.ts';
+
+const encoder = new TextEncoder();
+
+/** A kernel without WebAssembly. */
+export function createTwinKernel(): Kernel {
+  const keyHash = new Uint32Array(2);
+  const register = new Uint32Array(2);
+  let scratch = new Uint8Array(256);
+  return {
+    name: 'typescript',
+    keyHash,
+    hash: (bytes) => {
+      hashInto(register, bytes, 0, bytes.length);
+      return toBigInt(register);
+    },
+    hashKey: (id) => {
+      // A UTF-16 unit takes at most three bytes.
+      if (id.length * 3 > scratch.length) scratch = new Uint8Array(id.length * 3);
+      hashInto(keyHash, scratch, 0, writeUtf8(id, scratch));
+    },
+    lines: (bytes, options) => readLines(bytes, options),
+    selector: createTwinSelector,
+    columns: createTwinBuilder,
+    observer: createTwinObserver,
+    codec: twinCodec,
+    createIndex: createTwinIndex,
+  };
+}
+
+/** Writes the text's UTF-8 and returns its length; ASCII, which ids mostly are, without garbage. */
+function writeUtf8(text: string, target: Uint8Array): number {
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit >= 0x80) return encoder.encodeInto(text, target).written;
+    target[i] = unit;
+  }
+  return text.length;
+}
