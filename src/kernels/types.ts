@@ -12,11 +12,7 @@ import type { Path } from '../core/path.ts';
 import type { Predicate } from '../core/predicate.ts';
 
 /** What is wrong with a line: the code's text is for people. */
-export type LineFault =
-  | 'JSON_ERROR'
-  | 'INVALID_UTF8'
-  | 'NESTING_TOO_DEEP'
-  | 'NOT_AN_OBJECT';
+export type LineFault = 'JSON_ERROR' | 'INVALID_UTF8' | 'NESTING_TOO_DEEP' | 'NOT_AN_OBJECT';
 
 export interface BadLine {
   /** First byte of the line, and one past its last (line end excluded). */
@@ -147,7 +143,10 @@ export interface FieldStats {
 
 export interface SchemaObserver {
   /** Counts the fields of every document of the chunk. Returns the bad lines. */
-  observe(bytes: Uint8Array, skip?: Uint8Array): { readonly count: number; readonly bad: readonly BadLine[] };
+  observe(
+    bytes: Uint8Array,
+    skip?: Uint8Array,
+  ): { readonly count: number; readonly bad: readonly BadLine[] };
   /** Top-level fields in the order they were first seen. */
   fields(): readonly FieldStats[];
 }
