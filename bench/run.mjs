@@ -23,6 +23,9 @@ import { ingestion } from './suites/ingestion.mjs';
 import { randomAccess } from './suites/random-access.mjs';
 import { scan } from './suites/scan.mjs';
 
+/** A contestant that takes longer is ended and shown as not measured. */
+const LONGEST_MS = 20 * 60_000;
+
 const suites = [ingestion, randomAccess, scan, indexSuite, exportSuite];
 const { values: options } = parseArgs({
   options: {
@@ -41,6 +44,10 @@ const documents = positive(options.documents, '--documents');
 const runs = positive(options.runs, '--runs');
 
 const machine = describeMachine();
+if (options.peers && Object.keys(machine.peers).length === 0) {
+  console.error('the peers are not installed: run `npm ci` in bench/peers');
+  process.exit(2);
+}
 console.log(`${machine.text}\n${documents.toLocaleString('en')} documents, ${runs} runs\n`);
 documentsFile(documents);
 rmSync(join(dataDir, 'stores'), { recursive: true, force: true });
@@ -100,7 +107,11 @@ function inChild(task) {
     const child = fork(
       fileURLToPath(new URL('./lib/child.mjs', import.meta.url)),
       [JSON.stringify(task)],
-      { execArgv: ['--expose-gc'], stdio: ['ignore', 'ignore', 'pipe', 'ipc'] },
+      {
+        execArgv: ['--expose-gc'],
+        timeout: LONGEST_MS,
+        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      },
     );
     let answer;
     let stderr = '';

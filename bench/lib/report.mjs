@@ -22,7 +22,27 @@ export function formatWork(work) {
   return [`${work.title}${digest}`, ...lines, ...targets, ''].join('\n');
 }
 
-/** The whole report as Markdown: the machine, then one table per work. */
+/** The table for the README: a work per row, our figures, and how much longer the others take. */
+export function summaryTable(report) {
+  const rows = report.works.flatMap((work) => {
+    const mine = work.rows.find((row) => row.ours);
+    if (mine?.median === undefined) return [];
+    const others = work.rows
+      .filter((row) => !row.scaled && row.ratio !== undefined && !row.name.startsWith('zds-stream'))
+      .sort((a, b) => a.ratio - b.ratio)
+      .map((row) => `${row.name} ${factor(row.ratio)}`);
+    const peak = mebibytes(mine.maxRssBytes);
+    return [`| ${work.title} | ${seconds(mine.median)} | ${peak} | ${others.join(', ')} |`];
+  });
+  return [
+    '| work | seconds | peak memory | times as long |',
+    '|---|--:|--:|---|',
+    ...rows,
+    '',
+  ].join('\n');
+}
+
+/** The whole report as Markdown: the machine, the summary, then one table per work. */
 export function markdownReport(report) {
   const tables = report.works.map((work) => {
     const rows = work.rows.map((row) => {
@@ -56,8 +76,13 @@ export function markdownReport(report) {
     `${count} documents, medians of ${report.runs} runs after a warm-up.`,
     '',
     ...report.machine.text.split('\n').flatMap((line) => [line, '']),
+    summaryTable(report),
     ...tables,
   ].join('\n');
+}
+
+function factor(ratio) {
+  return `${ratio >= 10 ? ratio.toFixed(0) : ratio.toFixed(1)}x`;
 }
 
 function verdict({ met }) {
