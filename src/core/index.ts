@@ -1,0 +1,8 @@
+/** The contracts and values that every layer shares; runs anywhere. */
+export * from './batch.ts';
+export * from './errors.ts';
+export { parseExpression } from './expression.ts';
+export { formatExpression } from './expression-format.ts';
+export * from './path.ts';
+export * from './predicate.ts';
+export * from './stage.ts';
