@@ -5,6 +5,10 @@
  *
  * Ownership: a batch owns its bytes. Whoever makes one hands the memory over and must not write to
  * it again; whoever receives one must not write to it at all. `bytes()` is a view, not a copy.
+ *
+ * Places: a document keeps the place it had in its source, whatever happens to its bytes. As long
+ * as they lie as they were read, the line records tell it; once documents are moved or dropped,
+ * the batch carries a site per document.
  */
 import { assert } from './assert.ts';
 import { EtlError, type Place } from './errors.ts';
@@ -47,6 +51,11 @@ export const KeyKind = {
   other: 4,
 } as const;
 
+/** Words of a site: offset, line (both relative to the batch's origin) and ordinal of a document. */
+const SITE_WORDS = 3;
+/** Stands in a site for what is not known. */
+const UNKNOWN = 0xffff_ffff;
+
 /** Turns bytes into documents and back; the kernels provide fast ones. */
 export interface BatchCodec {
   decode(bytes: Uint8Array, records: Uint32Array, count: number): Document[];
@@ -81,9 +90,10 @@ export class Batch implements Iterable<Document> {
   readonly origin: Origin;
   /** The source's position after this batch, opaque to everyone but the source. */
   readonly cursor: unknown;
-  readonly #codec: BatchCodec;
+  readonly codec: BatchCodec;
   #encoded: EncodedLines | undefined;
   #documents: readonly Document[] | undefined;
+  #sites: Uint32Array | undefined;
 
   private constructor(
     length: number,
@@ -92,13 +102,15 @@ export class Batch implements Iterable<Document> {
     documents: readonly Document[] | undefined,
     origin: Origin,
     cursor: unknown,
+    sites?: Uint32Array,
   ) {
     this.length = length;
     this.origin = origin;
     this.cursor = cursor;
-    this.#codec = codec;
+    this.codec = codec;
     this.#encoded = encoded;
     this.#documents = documents;
+    this.#sites = sites;
   }
 
   /** A batch over validated lines; takes ownership of the memory. */
@@ -122,13 +134,33 @@ export class Batch implements Iterable<Document> {
     return new Batch(documents.length, codec, undefined, documents, origin, cursor);
   }
 
-  /** Bytes of the encoded form (encodes if needed). */
-  get byteLength(): number {
-    return this.lines().bytes.byteLength;
+  /**
+   * What a kernel made of this batch's `bytes()`: the `line` word of each record says which document
+   * of this batch it comes from. Places and cursor are kept. Takes ownership of the memory.
+   */
+  deriveLines(lines: EncodedLines): Batch {
+    const { records, count } = lines;
+    const sites = new Uint32Array(count * SITE_WORDS);
+    for (let i = 0; i < count; i++) {
+      this.#writeSite(sites, i, records[i * RECORD_WORDS + LineRecord.line]!);
+    }
+    return new Batch(count, this.codec, lines, undefined, this.origin, this.cursor, sites);
   }
 
-  get codec(): BatchCodec {
-    return this.#codec;
+  /**
+   * Objects made from this batch's documents, `from[i]` being the ordinal in this batch of what
+   * document i was made from (`i` itself if absent). Places and cursor are kept.
+   */
+  deriveDocuments(documents: readonly Document[], from?: readonly number[]): Batch {
+    const count = documents.length;
+    const sites = new Uint32Array(count * SITE_WORDS);
+    for (let i = 0; i < count; i++) this.#writeSite(sites, i, from ? from[i]! : i);
+    return new Batch(count, this.codec, undefined, documents, this.origin, this.cursor, sites);
+  }
+
+  /** Bytes of the encoded form (encodes if needed). Errors: as `lines`. */
+  get byteLength(): number {
+    return this.lines().bytes.byteLength;
   }
 
   /** True once the objects exist, so that asking for them is free. */
@@ -143,29 +175,45 @@ export class Batch implements Iterable<Document> {
 
   /**
    * JSONL bytes: exactly this batch's documents, each followed by `\n`. A view where the encoded
-   * form is dense, else a compacted copy.
+   * form is dense, else a compacted copy. Errors: as `lines`.
    */
   bytes(): Uint8Array {
     return this.denseLines().bytes;
   }
 
-  /** The encoded form: bytes, records, and what lies between lines. */
+  /**
+   * The encoded form: bytes, records, and what lies between lines.
+   * Errors: INVALID_DOCUMENT naming the first document that JSON cannot hold.
+   */
   lines(): EncodedLines {
-    this.#encoded ??= this.#codec.encode(this.#documents!);
+    if (this.#encoded === undefined) {
+      try {
+        this.#encoded = this.codec.encode(this.#documents!);
+      } catch (cause) {
+        throw this.#explainUnwritable(cause);
+      }
+    }
     return this.#encoded;
   }
 
-  /** The encoded form without anything between the lines; made once. */
+  /** The encoded form without anything between the lines; made once. Errors: as `lines`. */
   denseLines(): EncodedLines {
     const lines = this.lines();
-    if (!lines.dense) this.#encoded = compactLines(lines);
-    return this.#encoded!;
+    if (lines.dense) return lines;
+    if (this.#sites === undefined) {
+      const sites = new Uint32Array(this.length * SITE_WORDS);
+      for (let i = 0; i < this.length; i++) this.#writeSite(sites, i, i);
+      this.#sites = sites;
+    }
+    this.#encoded = compactLines(lines);
+    return this.#encoded;
   }
 
+  /** The objects; made on first demand and kept. */
   documents(): readonly Document[] {
     if (this.#documents === undefined) {
       const { bytes, records, count } = this.#encoded!;
-      this.#documents = this.#codec.decode(bytes, records, count);
+      this.#documents = this.codec.decode(bytes, records, count);
     }
     return this.#documents;
   }
@@ -174,19 +222,72 @@ export class Batch implements Iterable<Document> {
     return this.documents()[Symbol.iterator]();
   }
 
-  /** Where document `index` stands in its source, as far as known. */
+  /** Where document `index` stands in its source, as far as known; a URL goes to `url`. */
   place(index: number): Place {
     const { source, offset, line, ordinal } = this.origin;
-    const record = this.#encoded?.records;
-    const base = index * RECORD_WORDS;
+    const site = new Uint32Array(SITE_WORDS);
+    this.#writeSite(site, 0, index);
+    const known = (word: number) => site[word]! !== UNKNOWN;
     return {
-      ...(source === undefined ? {} : { path: source }),
-      ...(offset === undefined || !record ? {} : { offset: offset + record[base]! }),
-      ...(line === undefined || !record
-        ? {}
-        : { line: line + record[base + LineRecord.line]! + 1 }),
-      ...(ordinal === undefined ? {} : { ordinal: ordinal + index }),
+      ...sourcePlace(source),
+      ...(offset === undefined || !known(0) ? {} : { offset: offset + site[0]! }),
+      ...(line === undefined || !known(1) ? {} : { line: line + site[1]! + 1 }),
+      ...(ordinal === undefined ? {} : { ordinal: ordinal + site[2]! }),
     };
+  }
+
+  #writeSite(target: Uint32Array, at: number, index: number): void {
+    const to = at * SITE_WORDS;
+    const sites = this.#sites;
+    if (sites) {
+      const from = index * SITE_WORDS;
+      target[to] = sites[from]!;
+      target[to + 1] = sites[from + 1]!;
+      target[to + 2] = sites[from + 2]!;
+      return;
+    }
+    // Bytes made from objects say nothing about where the objects came from.
+    const read = this.origin.offset !== undefined || this.origin.line !== undefined;
+    const records = read ? this.#encoded?.records : undefined;
+    const base = index * RECORD_WORDS;
+    target[to] = records ? records[base]! : UNKNOWN;
+    target[to + 1] = records ? records[base + LineRecord.line]! : UNKNOWN;
+    target[to + 2] = index;
+  }
+
+  #explainUnwritable(cause: unknown): EtlError {
+    const documents = this.#documents!;
+    for (let i = 0; i < documents.length; i++) {
+      const reason = whyUnwritable(documents[i]);
+      if (reason === undefined) continue;
+      const place = { ordinal: i, ...this.place(i) };
+      return new EtlError('INVALID_DOCUMENT', reason, { place, cause });
+    }
+    return new EtlError('INVALID_DOCUMENT', 'a batch could not be encoded', { cause });
+  }
+}
+
+/** Names where something is by its source: `url` for http(s), `path` for everything else. */
+export function sourcePlace(source: string | undefined): Place {
+  if (source === undefined) return {};
+  return /^https?:\/\//.test(source) ? { url: source } : { path: source };
+}
+
+/** True for what can be a document: an object that is neither an array nor null. */
+export function isDocument(value: unknown): value is Document {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** What keeps a value from being written as a JSON object, for a person; undefined if nothing. */
+function whyUnwritable(value: unknown): string | undefined {
+  if (!isDocument(value)) return 'a document must be an object';
+  try {
+    const text: string | undefined = JSON.stringify(value);
+    return text?.[0] === '{' ? undefined : 'a document must be written as an object';
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    if (!/BigInt/.test(message)) return message.split('\n')[0]!;
+    return 'a BigInt cannot be written as JSON; convert it to a string or a number first';
   }
 }
 

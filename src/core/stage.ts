@@ -23,7 +23,10 @@ export interface Source {
 export interface Transform {
   readonly name: string;
   /** Zero or more batches for one; must not keep the batch. */
-  apply(batch: Batch, signal: AbortSignal): Iterable<Batch> | AsyncIterable<Batch> | Promise<Iterable<Batch>>;
+  apply(
+    batch: Batch,
+    signal: AbortSignal,
+  ): Iterable<Batch> | AsyncIterable<Batch> | Promise<Iterable<Batch>>;
   /** What is left when the input has ended. */
   flush?(signal: AbortSignal): Iterable<Batch> | AsyncIterable<Batch> | Promise<Iterable<Batch>>;
 }
@@ -41,10 +44,19 @@ export interface Sink<Summary> {
   abort(reason: unknown): Promise<void>;
 }
 
-/** Receiving stages call this on the sending one (on 'pipe') to get `Batch` objects as chunks. */
-export const requestBatches: unique symbol = Symbol.for('zds-stream.requestBatches');
-
-/** A stream that can send batches. Answers false when it must go on sending documents. */
-export interface BatchSender {
-  [requestBatches](wants: Wants): boolean;
+/**
+ * Bytes with room in front: `read` answers memory that begins with a copy of `carry` and goes on
+ * with new bytes, so that the rest of a cut line and what follows it lie together without copying
+ * what follows. One call at a time.
+ */
+export interface ByteReader {
+  /** Fresh memory for the caller to own; undefined at the end, when there is nothing new. */
+  read(carry: Uint8Array): Promise<Uint8Array | undefined>;
+  /**
+   * True, after the end, when the input goes on behind it: a last line without its line end is then
+   * unfinished and not to be used.
+   */
+  readonly endsMidLine?: boolean;
+  /** Closes what was opened, also in the middle; safe to call twice. */
+  close(): Promise<void>;
 }

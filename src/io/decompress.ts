@@ -1,0 +1,129 @@
+/**
+ * Compressed bytes to plain ones. gzip and zstd are told by their first bytes; brotli has none, so
+ * only a name ending in `.br` tells it.
+ *
+ * Errors: TRUNCATED_INPUT when the input ends inside a member or frame, CORRUPTED_INPUT for bytes
+ * that cannot be decompressed, anything behind the last gzip member included; both with the place
+ * (the offset counts decompressed bytes). Errors of the input go through unchanged.
+ */
+import { pipeline, Readable, type Transform } from 'node:stream';
+import zlib from 'node:zlib';
+import { Decompress } from 'fzstd';
+import { EtlError, isEtlError, type Place } from '../core/errors.ts';
+
+export type Compression = 'none' | 'gzip' | 'brotli' | 'zstd';
+
+/** First bytes to look at. */
+export const SNIFF_BYTES = 4;
+
+const CHUNK_BYTES = 1 << 20;
+const HIGH_WATER_BYTES = 256 << 10;
+
+type Chunks = AsyncIterable<Uint8Array>;
+
+/** What the first bytes, or else the name, say. */
+export function detectCompression(head: Uint8Array, name = ''): Compression {
+  if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip';
+  if (head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd) return 'zstd';
+  return /\.br$/i.test(name) ? 'brotli' : 'none';
+}
+
+/** Plain bytes in pieces of about 1 MiB. Leaving the loop closes the input. */
+export async function* decompress(
+  chunks: Chunks,
+  compression: Compression,
+  place: Place = {},
+): AsyncGenerator<Uint8Array, void, void> {
+  if (compression === 'none') {
+    yield* chunks;
+    return;
+  }
+  let offset = 0;
+  const plain =
+    compression === 'zstd' && !nodeZstd
+      ? unpackZstd(chunks)
+      : throughZlib(chunks, createDecompressor(compression));
+  try {
+    for await (const chunk of plain) {
+      offset += chunk.byteLength;
+      yield chunk;
+    }
+  } catch (cause) {
+    throw isEtlError(cause) ? cause : explain(cause, { ...place, offset });
+  }
+}
+
+/** zstd came to Node in 22.15 and 23.8; the types are those of the oldest Node. */
+const nodeZstd = (zlib as { createZstdDecompress?: (options: object) => Transform })
+  .createZstdDecompress;
+
+function createDecompressor(compression: 'gzip' | 'brotli' | 'zstd'): Transform {
+  const options = { chunkSize: CHUNK_BYTES, highWaterMark: HIGH_WATER_BYTES };
+  if (compression === 'gzip') return zlib.createGunzip(options);
+  if (compression === 'brotli') return zlib.createBrotliDecompress(options);
+  return nodeZstd!(options);
+}
+
+async function* throughZlib(chunks: Chunks, stream: Transform): AsyncGenerator<Uint8Array> {
+  let consumed = 0;
+  const input = Readable.from(
+    count(chunks, (bytes) => {
+      consumed += bytes;
+    }),
+    {
+      objectMode: false,
+      highWaterMark: HIGH_WATER_BYTES,
+    },
+  );
+  let failure: unknown;
+  const piped = new Promise<void>((resolve) => {
+    pipeline(input, stream, (error) => {
+      failure = error;
+      resolve();
+    });
+  });
+  try {
+    for await (const chunk of stream) yield chunk as Uint8Array;
+    const { bytesWritten } = stream as unknown as { bytesWritten: number };
+    if (bytesWritten < consumed) throw new Error('there are bytes behind the end');
+  } catch (error) {
+    await piped;
+    throw failure ?? error;
+  } finally {
+    stream.destroy();
+    await piped;
+  }
+}
+
+async function* count(chunks: Chunks, tell: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    tell(chunk.byteLength);
+    yield chunk;
+  }
+}
+
+async function* unpackZstd(chunks: Chunks): AsyncGenerator<Uint8Array> {
+  let out: Uint8Array[] = [];
+  const unpacker = new Decompress((data) => {
+    if (data.byteLength > 0) out.push(data);
+  });
+  for await (const chunk of chunks) {
+    unpacker.push(chunk);
+    const ready = out;
+    out = [];
+    yield* ready;
+  }
+  unpacker.push(new Uint8Array(0), true);
+  yield* out;
+}
+
+function explain(cause: unknown, place: Place): EtlError {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const text = `${code ?? ''} ${message}`;
+  return /Z_BUF_ERROR|unexpected (end of file|EOF)|UNEXPECTED_END/i.test(text)
+    ? new EtlError('TRUNCATED_INPUT', 'the compressed input ends too early', { place, cause })
+    : new EtlError('CORRUPTED_INPUT', `the compressed input is damaged (${message})`, {
+        place,
+        cause,
+      });
+}

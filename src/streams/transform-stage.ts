@@ -1,0 +1,112 @@
+/**
+ * The Node edge of a transform: a Duplex that takes and sends batches between stages of ours, and
+ * documents from and to strangers.
+ *
+ * In flight at most: one batch in the writable buffer (or 256 documents), one being gathered, one
+ * in the transform, and one going out. The transform is not pulled on before what it gave last has
+ * been asked for.
+ */
+import { Duplex } from 'node:stream';
+import { Batch, type BatchCodec, type Document } from '../core/batch.ts';
+import { EtlError } from '../core/errors.ts';
+import type { Transform } from '../core/stage.ts';
+import { watchAbort } from './abort.ts';
+import { Intake, settle } from './intake.ts';
+import { narrowBuffer } from './narrow-buffer.ts';
+import { askForBatches, Outlet } from './outlet.ts';
+import { closeStream, type StreamOptions } from './source-stream.ts';
+
+const DOCUMENT_BUFFER = 256;
+
+type Callback = (error?: Error | null) => void;
+type Output = ReturnType<Transform['apply']>;
+
+/** `In` and `Out` are the documents' types, for whoever writes to it and reads from it. */
+export class TransformStage<In extends object = Document, Out extends object = In> extends Duplex {
+  declare readonly documentTypes?: (document: In) => Out;
+  readonly #transform: Transform;
+  readonly #intake: Intake;
+  readonly #outlet = new Outlet(this);
+  readonly #controller = new AbortController();
+  #wake: (() => void) | undefined;
+
+  constructor(transform: Transform, codec: BatchCodec, options: StreamOptions = {}) {
+    super({ objectMode: true, readableHighWaterMark: 1, writableHighWaterMark: DOCUMENT_BUFFER });
+    this.#transform = transform;
+    this.#intake = new Intake(
+      codec,
+      (batch) => this.#forward(transform.apply(batch, this.#controller.signal)),
+      (error) => this.destroy(error),
+    );
+    this.on('pipe', (source) => askForBatches(source, {}));
+    watchAbort(this, options.signal);
+  }
+
+  override pipe<D extends NodeJS.WritableStream>(destination: D, options?: { end?: boolean }): D {
+    return this.#outlet.watchPipe(() => super.pipe(destination, options));
+  }
+
+  override write(
+    chunk: unknown,
+    encoding?: BufferEncoding | Callback,
+    callback?: Callback,
+  ): boolean {
+    if (chunk instanceof Batch) narrowBuffer(this);
+    return typeof encoding === 'function'
+      ? super.write(chunk, encoding)
+      : super.write(chunk, encoding as BufferEncoding, callback);
+  }
+
+  /** Closes the stage; resolves when that is done. Never rejects. */
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await closeStream(this);
+  }
+
+  override _write(chunk: unknown, _encoding: BufferEncoding, callback: Callback): void {
+    this.#intake.take(chunk, callback);
+  }
+
+  override _read(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+
+  override _final(callback: Callback): void {
+    settle(this.#finish(), callback);
+  }
+
+  override _destroy(error: Error | null, callback: Callback): void {
+    this.#controller.abort(error ?? new EtlError('ABORTED', `${this.#transform.name} was closed`));
+    this._read();
+    callback(error);
+  }
+
+  async #finish(): Promise<void> {
+    await this.#intake.drain();
+    const rest = this.#transform.flush?.(this.#controller.signal);
+    if (rest) await this.#forward(rest);
+    this.push(null);
+  }
+
+  async #forward(output: Output): Promise<void> {
+    for await (const batch of await output) {
+      if (this.destroyed) return;
+      if (batch.length > 0 && !this.#send(batch)) await this.#asked();
+    }
+  }
+
+  #send(batch: Batch): boolean {
+    if (this.#outlet.sendsBatches()) return this.push(batch);
+    let room = true;
+    for (const document of batch.documents()) room = this.push(document);
+    return room;
+  }
+
+  #asked(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+      if (this.destroyed) this._read();
+    });
+  }
+}
