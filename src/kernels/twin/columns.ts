@@ -9,8 +9,8 @@ import { LineRecord, RECORD_WORDS } from '../../core/batch.ts';
 import { formatPath } from '../../core/path.ts';
 import type { Column, ColumnBuilder, FillResult, Query } from '../types.ts';
 import { type ColumnWriter, createWriter, type Refusal } from './column-writers.ts';
+import { compileQuery, readKept } from './query.ts';
 import { Kind, type Scanner } from './scanner.ts';
-import { compileQuery, readKept } from './selector.ts';
 import { type FieldName, fieldNames, findPath, sourceText } from './text.ts';
 
 const SHOWN_CHARACTERS = 40;

@@ -32,7 +32,7 @@ export function readLines(bytes: Uint8Array, options: LinesOptions = {}, visit?:
   for (let start = 0; start < bytes.length; lineCount++) {
     const newline = bytes.indexOf(0x0a, start);
     const stop = newline < 0 ? bytes.length : newline;
-    const end = newline > start && bytes[newline - 1] === 0x0d ? newline - 1 : stop;
+    const end = stop > start && bytes[stop - 1] === 0x0d ? stop - 1 : stop;
     if (isBlank(bytes, start, end)) dense = false;
     else if (!scanner.scan(bytes, start, end, maxDepth)) {
       dense = false;

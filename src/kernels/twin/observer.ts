@@ -4,8 +4,8 @@
  */
 import type { FieldStats, Query, SchemaObserver } from '../types.ts';
 import { readInt32, readInt64 } from './numbers.ts';
+import { compileQuery, readKept } from './query.ts';
 import { Kind, type Scanner } from './scanner.ts';
-import { compileQuery, readKept } from './selector.ts';
 import { stringValue } from './text.ts';
 
 /** Stats still being counted. */
