@@ -1,0 +1,47 @@
+"""Reads an Arrow file with pyarrow, DuckDB and Polars; prints each one's rows as a line of JSON.
+
+Usage: arrow-readers.py PATH file|stream
+"""
+
+import datetime
+import json
+import math
+import sys
+
+import duckdb
+import polars
+import pyarrow
+
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+
+
+def plain(value):
+    """Drops nulls from objects; times become milliseconds since 1970."""
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [plain(inner) for inner in value]
+    if isinstance(value, datetime.datetime):
+        return round((value.astimezone(datetime.timezone.utc) - EPOCH) / datetime.timedelta(milliseconds=1))
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("JSON has no such number")
+    return value
+
+
+def main(path, form):
+    opened = pyarrow.ipc.open_file(path) if form == "file" else pyarrow.ipc.open_stream(path)
+    table = opened.read_all()
+    table.validate(full=True)
+    yield "pyarrow", table.to_pylist()
+
+    relation = duckdb.connect().from_arrow(table)
+    names = relation.columns
+    yield "duckdb", [dict(zip(names, row)) for row in relation.fetchall()]
+
+    frame = polars.read_ipc(path) if form == "file" else polars.read_ipc_stream(path)
+    yield "polars", frame.to_dicts()
+
+
+if __name__ == "__main__":
+    for engine, rows in main(*sys.argv[1:]):
+        print(json.dumps({"engine": engine, "rows": plain(rows)}))
