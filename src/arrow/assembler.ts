@@ -6,6 +6,7 @@
  * schema is inferred from all of these, then they are filled one after the other and let go.
  * Groups are handed over; the assembler keeps nothing of them. After an error it is of no more use.
  */
+import { assert } from '../core/assert.ts';
 import { type Batch, LineRecord, RECORD_WORDS } from '../core/batch.ts';
 import { EtlError, type Place } from '../core/errors.ts';
 import { formatPath, type Path } from '../core/path.ts';
@@ -14,6 +15,7 @@ import type {
   BadLine,
   ColumnBuilder,
   ColumnData,
+  FieldStats,
   Kernel,
   Query,
   SchemaObserver,
@@ -55,8 +57,8 @@ export class Assembler {
   readonly #batchRows: number;
   readonly #batchBytes: number;
   readonly #inferBytes: number;
-  readonly #observer: SchemaObserver | undefined;
   readonly #checksFields: boolean;
+  #observer: SchemaObserver | undefined;
   #waiting: Batch[] = [];
   #waitingBytes = 0;
   #plan: Plan | undefined;
@@ -84,6 +86,16 @@ export class Assembler {
   /** The schema, once it is known. */
   get plan(): Plan | undefined {
     return this.#plan;
+  }
+
+  /**
+   * Takes the schema from the fields of all documents that will come, as their source knows them.
+   * Before the first batch, and only where no schema was given.
+   */
+  expectFields(fields: readonly FieldStats[]): void {
+    assert(!this.#plan && this.#waiting.length === 0, 'fields are told before the first batch');
+    this.#start(inferSchema(fields));
+    this.#observer = undefined;
   }
 
   /**

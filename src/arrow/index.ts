@@ -1,6 +1,6 @@
 /** Arrow: schemas, record batches and tables from batches, and the IPC formats. */
 export { Assembler, type AssemblerOptions, type RowGroup } from './assembler.ts';
-export { findNewField, inferSchema } from './infer.ts';
+export { type FieldsOffer, findNewField, inferSchema, offerFields } from './infer.ts';
 export { IpcEncoder, type IpcFormat } from './ipc.ts';
 export { toRecordBatch } from './record-batch.ts';
 export {

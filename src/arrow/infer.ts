@@ -22,6 +22,17 @@ const MAX_SCHEMA_DEPTH = 32;
 /** An object with more fields than this is a map with data for keys; it becomes json text. */
 const MAX_STRUCT_FIELDS = 1_000;
 
+/**
+ * A stream that can say up front which fields it will send, because it can read its data twice.
+ * The receiving stage calls this when it has no schema; undefined means that it cannot after all.
+ */
+export const offerFields: unique symbol = Symbol.for('zds-stream.offerFields');
+
+export interface FieldsOffer {
+  /** The fields of every document that it is going to send, not one fewer. */
+  [offerFields](signal: AbortSignal): Promise<readonly FieldStats[] | undefined>;
+}
+
 /** The plan for the fields that a SchemaObserver saw. */
 export function inferSchema(fields: readonly FieldStats[]): Plan {
   return makePlan(fields.map((field) => inferColumn(field, 1)));

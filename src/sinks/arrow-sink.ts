@@ -8,6 +8,7 @@ import { extname } from 'node:path';
 import type { Writable } from 'node:stream';
 import type { Schema } from 'apache-arrow';
 import { Assembler, type RowGroup } from '../arrow/assembler.ts';
+import { type FieldsOffer, offerFields } from '../arrow/infer.ts';
 import { IpcEncoder, type IpcFormat } from '../arrow/ipc.ts';
 import type { RecordBatchOptions } from '../arrow/table.ts';
 import type { Batch } from '../core/batch.ts';
@@ -48,14 +49,28 @@ export function arrowSink(
   options: ArrowSinkOptions = {},
 ): SinkStream<ArrowSinkSummary> {
   const { signal, kernel = sharedKernel(), ...rest } = options;
-  const sink = createArrowSink(target, { kernel, ...rest });
-  return new SinkStream(sink, kernel.codec, signal ? { signal } : {});
+  let offer: FieldsOffer | undefined;
+  const sink = createArrowSink(target, { kernel, ...rest }, (signal) =>
+    offer?.[offerFields](signal),
+  );
+  const stream = new SinkStream(sink, kernel.codec, signal ? { signal } : {});
+  let senders = 0;
+  stream.on('pipe', (sender) => {
+    // Several senders: none of them knows the fields of all.
+    offer =
+      ++senders === 1 && offerFields in sender ? (sender as unknown as FieldsOffer) : undefined;
+  });
+  return stream;
 }
 
-/** The same without the stream around it. */
+/**
+ * The same without the stream around it. `askFields` is called on opening where no schema is given:
+ * the fields of all documents that will come, if anybody knows them.
+ */
 export function createArrowSink(
   target: string | Writable,
   options: Omit<ArrowSinkOptions, 'signal'> = {},
+  askFields?: (signal: AbortSignal) => ReturnType<FieldsOffer[typeof offerFields]> | undefined,
 ): Sink<ArrowSinkSummary> {
   const { format = formatByTarget(target), kernel = sharedKernel() } = options;
   if (format !== 'file' && format !== 'stream') {
@@ -88,8 +103,10 @@ export function createArrowSink(
 
   return {
     name: 'arrowSink',
-    async open() {
+    async open(signal) {
       writer = await openTarget(target);
+      const fields = options.schema === undefined ? await askFields?.(signal) : undefined;
+      if (fields) assembler.expectFields(fields);
     },
     write: (batch: Batch) => writeGroups(assembler.add(batch)),
     async finish() {

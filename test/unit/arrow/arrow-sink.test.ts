@@ -5,6 +5,7 @@ import { PassThrough, Readable, Transform, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { tableFromIPC } from 'apache-arrow';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { offerFields } from '../../../src/arrow/infer.ts';
 import type { Batch, Document } from '../../../src/core/batch.ts';
 import { arrowSink, createArrowSink } from '../../../src/sinks/arrow-sink.ts';
 import { jsonlSource } from '../../../src/sources/jsonl-source.ts';
@@ -153,6 +154,44 @@ describe.each(kernels)('arrowSink with the $name kernel', (kernel) => {
     expect(() => arrowSink('x.arrow', { kernel, schema })).toThrow(invalid);
     expect(() => arrowSink('x.arrow', { kernel, batchRows: -1 })).toThrow(invalid);
     expect(() => arrowSink('x.arrow', { kernel, format: 'feather' as 'file' })).toThrow(invalid);
+  });
+
+  describe('with a source that knows its fields', () => {
+    const documents = [{ a: 1 }, { a: 0.5, late: 'x' }];
+    const knowing = (asked: () => void): Readable =>
+      Object.assign(Readable.from(toBatches(kernel, documents, 1)), {
+        async [offerFields]() {
+          asked();
+          const observer = kernel.observer();
+          for (const batch of toBatches(kernel, documents, 2)) observer.observe(batch.bytes());
+          return observer.fields();
+        },
+      });
+
+    it('asks it, so that late fields and types have their place', async () => {
+      const path = join(folder, 'out.arrow');
+      const asked = vi.fn();
+      await pipeline(knowing(asked), arrowSink(path, { kernel, inferBytes: 1 }));
+      expect(asked).toHaveBeenCalledTimes(1);
+      expect(readDocuments(tableFromIPC(readFileSync(path)))).toEqual(documents);
+    });
+
+    it('does not ask where a schema is given', async () => {
+      const asked = vi.fn();
+      const sink = arrowSink(join(folder, 'out.arrow'), { kernel, schema: { late: 'utf8' } });
+      await pipeline(knowing(asked), sink);
+      expect(asked).not.toHaveBeenCalled();
+    });
+
+    it('does not trust one of two sources', async () => {
+      const sink = arrowSink(join(folder, 'out.arrow'), { kernel, inferBytes: 1 });
+      const asked = vi.fn();
+      sink.on('error', () => {});
+      knowing(asked).pipe(sink);
+      Readable.from([{ other: 1 }]).pipe(sink, { end: false });
+      await expect(sink.summary).rejects.toMatchObject({ code: 'SCHEMA_CHANGED' });
+      expect(asked).not.toHaveBeenCalled();
+    });
   });
 
   it('names a folder that is not there', async () => {
