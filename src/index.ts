@@ -3,5 +3,8 @@ export * from './core/index.ts';
 export * from './formats/index.ts';
 export { type JsonlSinkOptions, type JsonlSinkSummary, jsonlSink } from './sinks/jsonl-sink.ts';
 export type { ByteInput } from './sources/byte-input.ts';
+export { fromIterable, fromWeb } from './sources/from-iterable.ts';
 export { type JsonlSourceOptions, jsonlSource } from './sources/jsonl-source.ts';
+export { filter, map, project, tap, transformStage } from './stages.ts';
 export { SinkStream, SourceStream, type StreamOptions, TransformStage } from './streams/index.ts';
+export type { DocumentFunction, MapOptions } from './transforms/index.ts';

@@ -152,10 +152,18 @@ export class Batch implements Iterable<Document> {
    * document i was made from (`i` itself if absent). Places and cursor are kept.
    */
   deriveDocuments(documents: readonly Document[], from?: readonly number[]): Batch {
-    const count = documents.length;
-    const sites = new Uint32Array(count * SITE_WORDS);
-    for (let i = 0; i < count; i++) this.#writeSite(sites, i, from ? from[i]! : i);
-    return new Batch(count, this.codec, undefined, documents, this.origin, this.cursor, sites);
+    const { length } = documents;
+    const sites = this.#sitesOf(length, from);
+    return new Batch(length, this.codec, undefined, documents, this.origin, this.cursor, sites);
+  }
+
+  /**
+   * Some of this batch's documents, `from[i]` being the ordinal here of document i, given both as
+   * lines and as objects. Places and cursor are kept.
+   */
+  pickLines(lines: EncodedLines, from: readonly number[], documents: readonly Document[]): Batch {
+    const sites = this.#sitesOf(from.length, from);
+    return new Batch(from.length, this.codec, lines, documents, this.origin, this.cursor, sites);
   }
 
   /** Bytes of the encoded form (encodes if needed). Errors: as `lines`. */
@@ -200,11 +208,7 @@ export class Batch implements Iterable<Document> {
   denseLines(): EncodedLines {
     const lines = this.lines();
     if (lines.dense) return lines;
-    if (this.#sites === undefined) {
-      const sites = new Uint32Array(this.length * SITE_WORDS);
-      for (let i = 0; i < this.length; i++) this.#writeSite(sites, i, i);
-      this.#sites = sites;
-    }
+    this.#sites ??= this.#sitesOf(this.length);
     this.#encoded = compactLines(lines);
     return this.#encoded;
   }
@@ -236,6 +240,12 @@ export class Batch implements Iterable<Document> {
     };
   }
 
+  #sitesOf(count: number, from?: readonly number[]): Uint32Array {
+    const sites = new Uint32Array(count * SITE_WORDS);
+    for (let i = 0; i < count; i++) this.#writeSite(sites, i, from ? from[i]! : i);
+    return sites;
+  }
+
   #writeSite(target: Uint32Array, at: number, index: number): void {
     const to = at * SITE_WORDS;
     const sites = this.#sites;
@@ -263,7 +273,13 @@ export class Batch implements Iterable<Document> {
       const place = { ordinal: i, ...this.place(i) };
       return new EtlError('INVALID_DOCUMENT', reason, { place, cause });
     }
-    return new EtlError('INVALID_DOCUMENT', 'a batch could not be encoded', { cause });
+    if (!(cause instanceof EtlError)) {
+      return new EtlError('INVALID_DOCUMENT', 'a batch cannot be encoded', { cause });
+    }
+    const { ordinal } = cause.place;
+    const place = ordinal === undefined ? {} : { ordinal, ...this.place(ordinal) };
+    const reason = ordinal === undefined ? cause.message : 'the document nests too deep';
+    return new EtlError(cause.code, reason, { place, cause });
   }
 }
 

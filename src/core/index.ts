@@ -1,4 +1,5 @@
 /** The contracts and values that every layer shares; runs anywhere. */
+export * from './abort.ts';
 export * from './batch.ts';
 export * from './errors.ts';
 export { parseExpression } from './expression.ts';

@@ -4,6 +4,7 @@
  * whoever gives chunks away must not write to them afterwards. When the input pauses for longer
  * than `lingerMs`, what has been gathered is given out, so a slow trickle flows.
  */
+import { unlessAborted } from '../core/abort.ts';
 import type { ByteReader } from '../core/stage.ts';
 
 export interface ChunkReaderOptions {
@@ -75,19 +76,6 @@ export function joinBytes(parts: readonly Uint8Array[], size: number): Uint8Arra
     at += part.byteLength;
   }
   return joined;
-}
-
-/** The step, or a rejection with the signal's reason as soon as that fires. */
-function unlessAborted(step: Step | Promise<Step>, signal: AbortSignal | undefined): Promise<Step> {
-  if (!signal) return Promise.resolve(step);
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    Promise.resolve(step)
-      .then(resolve, reject)
-      .finally(() => signal.removeEventListener('abort', abort));
-  });
 }
 
 /** One timer for all the steps of one read; resolves to undefined. */

@@ -1,0 +1,27 @@
+/** Keeps some fields of every document, on bytes: values stay as they were written. */
+import { EtlError } from '../core/errors.ts';
+import { type PathInput, parsePath } from '../core/path.ts';
+import type { Transform } from '../core/stage.ts';
+import { sharedKernel } from '../kernels/index.ts';
+import type { Selector } from '../kernels/types.ts';
+import { refuseBad } from './refuse-bad.ts';
+
+/**
+ * Fields are nested as in the document, in the order given; what is missing is left out, and a
+ * document with nothing left is `{}`.
+ * Errors: INVALID_ARGUMENT without a path; INVALID_DOCUMENT for documents that JSON cannot hold.
+ */
+export function projectTransform(paths: readonly PathInput[]): Transform {
+  if (paths.length === 0) throw new EtlError('INVALID_ARGUMENT', 'project needs a path');
+  const select = paths.map(parsePath);
+  let selector: Selector | undefined;
+  return {
+    name: 'project',
+    apply(batch) {
+      selector ??= sharedKernel().selector({ select });
+      const table = selector.project(batch.bytes());
+      refuseBad(batch, table.bad);
+      return [batch.deriveLines(table)];
+    },
+  };
+}
