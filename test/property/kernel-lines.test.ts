@@ -11,7 +11,7 @@ import {
   jsonObject,
   mutated,
 } from '../support/random-documents.ts';
-import { exactText, parseDocument, referenceLines } from '../support/reference-lines.ts';
+import { exactText, referenceLines } from '../support/reference-lines.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -284,5 +284,10 @@ function canGoOn(prefix: Uint8Array): boolean {
 }
 
 function parses(text: string): boolean {
-  return parseDocument(encoder.encode(`{"a":${text}\n}`)) !== undefined;
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -1,0 +1,124 @@
+/** Sources and sinks for tests: they count, wait and fail as told. */
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach } from 'vitest';
+import { Batch, type Document } from '../../src/core/batch.ts';
+import type { Sink, Source } from '../../src/core/stage.ts';
+import { sharedKernel } from '../../src/kernels/index.ts';
+import { SinkStream } from '../../src/streams/sink-stream.ts';
+import { SourceStream } from '../../src/streams/source-stream.ts';
+
+export { sleep };
+
+/** Batches of lines; `open` and `closed` tell the source's life. */
+export interface ProbeSource extends Source {
+  pulled: number;
+  opened: number;
+  closed: number;
+}
+
+/** `batches` batches of `each` documents `{ n }`, then `error` if given. */
+export function probeSource(
+  batches: number,
+  each: number,
+  options: { error?: Error; payload?: string; delayMs?: number } = {},
+): ProbeSource {
+  const source: ProbeSource = {
+    name: 'probe',
+    pulled: 0,
+    opened: 0,
+    closed: 0,
+    async *batches(signal) {
+      source.opened++;
+      try {
+        for (let b = 0; b < batches; b++) {
+          if (options.delayMs) await sleep(options.delayMs, undefined, { signal });
+          source.pulled++;
+          yield linesBatch(
+            Array.from({ length: each }, (_, i) => ({
+              n: b * each + i,
+              ...(options.payload ? { payload: options.payload } : {}),
+            })),
+            b * each,
+          );
+        }
+        if (options.error) throw options.error;
+      } finally {
+        source.closed++;
+      }
+    },
+  };
+  return source;
+}
+
+/** A batch that exists as bytes only. */
+export function linesBatch(documents: readonly Document[], ordinal = 0): Batch {
+  const { codec } = sharedKernel();
+  return Batch.fromLines(codec.encode(documents), codec, { ordinal });
+}
+
+export function probeStream(...args: Parameters<typeof probeSource>): SourceStream {
+  return new SourceStream(probeSource(...args));
+}
+
+export interface ProbeSink extends Sink<number> {
+  events: string[];
+  documents: Document[];
+  batches: Batch[];
+}
+
+export function probeSink(
+  options: { delayMs?: number; failAt?: number; error?: Error; finishError?: Error } = {},
+): ProbeSink {
+  const sink: ProbeSink = {
+    name: 'probe',
+    events: [],
+    documents: [],
+    batches: [],
+    async open() {
+      sink.events.push('open');
+    },
+    async write(batch) {
+      if (options.delayMs) await sleep(options.delayMs);
+      if (sink.batches.length === options.failAt) throw options.error;
+      sink.batches.push(batch);
+      sink.documents.push(...batch.documents());
+    },
+    async finish() {
+      sink.events.push('finish');
+      if (options.finishError) throw options.finishError;
+      return sink.documents.length;
+    },
+    async abort() {
+      sink.events.push('abort');
+    },
+  };
+  return sink;
+}
+
+export function sinkStream(sink: Sink<number>): SinkStream<number> {
+  return new SinkStream(sink, sharedKernel().codec);
+}
+
+export function numbers(count: number): Document[] {
+  return Array.from({ length: count }, (_, n) => ({ n }));
+}
+
+/** Open descriptors of this process. */
+export function openDescriptors(): number {
+  return readdirSync('/proc/self/fd').length;
+}
+
+/** A folder of its own for each call, removed after the test. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'zds-stream-'));
+  folders.push(folder);
+  return folder;
+}
+
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
