@@ -22,26 +22,35 @@ for (const name of modules) {
   if ((statSync(target, { throwIfNoEntry: false })?.mtimeMs ?? 0) > newestSource) continue;
   const outFile = `${name}.wasm`;
   let binary;
-  const { error, stderr } = await asc.main(
-    [
-      `${name}.ts`,
-      '--outFile', outFile,
-      '--runtime', 'stub',
-      '--enable', 'simd',
-      '--noAssert',
-      '--optimizeLevel', '3',
-      '--shrinkLevel', '0',
-      '--converge',
-      '--use', 'abort=',
-      '--importMemory',
-    ],
-    {
-      writeFile: (file, contents) => {
-        if (file === outFile) binary = contents;
+  const { error, stderr } = await asc
+    .main(
+      [
+        `${name}.ts`,
+        '--baseDir',
+        sourceDir,
+        '--outFile',
+        outFile,
+        '--runtime',
+        'stub',
+        '--enable',
+        'simd',
+        '--noAssert',
+        '--optimizeLevel',
+        '3',
+        '--shrinkLevel',
+        '0',
+        '--converge',
+        '--use',
+        'abort=',
+        '--importMemory',
+      ],
+      {
+        writeFile: (file, contents) => {
+          if (file === outFile) binary = contents;
+        },
       },
-      baseDir: sourceDir,
-    },
-  ).then((result) => ({ ...result, stderr: result.stderr.toString() }));
+    )
+    .then((result) => ({ ...result, stderr: result.stderr.toString() }));
   if (error || !binary) {
     process.stderr.write(`${stderr}\n${error?.stack ?? `no output for ${name}`}\n`);
     process.exit(1);

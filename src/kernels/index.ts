@@ -4,6 +4,7 @@
  */
 import { createTwinKernel } from './twin/index.ts';
 import type { Kernel } from './types.ts';
+import { createWasmKernel, wasmSupported } from './wasm-kernel.ts';
 
 export { compareText, compilePredicate, evaluate, needsExactIntegers } from './evaluate.ts';
 export { faultCode, faultReasons, Reason } from './reasons.ts';
@@ -19,8 +20,9 @@ export interface KernelOptions {
 let shared: Kernel | undefined;
 
 /** A new kernel. */
-export function createKernel(_options: KernelOptions = {}): Kernel {
-  return createTwinKernel();
+export function createKernel(options: KernelOptions = {}): Kernel {
+  const { implementation = 'wasm' } = options;
+  return implementation === 'wasm' && wasmSupported() ? createWasmKernel() : createTwinKernel();
 }
 
 /** The kernel of this thread, made on first use. */

@@ -1,0 +1,329 @@
+/**
+ * One instance of the "lines" WebAssembly module and the memory it works in. Copies a chunk in,
+ * binds a program (which paths go to which slots, what to test, what to write), and drives the
+ * module over the chunk piece by piece.
+ *
+ * The memory is shared by all users of the instance and holds nothing between calls but the learned
+ * shapes, which are only a cache. Pieces are views into it, valid until the callback returns.
+ */
+import { assert } from '../core/assert.ts';
+import { EtlError } from '../core/errors.ts';
+import type { Path } from '../core/path.ts';
+import { linesModule } from './generated/lines-module.ts';
+import { faultCode, faultReasons } from './reasons.ts';
+import { type BadLine, DEFAULT_MAX_DEPTH } from './types.ts';
+import { decodeBase64, encodeWtf8 } from './wasm-bytes.ts';
+
+/** Addresses of wasm/layout.ts that the loader uses; a test compares them. */
+export const Layout = {
+  state: 0x10000,
+  bad: 0x11000,
+  nodes: 0x40000,
+  nodeSize: 64,
+  stats: 0x88000,
+  statSize: 48,
+  program: 0xf0000,
+  programEnd: 0x100000,
+  tape: 0x1a0000,
+  records: 0x2a0000,
+  recordsEnd: 0x3a0000,
+  columns: 0x3a0000,
+  columnsEnd: 0x5a0000,
+  input: 0x5a0000,
+  slotLimit: 512,
+} as const;
+
+export const Mode = { lines: 0, project: 1, tape: 2, columns: 3, observe: 4 } as const;
+
+const Status = { done: 0, full: 1, slow: 2, misfit: 3 } as const;
+
+interface LinesExports {
+  root(): number;
+  childNode(parent: number, key: number, length: number): number;
+  bind(node: number, slot: number): void;
+  resetGraph(): void;
+  graphIsFull(): number;
+  graphNodes(): number;
+  configure(
+    mode: number,
+    key: number,
+    predicate: number,
+    twice: number,
+    program: number,
+    count: number,
+    limit: number,
+    slack: number,
+  ): void;
+  begin(
+    length: number,
+    maxDepth: number,
+    scratch: number,
+    out: number,
+    end: number,
+    skips: number,
+  ): void;
+  run(from: number): number;
+  passed(document: number): void;
+  readRecords(records: number, from: number, to: number): number;
+  gatherText(values: number, rows: number, out: number, offsets: number, base: number): number;
+  packBits(bytes: number, rows: number, out: number, shift: number, carry: number): number;
+  hashAt(at: number, length: number): void;
+}
+
+/** What a program does with each document; addresses are those `ProgramBuilder` gave out. */
+export interface Program {
+  readonly mode: number;
+  /** Slot i + 1 belongs to paths[i]. */
+  readonly paths: readonly Path[];
+  /** Placed at `Layout.program`. */
+  readonly image: Uint8Array;
+  readonly keySlot: number;
+  readonly hasPredicate: boolean;
+  readonly slowIfTwice: boolean;
+  /** Address and number of the projection's entries or of the columns. */
+  readonly at: number;
+  readonly count: number;
+  readonly rowLimit: number;
+  /** Bytes that a document's output may be longer than its line. */
+  readonly slack: number;
+}
+
+/** Results of a piece: what the module did before it returned. */
+export interface Piece {
+  /** Records, or rows in column mode. */
+  readonly count: number;
+  /** End address of the output. */
+  readonly out: number;
+}
+
+/** A document that the module leaves to the caller, or the line of a misfit. */
+export interface SlowLine {
+  /** Offset of the line in the chunk; the line end is not part of it. */
+  readonly start: number;
+  readonly end: number;
+  readonly line: number;
+}
+
+/** What the caller found in a slow line: a document, why it is none, or that the drive must end. */
+export type SlowResult = BadLine | undefined | 'stop';
+
+export interface DriveOptions {
+  readonly skip?: Uint8Array | undefined;
+  readonly maxDepth?: number | undefined;
+  readonly piece: (piece: Piece) => void;
+  /** Does the work for one line with the TypeScript twin. */
+  readonly slow: (line: SlowLine) => SlowResult;
+  /** Called in column mode in front of a misfit; the drive ends there. */
+  readonly misfit?: (line: SlowLine) => void;
+}
+
+export interface DriveResult {
+  readonly bad: BadLine[];
+  readonly lineCount: number;
+  readonly dense: boolean;
+  readonly canonical: boolean;
+}
+
+const PADDING = 64;
+const MIN_OUTPUT = 1 << 20;
+const PAGE = 0x10000;
+/** Chunks to let pass before a full graph is forgotten again. */
+const RESET_PAUSE = 64;
+
+let compiled: WebAssembly.Module | undefined;
+
+export class LineMachine {
+  readonly exports: LinesExports;
+  u8!: Uint8Array;
+  u32!: Uint32Array;
+  f64!: Float64Array;
+  /** Counts the times the graph was forgotten, so that caches by node know. */
+  generation = 0;
+  readonly #memory: WebAssembly.Memory;
+  #program: Program | undefined;
+  #bound: number[] = [];
+  #sinceReset = RESET_PAUSE;
+  #out = 0;
+  #outEnd = 0;
+  #scratch = 0;
+
+  constructor() {
+    compiled ??= new WebAssembly.Module(decodeBase64(linesModule));
+    this.#memory = new WebAssembly.Memory({ initial: Layout.input / PAGE, maximum: 65536 });
+    const instance = new WebAssembly.Instance(compiled, { env: { memory: this.#memory } });
+    this.exports = instance.exports as unknown as LinesExports;
+    this.#refresh();
+    this.exports.resetGraph();
+  }
+
+  /** Where output of the current chunk begins, and where it must end. */
+  get outStart(): number {
+    return this.#out;
+  }
+
+  get outEnd(): number {
+    return this.#outEnd;
+  }
+
+  /** Copies the chunk in, binds the program, starts. `skip` has a byte per document. */
+  load(program: Program, bytes: Uint8Array, skip?: Uint8Array, maxDepth?: number): void {
+    const length = bytes.length;
+    const skipAt = align(Layout.input + length + PADDING);
+    this.#scratch = align(skipAt + (skip?.length ?? 0));
+    this.#out = align(this.#scratch + length + PADDING);
+    this.#outEnd = this.#out + Math.max(length, MIN_OUTPUT) + program.slack + PADDING;
+    this.reserve(this.#outEnd + PADDING);
+    this.#bind(program);
+    this.u8.set(bytes, Layout.input);
+    if (skip) this.u8.set(skip, skipAt);
+    const { exports } = this;
+    exports.configure(
+      program.mode,
+      program.keySlot,
+      program.hasPredicate ? 1 : 0,
+      program.slowIfTwice ? 1 : 0,
+      program.at,
+      program.count,
+      program.rowLimit,
+      program.slack,
+    );
+    const depth = maxDepth ?? DEFAULT_MAX_DEPTH;
+    exports.begin(length, depth, this.#scratch, this.#out, this.#outEnd, skip ? skipAt : 0);
+  }
+
+  /** Runs the program over the chunk. */
+  drive(program: Program, bytes: Uint8Array, options: DriveOptions): DriveResult {
+    const { skip, maxDepth, piece, slow, misfit } = options;
+    this.load(program, bytes, skip, maxDepth);
+    const { exports } = this;
+    const state = Layout.state >> 2;
+    const bad: BadLine[] = [];
+    let at: number = Layout.input;
+    for (;;) {
+      at = exports.run(at);
+      const { u32 } = this;
+      const status = u32[state]!;
+      const count = u32[state + 1]!;
+      if (u32[state + 2]!) this.#readBad(bad, u32[state + 2]!);
+      const line = { start: u32[state + 8]!, end: u32[state + 9]!, line: u32[state + 10]! };
+      const good = u32[state + 4]!;
+      if (count > 0) piece({ count, out: u32[state + 7]! });
+      if (status === Status.done) break;
+      if (status === Status.full) continue;
+      if (status === Status.misfit) {
+        misfit!(line);
+        break;
+      }
+      if (skip && skip[good]! !== 0) exports.passed(1);
+      else {
+        const fault = slow(line);
+        if (fault === 'stop') break;
+        if (fault) bad.push({ ...fault, before: good });
+        exports.passed(fault ? 0 : 1);
+      }
+    }
+    return {
+      bad,
+      lineCount: this.u32[state + 3]!,
+      dense: this.u32[state + 5]! === 1,
+      canonical: this.u32[state + 6]! === 1,
+    };
+  }
+
+  /** Copies the records of a piece. */
+  records(count: number): Uint32Array {
+    const at = Layout.records >> 2;
+    return this.u32.slice(at, at + count * 8);
+  }
+
+  /** Copies bytes to free memory as long as the last chunk, at least 1 KiB. */
+  place(bytes: Uint8Array): number {
+    this.reserve(Layout.input + bytes.length + PADDING);
+    this.u8.set(bytes, Layout.input);
+    return Layout.input;
+  }
+
+  #bind(program: Program): void {
+    const { exports } = this;
+    this.#sinceReset++;
+    if (this.#sinceReset > RESET_PAUSE && exports.graphIsFull()) this.#forget();
+    if (this.#program === program) return;
+    for (const node of this.#bound) exports.bind(node, 0);
+    if (!this.#bindPaths(program)) {
+      this.#forget();
+      assert(this.#bindPaths(program), 'a program fits an empty graph');
+    }
+    this.u8.set(program.image, Layout.program);
+    this.#program = program;
+  }
+
+  #bindPaths(program: Program): boolean {
+    const { exports } = this;
+    this.#bound = [];
+    for (const [i, path] of program.paths.entries()) {
+      let node = exports.root();
+      for (const step of path) {
+        const key = encodeWtf8(step);
+        node = exports.childNode(node, this.place(key), key.length);
+        if (node === Layout.nodes) return false;
+      }
+      exports.bind(node, i + 1);
+      this.#bound.push(node);
+    }
+    return true;
+  }
+
+  #forget(): void {
+    this.exports.resetGraph();
+    this.#program = undefined;
+    this.#bound = [];
+    this.#sinceReset = 0;
+    this.generation++;
+  }
+
+  /** Forgets the learned shapes, for a chunk that did not fit beside them. */
+  forget(): void {
+    this.#forget();
+  }
+
+  /** Makes the memory reach to `end`; the views are new ones then. */
+  reserve(end: number): void {
+    const missing = end - this.#memory.buffer.byteLength;
+    if (missing <= 0) return;
+    try {
+      this.#memory.grow(Math.ceil(missing / PAGE));
+    } catch (cause) {
+      throw new EtlError('INVALID_ARGUMENT', `a chunk needs ${end} bytes of kernel memory`, {
+        cause,
+      });
+    }
+    this.#refresh();
+  }
+
+  #refresh(): void {
+    const { buffer } = this.#memory;
+    this.u8 = new Uint8Array(buffer);
+    this.u32 = new Uint32Array(buffer);
+    this.f64 = new Float64Array(buffer);
+  }
+
+  #readBad(bad: BadLine[], count: number): void {
+    for (let i = 0; i < count; i++) {
+      const at = (Layout.bad >> 2) + i * 6;
+      const reason = this.u32[at + 4]!;
+      bad.push({
+        start: this.u32[at]!,
+        end: this.u32[at + 1]!,
+        line: this.u32[at + 2]!,
+        offset: this.u32[at + 3]!,
+        code: faultCode(reason),
+        reason: faultReasons[reason]!,
+        before: this.u32[at + 5]!,
+      });
+    }
+  }
+}
+
+function align(address: number): number {
+  return Math.ceil(address / PADDING) * PADDING;
+}

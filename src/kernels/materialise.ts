@@ -1,0 +1,259 @@
+/**
+ * Objects from the tape. For each order of keys that comes again a constructor is generated that
+ * builds objects of one hidden class; where code generation is not allowed, and for orders seen
+ * rarely, objects are built key by key. `__proto__` and repeated keys come out as JSON.parse has them.
+ *
+ * Short strings are copied, longer ones are cut from the text of a few documents (at most 4 KiB), so
+ * that keeping one string never keeps the chunk.
+ */
+import { type Document, LineRecord, RECORD_WORDS } from '../core/batch.ts';
+import { Layout, type LineMachine } from './line-machine.ts';
+import { decodeWtf8 } from './wasm-bytes.ts';
+
+const T = {
+  null: 1,
+  false: 2,
+  true: 3,
+  number: 4,
+  numberSlow: 5,
+  string: 6,
+  stringUtf8: 7,
+  stringEscaped: 8,
+  object: 9,
+  array: 10,
+  end: 11,
+} as const;
+
+/** Text of one parent string, in bytes. */
+const GROUP_BYTES = 4096;
+/** Sights of a key order before a constructor is generated for it. */
+const WORTH_GENERATING = 4;
+const MAX_SHAPES = 4096;
+const MAX_FIELDS = 256;
+
+/** Builds the object whose opening tape entry is at word `at`; undefined if it is of another shape. */
+type Construct = (m: Materialiser, at: number) => Document | undefined;
+
+export class Materialiser {
+  words!: Int32Array;
+  doubles!: Float64Array;
+  /** Text of the documents around the current one, and the address of its first byte. */
+  text = '';
+  base = 0;
+  readonly #machine: LineMachine;
+  #bytes!: Uint8Array;
+  #decodeLatin1!: (from: number, to: number) => string;
+  #textEnd = 0;
+  #generation = -1;
+  #names: string[] = [];
+  #shapes = new Map<number, Construct | number>();
+
+  constructor(machine: LineMachine) {
+    this.#machine = machine;
+  }
+
+  /**
+   * Builds the documents of the records [from, to) of the module; word 3 of each is its tape place,
+   * 0 where there is none and `JSON.parse` does the work.
+   */
+  build(from: number, to: number, into: Document[]): void {
+    this.#refresh();
+    const records = this.#machine.u32.subarray(Layout.records >> 2, Layout.recordsEnd >> 2);
+    for (let i = from; i < to; i++) {
+      const record = i * RECORD_WORDS;
+      const start = Layout.input + records[record]!;
+      const end = Layout.input + records[record + LineRecord.end]!;
+      const tape = records[record + 3]!;
+      if (tape === 0) into.push(JSON.parse(this.#decode(start, end)) as Document);
+      else {
+        if (end > this.#textEnd || start < this.base) this.#takeText(records, i, to, start, end);
+        into.push(this.object(tape >> 2));
+      }
+    }
+  }
+
+  /** The object at tape word `at`. */
+  object(at: number): Document {
+    const shape = this.words[at + 1]!;
+    const known = this.#shapes.get(shape);
+    if (typeof known === 'function') {
+      const built = known(this, at);
+      if (built !== undefined) return built;
+    } else if (known === undefined) {
+      if (this.#shapes.size < MAX_SHAPES) this.#shapes.set(shape, 1);
+    } else if (known === WORTH_GENERATING) {
+      this.#shapes.set(shape, generate(this, at) ?? WORTH_GENERATING + 1);
+    } else if (known < WORTH_GENERATING) this.#shapes.set(shape, known + 1);
+    return this.#objectByKeys(at);
+  }
+
+  /** The value at tape word `at`. */
+  value(at: number): unknown {
+    const { words } = this;
+    switch (words[at]! & 0xff) {
+      case T.string:
+        return this.text.substring(words[at + 1]! - this.base, words[at + 2]! - this.base);
+      case T.number:
+        return this.doubles[(at >> 1) + 1]!;
+      case T.true:
+        return true;
+      case T.false:
+        return false;
+      case T.null:
+        return null;
+      case T.object:
+        return this.object(at);
+      case T.array:
+        return this.#array(at);
+      case T.stringUtf8:
+        return this.#decode(words[at + 1]!, words[at + 2]!);
+      case T.stringEscaped:
+        return JSON.parse(`"${this.#decode(words[at + 1]!, words[at + 2]!)}"`);
+      default:
+        return Number(this.#decode(words[at + 1]!, words[at + 2]!));
+    }
+  }
+
+  /** The tape word after the value at `at`. */
+  next(at: number): number {
+    const type = this.words[at]! & 0xff;
+    return type === T.object || type === T.array ? this.words[at + 2]! >> 2 : at + 4;
+  }
+
+  /** The key of a node. */
+  name(node: number): string {
+    let name = this.#names[node];
+    if (name === undefined) {
+      const { u32, u8 } = this.#machine;
+      const at = (Layout.nodes + node * Layout.nodeSize) >> 2;
+      name = decodeWtf8(u8.subarray(u32[at + 1]!, u32[at + 1]! + u32[at + 2]!));
+      this.#names[node] = name;
+    }
+    return name;
+  }
+
+  #array(at: number): unknown[] {
+    const { words } = this;
+    const end = (words[at + 2]! >> 2) - 4;
+    const array: unknown[] = [];
+    for (let i = at + 4; i < end; i = this.next(i)) array.push(this.value(i));
+    return array;
+  }
+
+  #objectByKeys(at: number): Document {
+    const { words } = this;
+    const end = (words[at + 2]! >> 2) - 4;
+    const object: Document = {};
+    for (let i = at + 4; i < end; i = this.next(i)) {
+      const name = this.name(words[i]! >>> 8);
+      if (name === '__proto__') {
+        const value = this.value(i);
+        Object.defineProperty(object, name, {
+          value,
+          writable: true,
+          enumerable: true,
+          configurable: true,
+        });
+      } else object[name] = this.value(i);
+    }
+    return object;
+  }
+
+  /** Decodes the documents from record `i` on, as many as fit a group, as one text. */
+  #takeText(records: Uint32Array, i: number, to: number, start: number, end: number): void {
+    let last = end;
+    for (let next = i + 1; next < to; next++) {
+      const nextStart = Layout.input + records[next * RECORD_WORDS]!;
+      const nextEnd = Layout.input + records[next * RECORD_WORDS + LineRecord.end]!;
+      if (nextEnd - start > GROUP_BYTES || nextStart < last) break;
+      last = nextEnd;
+    }
+    this.text = this.#decodeLatin1(start, last);
+    this.base = start;
+    this.#textEnd = last;
+  }
+
+  #decode(from: number, to: number): string {
+    return decoder.decode(this.#bytes.subarray(from, to));
+  }
+
+  /** Starts on new results: views after growth, names after forgetting, text always. */
+  #refresh(): void {
+    const { u8, f64, generation } = this.#machine;
+    this.#textEnd = 0;
+    if (this.#bytes?.buffer !== u8.buffer) {
+      this.#bytes = u8;
+      this.words = new Int32Array(u8.buffer);
+      this.doubles = f64;
+      this.#decodeLatin1 = latin1Decoder(u8);
+    }
+    if (this.#generation !== generation) {
+      this.#generation = generation;
+      this.#names = [];
+      this.#shapes.clear();
+    }
+  }
+}
+
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/**
+ * One character per byte. Only bytes below 0x80 are ever read out of such texts, so the decoder's
+ * ideas about the others do not matter.
+ */
+function latin1Decoder(bytes: Uint8Array): (from: number, to: number) => string {
+  const { Buffer } = globalThis as unknown as {
+    Buffer?: { from(b: ArrayBufferLike): { latin1Slice(from: number, to: number): string } };
+  };
+  if (Buffer) {
+    const buffer = Buffer.from(bytes.buffer);
+    return (from, to) => buffer.latin1Slice(from, to);
+  }
+  const latin1 = new TextDecoder('latin1');
+  return (from, to) => latin1.decode(bytes.subarray(from, to));
+}
+
+/** Generates the constructor for the shape of the object at `at`; undefined where that is not possible. */
+function generate(m: Materialiser, at: number): Construct | undefined {
+  const { words } = m;
+  const end = (words[at + 2]! >> 2) - 4;
+  const reads: string[] = [];
+  const fields: string[] = [];
+  for (let i = at + 4; i < end; i = m.next(i)) {
+    const word = words[i]!;
+    const name = m.name(word >>> 8);
+    const field = `v${fields.length}`;
+    fields.push(`${name === '__proto__' ? '["__proto__"]' : JSON.stringify(name)}:${field}`);
+    reads.push(readField(field, word));
+    if (fields.length > MAX_FIELDS) return undefined;
+  }
+  const source = `
+    const I = m.words, F = m.doubles, S = m.text, B = m.base;
+    let i = at + 4, w = 0;
+    ${reads.join('\n')}
+    if (i !== (I[at + 2] >> 2) - 4) return undefined;
+    return {${fields.join(',')}};`;
+  try {
+    return new Function('m', 'at', source) as Construct;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Code that reads one field: the expected type at once, another type of the same key by `value`. */
+function readField(field: string, word: number): string {
+  const type = word & 0xff;
+  const fast: Record<number, string> = {
+    [T.string]: `${field} = S.substring(I[i + 1] - B, I[i + 2] - B);`,
+    [T.number]: `${field} = F[(i >> 1) + 1];`,
+    [T.object]: `${field} = m.object(i);`,
+  };
+  const isContainer = type === T.object || type === T.array;
+  const step = isContainer ? 'i = I[i + 2] >> 2;' : 'i += 4;';
+  const slow = `{
+      if ((w & ~255) !== ${word & ~0xff}) return undefined;
+      ${field} = m.value(i); i = m.next(i); }`;
+  const read = fast[type];
+  if (read === undefined) return `let ${field}; w = I[i]; ${slow}`;
+  return `let ${field}; w = I[i]; if (w === ${word}) { ${read} ${step} } else ${slow}`;
+}

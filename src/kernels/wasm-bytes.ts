@@ -1,0 +1,40 @@
+/** Small byte helpers of the WebAssembly loader; browser-safe. */
+
+const encoder = new TextEncoder();
+
+/** Decodes standard base64. */
+export function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
+/** UTF-8, but a lone surrogate keeps its own three bytes, so that different texts stay different. */
+export function encodeWtf8(text: string): Uint8Array {
+  if (!/[\ud800-\udfff]/.test(text)) return encoder.encode(text);
+  const bytes: number[] = [];
+  for (const char of text) {
+    const code = char.codePointAt(0)!;
+    if (code >= 0xd800 && code < 0xe000) {
+      bytes.push(0xe0 | (code >> 12), 0x80 | ((code >> 6) & 63), 0x80 | (code & 63));
+    } else bytes.push(...encoder.encode(char));
+  }
+  return Uint8Array.from(bytes);
+}
+
+/** Decodes what `encodeWtf8` made. */
+export function decodeWtf8(bytes: Uint8Array): string {
+  let text = '';
+  let from = 0;
+  for (let i = 0; i + 2 < bytes.length; i++) {
+    if (bytes[i] !== 0xed || bytes[i + 1]! < 0xa0) continue;
+    text += decoder.decode(bytes.subarray(from, i));
+    text += String.fromCharCode(0xd000 | ((bytes[i + 1]! & 63) << 6) | (bytes[i + 2]! & 63));
+    i += 2;
+    from = i + 1;
+  }
+  return text + decoder.decode(bytes.subarray(from));
+}
+
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });

@@ -1,0 +1,249 @@
+/**
+ * The WebAssembly SIMD kernel. Answers as the TypeScript twin does, which also takes the rare lines
+ * that the module leaves alone (repeated keys on a watched path, paths through arrays, documents
+ * larger than the tape, regular expressions, bigint constants).
+ */
+import { type Document, LineRecord, RECORD_WORDS } from '../core/batch.ts';
+import { formatPath, type Path } from '../core/path.ts';
+import { Layout, LineMachine, Mode } from './line-machine.ts';
+import { Materialiser } from './materialise.ts';
+import { type BuiltProgram, ProgramBuilder, relax } from './program.ts';
+import { buildSelection } from './selection.ts';
+import { createTwinKernel } from './twin/index.ts';
+import type { Kernel, LinesOptions, LineTable, Query, Selector } from './types.ts';
+import { createWasmColumns } from './wasm-columns.ts';
+import { createWasmIndex } from './wasm-index.ts';
+import { createWasmObserver } from './wasm-observer.ts';
+import { decodeDocuments, joinLines, RecordList, shiftBad } from './wasm-results.ts';
+
+/** A module of one function that uses a SIMD instruction: valid only where SIMD is supported. */
+const SIMD_PROBE = [
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15,
+  253, 98, 11,
+];
+
+/** True where this kernel can run. */
+export function wasmSupported(): boolean {
+  return typeof WebAssembly === 'object' && WebAssembly.validate(Uint8Array.from(SIMD_PROBE));
+}
+
+/** What the parts of the kernel share. */
+export interface WasmContext {
+  readonly machine: LineMachine;
+  readonly materialiser: Materialiser;
+  readonly twin: Kernel;
+  selector(query: Query): Selector;
+}
+
+const ID: Path = ['_id'];
+const encoder = new TextEncoder();
+
+/** A kernel with a module instance of its own. */
+export function createWasmKernel(): Kernel {
+  const machine = new LineMachine();
+  const context: WasmContext = {
+    machine,
+    materialiser: new Materialiser(machine),
+    twin: createTwinKernel(),
+    selector: (query) => createSelector(context, query),
+  };
+  const keyPrograms = new Map<string, BuiltProgram>();
+  const keyHash = new Uint32Array(2);
+  return {
+    name: 'wasm',
+    keyHash,
+    hash: (bytes) => {
+      machine.exports.hashAt(machine.place(bytes), bytes.length);
+      const at = (Layout.state + 64) >> 2;
+      return (BigInt(machine.u32[at + 1]!) << 32n) | BigInt(machine.u32[at]!);
+    },
+    hashKey: (id) => {
+      const length = placeText(machine, id);
+      machine.exports.hashAt(Layout.input, length);
+      const at = (Layout.state + 64) >> 2;
+      keyHash[0] = machine.u32[at]!;
+      keyHash[1] = machine.u32[at + 1]!;
+    },
+    lines: (bytes, options = {}) => {
+      const { key = ID } = options;
+      const name = JSON.stringify(key);
+      let program = keyPrograms.get(name);
+      if (!program) {
+        program = new ProgramBuilder().build({ mode: Mode.lines, key })!;
+        keyPrograms.set(name, program);
+      }
+      return readLines(context, program, bytes, options);
+    },
+    selector: context.selector,
+    columns: (columns, query = {}) => createWasmColumns(context, columns, query),
+    observer: (query = {}) => createWasmObserver(context, query),
+    codec: {
+      decode: (bytes, records, count) => decodeDocuments(context, bytes, records, count),
+      encode: (documents) => context.twin.codec.encode(documents),
+    },
+    createIndex: createWasmIndex,
+  };
+}
+
+/** Writes the text's UTF-8 to the module's input; ids are mostly short ASCII, which makes no garbage. */
+function placeText(machine: LineMachine, text: string): number {
+  const { u8 } = machine;
+  const { length } = text;
+  if (length <= 256) {
+    let i = 0;
+    for (; i < length; i++) {
+      const unit = text.charCodeAt(i);
+      if (unit >= 0x80) break;
+      u8[Layout.input + i] = unit;
+    }
+    if (i === length) return length;
+  }
+  const bytes = encoder.encode(text);
+  machine.place(bytes);
+  return bytes.length;
+}
+
+/** Goes over a chunk in lines mode; slow lines get their records from the twin. */
+export function readLines(
+  { machine, twin }: WasmContext,
+  program: BuiltProgram,
+  bytes: Uint8Array,
+  options: LinesOptions & { readonly skip?: Uint8Array | undefined },
+  twinFilter?: (line: Uint8Array) => LineTable,
+): LineTable {
+  const { key = ID, maxDepth, skip } = options;
+  const list = new RecordList();
+  const { bad, lineCount, dense, canonical } = machine.drive(program, bytes, {
+    skip,
+    maxDepth,
+    piece: ({ count }) => list.add(machine.records(count)),
+    slow: ({ start, end, line }) => {
+      const slice = bytes.subarray(start, end);
+      const table = twinFilter ? twinFilter(slice) : twin.lines(slice, options);
+      if (table.bad.length > 0) return shiftBad(table.bad[0]!, start, line);
+      if (table.count > 0) list.addShifted(table.records.subarray(0, RECORD_WORDS), start, line);
+      return undefined;
+    },
+  });
+  const records = list.take();
+  return {
+    bytes,
+    records,
+    count: records.length / RECORD_WORDS,
+    dense,
+    key: formatPath(key),
+    bad,
+    lineCount,
+    canonical: canonical && dense && key.length === 1 && key[0] === '_id',
+  };
+}
+
+function createSelector(context: WasmContext, query: Query): Selector {
+  const { machine, materialiser, twin } = context;
+  const twinSelector = twin.selector(query);
+  const { where, select } = query;
+  const tests = where && relax(where);
+  const isExact = tests === where;
+  const programs = new Map<number, BuiltProgram | undefined>();
+  const program = (mode: number): BuiltProgram | undefined => {
+    if (!programs.has(mode)) {
+      const builder = new ProgramBuilder();
+      if (tests) builder.predicate(tests);
+      const entries =
+        mode === Mode.project && select ? builder.selection(buildSelection(select)) : [];
+      const fits = !select || mode !== Mode.project || entries.length > 0;
+      const key = mode === Mode.lines ? { key: ID } : {};
+      programs.set(mode, fits ? builder.build({ mode, entries, ...key }) : undefined);
+    }
+    return programs.get(mode);
+  };
+
+  /** With tests that only narrow down, the lines they keep are tested again by the twin. */
+  const filter = (bytes: Uint8Array, skip?: Uint8Array): LineTable => {
+    const lines = program(Mode.lines);
+    if (!lines) return twinSelector.filter(bytes, skip);
+    const table = readLines(context, lines, bytes, { skip }, (line) => twinSelector.filter(line));
+    return isExact ? table : keepExact(table, (line) => twinSelector.filter(line).count > 0);
+  };
+
+  const project = (bytes: Uint8Array, skip?: Uint8Array): LineTable => {
+    const writes = program(Mode.project);
+    if (!writes) return twinSelector.project(bytes, skip);
+    const list = new RecordList();
+    const result = machine.drive(writes, bytes, {
+      skip,
+      piece: ({ count, out }) => {
+        const from = machine.outStart;
+        list.addOutput(machine.records(count), machine.u8.slice(from, out));
+      },
+      slow: ({ start, end, line }) => {
+        const table = twinSelector.project(bytes.subarray(start, end));
+        if (table.bad.length > 0) return shiftBad(table.bad[0]!, start, line);
+        if (table.count > 0) {
+          const records = table.records.slice(0, RECORD_WORDS);
+          records[LineRecord.line] = line;
+          list.addOutput(records, table.bytes);
+        }
+        return undefined;
+      },
+    });
+    const { bad, lineCount } = result;
+    const out = list.takeOutput();
+    return { ...out, dense: true, bad, lineCount, canonical: false };
+  };
+
+  const documents = (bytes: Uint8Array, skip?: Uint8Array) => {
+    const tape = select ? undefined : program(Mode.tape);
+    if (select) {
+      const { bytes: out, records, count, bad } = project(bytes, skip);
+      return { documents: decodeDocuments(context, out, records, count), bad };
+    }
+    if (!tape) return twinSelector.documents(bytes, skip);
+    const found: Document[] = [];
+    const { bad } = machine.drive(tape, bytes, {
+      skip,
+      piece: ({ count }) => materialiser.build(0, count, found),
+      slow: ({ start, end, line }) => {
+        const result = twinSelector.documents(bytes.subarray(start, end));
+        if (result.bad.length > 0) return shiftBad(result.bad[0]!, start, line);
+        found.push(...result.documents);
+        return undefined;
+      },
+    });
+    return { documents: found, bad };
+  };
+
+  if (isExact) return { filter, project, documents };
+  // What the tests keep is only a superset: find the lines first, then work on those alone.
+  const rest = createSelector(context, select ? { select } : {});
+  return {
+    filter,
+    project: (bytes, skip) => {
+      const kept = filter(bytes, skip);
+      const projected = rest.project(joinLines(kept));
+      for (let i = LineRecord.line; i < projected.records.length; i += RECORD_WORDS) {
+        projected.records[i] = kept.records[i]!;
+      }
+      return { ...projected, bad: kept.bad, lineCount: kept.lineCount };
+    },
+    documents: (bytes, skip) => {
+      const kept = filter(bytes, skip);
+      return { documents: rest.documents(joinLines(kept)).documents, bad: kept.bad };
+    },
+  };
+}
+
+/** Keeps the records whose line passes. */
+function keepExact(table: LineTable, passes: (line: Uint8Array) => boolean): LineTable {
+  const { bytes, records, count } = table;
+  const list = new RecordList();
+  let kept = 0;
+  for (let i = 0; i < count; i++) {
+    const record = records.subarray(i * RECORD_WORDS, (i + 1) * RECORD_WORDS);
+    if (!passes(bytes.subarray(record[0], record[LineRecord.end]))) continue;
+    list.add(record);
+    kept++;
+  }
+  if (kept === count) return table;
+  return { ...table, records: list.take(), count: kept, dense: false, canonical: false };
+}

@@ -1,0 +1,352 @@
+// The "lines" module: goes over a chunk line by line and does one piece of work with each document.
+// A call ends when the chunk ends or when the loader must act (room, a document that needs the slow
+// way, a misfit), and goes on from where it returned.
+import {
+  BAD, BAD_LIMIT, INPUT, RECORDS, RECORDS_END, R_END, R_NOT_OBJECT,
+  R_TRAILING, R_UTF8, SLOTS, STACK_LIMIT, STATE, STATS, STAT_SIZE, T_STRING, T_STRING_ESCAPED, T_STRING_UTF8,
+  T_NUMBER, T_NUMBER_SLOW, TAPE,
+} from './layout';
+import { ROOT, SLOT, childNode, graphIsFull, graphNodes, resetGraph } from './graph';
+import {
+  clearFlags, prepare, readValue, resetStats, sawTwice, sawUntracked, setTape, stamp, tapeAt, tapeFull,
+} from './parse';
+import { UNSURE, YES, evaluate } from './predicate';
+import { writeProjection } from './project';
+import { FITS, NEEDS_CALLER, fillRow, gatherText, packBits } from './columns';
+import { fail, faultAt, faultReason, findIllFormed, findNewline, isAscii, skipSpace } from './scan';
+import { LONE_REPLACE, decodeEscapes } from './text';
+import { xxh3 } from './xxh3';
+
+export {
+  childNode, gatherText, graphIsFull, graphNodes, packBits, resetGraph,
+};
+
+/** What to do with each document. */
+const MODE_LINES: u32 = 0;
+const MODE_PROJECT: u32 = 1;
+const MODE_TAPE: u32 = 2;
+const MODE_COLUMNS: u32 = 3;
+const MODE_OBSERVE: u32 = 4;
+
+/** Why a call ended. */
+const DONE: u32 = 0;
+const FULL: u32 = 1;
+const SLOW: u32 = 2;
+const MISFIT: u32 = 3;
+
+/** Words of STATE. */
+const AT_STATUS: usize = STATE;
+const AT_COUNT: usize = STATE + 4;
+const AT_BAD: usize = STATE + 8;
+const AT_LINE: usize = STATE + 12;
+const AT_GOOD: usize = STATE + 16;
+const AT_DENSE: usize = STATE + 20;
+const AT_CANONICAL: usize = STATE + 24;
+const AT_OUT: usize = STATE + 28;
+const AT_DOC_START: usize = STATE + 32;
+const AT_DOC_END: usize = STATE + 36;
+const AT_DOC_LINE: usize = STATE + 40;
+const AT_COLUMN: usize = STATE + 44;
+
+let mode: u32 = 0;
+let keySlot: u32 = 0;
+let hasPredicate: bool = false;
+/** A document with a repeated key on a watched path takes the slow way. */
+let slowIfTwice: bool = false;
+let program: usize = 0;
+let entries: u32 = 0;
+let rowLimit: u32 = 0;
+let skips: usize = 0;
+
+let inputEnd: usize = 0;
+let scratch: usize = 0;
+let outStart: usize = 0;
+let outEnd: usize = 0;
+let outSlack: usize = 0;
+let ascii: bool = true;
+let nextIll: usize = 0;
+let depthLimit: u32 = 0;
+
+let line: u32 = 0;
+let good: u32 = 0;
+let expected: usize = 0;
+let dense: bool = true;
+let canonical: bool = true;
+
+/** Names a node's slot (1-based; 0 takes it away). */
+export function bind(node: usize, slot: u32): void {
+  store<u32>(node, slot, SLOT);
+}
+
+export function root(): usize {
+  return ROOT;
+}
+
+export function configure(
+  newMode: u32, key: u32, predicate: bool, twice: bool, programAt: usize, count: u32, limit: u32, slack: usize,
+): void {
+  mode = newMode;
+  keySlot = key;
+  hasPredicate = predicate;
+  slowIfTwice = twice;
+  program = programAt;
+  entries = count;
+  rowLimit = limit;
+  outSlack = slack;
+}
+
+/** Starts on a chunk of `length` bytes at INPUT. Memory up to `end` is the call's. */
+export function begin(length: usize, maxDepth: u32, scratchAt: usize, out: usize, end: usize, skipsAt: usize): void {
+  inputEnd = INPUT + length;
+  memory.fill(inputEnd, 0, 64);
+  store<u8>(inputEnd, 0x0a);
+  scratch = scratchAt;
+  outStart = out;
+  outEnd = end;
+  skips = skipsAt;
+  ascii = isAscii(INPUT, inputEnd);
+  nextIll = ascii ? inputEnd : findIllFormed(INPUT, inputEnd);
+  depthLimit = min(maxDepth, STACK_LIMIT);
+  line = 0;
+  good = 0;
+  expected = INPUT;
+  dense = true;
+  canonical = true;
+  if (mode == MODE_OBSERVE) {
+    memory.fill(STATS, 0, <usize>graphNodes() * STAT_SIZE);
+    resetStats();
+  }
+}
+
+/** Goes on at `p`. Returns where the next call must go on. Results are in STATE. */
+export function run(p: usize): usize {
+  prepare(mode == MODE_TAPE, mode == MODE_OBSERVE, ascii, depthLimit, scratch);
+  setTape(TAPE);
+  let record = RECORDS;
+  let bad: u32 = 0;
+  let rows: u32 = 0;
+  let out = outStart;
+  let status = DONE;
+  while (p < inputEnd) {
+    const lineStart = p;
+    const start = skipSpace(p);
+    if (load<u8>(start) == 0x0a) {
+      line++;
+      p = start + 1;
+      continue;
+    }
+    if (record >= RECORDS_END || bad >= BAD_LIMIT || (mode == MODE_COLUMNS && rows >= rowLimit)) {
+      status = FULL;
+      break;
+    }
+    const tapeBefore = tapeAt;
+    clearFlags();
+    const end = readValue(start);
+    let after: usize = 0;
+    let ok = false;
+    if (end) {
+      after = skipSpace(end);
+      if (load<u8>(after) != 0x0a) fail(after, R_TRAILING);
+      else if (load<u8>(start) != 0x7b) fail(start, R_NOT_OBJECT);
+      else if (nextIll < after) fail(after, R_UTF8);
+      else ok = true;
+    } else if (tapeFull) {
+      setTape(tapeBefore);
+      if (tapeBefore != TAPE) {
+        status = FULL;
+        break;
+      }
+      p = leaveToCaller(lineStart, start);
+      status = SLOW;
+      break;
+    }
+    if (!ok) {
+      setTape(tapeBefore);
+      p = noteBad(lineStart, BAD + <usize>bad * 24);
+      bad++;
+      continue;
+    }
+    p = after + 1;
+    if (skips && load<u8>(skips + <usize>good)) {
+      setTape(tapeBefore);
+      good++;
+      line++;
+      continue;
+    }
+    if ((slowIfTwice && sawTwice) || (sawUntracked && (mode == MODE_TAPE || mode == MODE_OBSERVE))) {
+      setTape(tapeBefore);
+      p = leaveToCaller(lineStart, start);
+      status = SLOW;
+      break;
+    }
+    if (hasPredicate) {
+      const answer = evaluate(scratch);
+      if (answer != YES) {
+        setTape(tapeBefore);
+        if (answer == UNSURE) {
+          p = leaveToCaller(lineStart, start);
+          status = SLOW;
+          break;
+        }
+        good++;
+        line++;
+        continue;
+      }
+    }
+    if (mode == MODE_LINES || mode == MODE_TAPE) {
+      if (lineStart != expected || start != lineStart || end != after || after == inputEnd) dense = false;
+      expected = p;
+      store<u32>(record, <u32>(start - INPUT));
+      store<u32>(record, <u32>(end - INPUT), 4);
+      store<u32>(record, line, 8);
+      if (mode == MODE_LINES) writeKey(record, start);
+      else store<u32>(record, <u32>tapeBefore, 12);
+      record += 32;
+    } else if (mode == MODE_PROJECT) {
+      if (out + (after - lineStart) + outSlack > outEnd) {
+        p = lineStart;
+        status = FULL;
+        break;
+      }
+      const written = program ? writeProjection(program, entries, out) : copyWhole(start, end, out);
+      if (!written) {
+        p = leaveToCaller(lineStart, start);
+        status = SLOW;
+        break;
+      }
+      store<u32>(record, <u32>(out - outStart));
+      store<u32>(record, <u32>(written - outStart), 4);
+      store<u32>(record, line, 8);
+      store<u32>(record, 0, 12);
+      v128.store(record, i8x16.splat(0), 16);
+      record += 32;
+      store<u8>(written, 0x0a);
+      out = written + 1;
+    } else if (mode == MODE_COLUMNS) {
+      const misfit = fillRow(program, entries, rows, scratch);
+      if (misfit != FITS) {
+        p = leaveToCaller(lineStart, start);
+        if (misfit == NEEDS_CALLER) status = SLOW;
+        else {
+          status = MISFIT;
+          store<u32>(AT_COLUMN, misfit - 1);
+        }
+        break;
+      }
+      rows++;
+    } else rows++;
+    good++;
+    line++;
+  }
+  store<u32>(AT_STATUS, status);
+  store<u32>(AT_COUNT, mode >= MODE_COLUMNS ? rows : <u32>((record - RECORDS) >> 5));
+  store<u32>(AT_BAD, bad);
+  store<u32>(AT_LINE, line);
+  store<u32>(AT_GOOD, good);
+  store<u32>(AT_DENSE, dense && expected == inputEnd);
+  store<u32>(AT_CANONICAL, canonical);
+  store<u32>(AT_OUT, <u32>out);
+  return p;
+}
+
+/** Reads the documents of records [from, to) onto the tape; their tape places go to word 3. Returns the record reached. */
+export function readRecords(records: usize, from: u32, to: u32): u32 {
+  prepare(true, false, ascii, STACK_LIMIT, scratch);
+  setTape(TAPE);
+  for (let i = from; i < to; i++) {
+    const record = records + (<usize>i << 5);
+    const before = tapeAt;
+    clearFlags();
+    const end = readValue(INPUT + load<u32>(record));
+    if (!end) {
+      setTape(before);
+      if (tapeFull && before != TAPE) return i;
+      store<u32>(record, 0, 12);
+    } else if (sawUntracked) {
+      setTape(before);
+      store<u32>(record, 0, 12);
+    } else store<u32>(record, <u32>before, 12);
+  }
+  return to;
+}
+
+function copyWhole(start: usize, end: usize, out: usize): usize {
+  memory.copy(out, start, end - start);
+  return out + (end - start);
+}
+
+/** Counts the line that was left to the loader, as a document if it is `1`. */
+export function passed(document: u32): void {
+  line++;
+  good += document;
+}
+
+/** Leaves the XXH3-64 of [p, p + length) in STATE at byte 64. */
+export function hashAt(p: usize, length: usize): void {
+  store<u64>(STATE, xxh3(p, length), 64);
+}
+
+/** Hands the current line to the loader and counts it as a good one. */
+function leaveToCaller(lineStart: usize, start: usize): usize {
+  const newline = findNewline(start);
+  store<u32>(AT_DOC_START, <u32>(lineStart - INPUT));
+  store<u32>(AT_DOC_END, <u32>(newline - INPUT));
+  store<u32>(AT_DOC_LINE, line);
+  dense = false;
+  canonical = false;
+  return newline + 1;
+}
+
+/** Writes the entry of a bad line, whose fault was noted, and returns the next line's start. */
+function noteBad(lineStart: usize, entry: usize): usize {
+  const newline = findNewline(lineStart);
+  let end = newline;
+  if (end > lineStart && load<u8>(end - 1) == 0x0d) end--;
+  let at = faultAt;
+  let reason = faultReason;
+  if (at >= end) {
+    at = end;
+    reason = R_END;
+  }
+  if (nextIll < newline) {
+    if (nextIll <= at || reason == R_NOT_OBJECT) {
+      at = nextIll;
+      reason = R_UTF8;
+    }
+    nextIll = findIllFormed(newline + 1, inputEnd);
+  }
+  store<u32>(entry, <u32>(lineStart - INPUT));
+  store<u32>(entry, <u32>(end - INPUT), 4);
+  store<u32>(entry, line, 8);
+  store<u32>(entry, <u32>(at - INPUT), 12);
+  store<u32>(entry, reason, 16);
+  store<u32>(entry, good, 20);
+  line++;
+  return newline + 1;
+}
+
+/** Writes place, kind and hash of the key of the current document. */
+function writeKey(record: usize, start: usize): void {
+  const slot = SLOTS + (<usize>keySlot << 5) - 32;
+  let kind: u32 = 0;
+  let from: usize = INPUT;
+  let to: usize = INPUT;
+  let hash: u64 = 0;
+  if (load<u32>(slot) == stamp) {
+    const type = load<u32>(slot, 4);
+    from = load<u32>(slot, 8);
+    to = load<u32>(slot, 12);
+    if (type == T_STRING || type == T_STRING_UTF8) {
+      kind = 1;
+      hash = xxh3(from, to - from);
+    } else if (type == T_STRING_ESCAPED) {
+      kind = 2;
+      hash = xxh3(scratch, decodeEscapes(from, to, scratch, LONE_REPLACE) - scratch);
+    } else kind = type == T_NUMBER || type == T_NUMBER_SLOW ? 3 : 4;
+  }
+  if (kind != 1 || from != start + 8 || load<u64>(start) != 0x223a2264695f227b) canonical = false;
+  store<u32>(record, <u32>(from - INPUT), 12);
+  store<u32>(record, <u32>(to - INPUT), 16);
+  store<u32>(record, kind, 20);
+  store<u64>(record, hash, 24);
+}

@@ -1,0 +1,378 @@
+// The reader: validates one JSON value and reports what was found on the way. One pass, an explicit
+// stack, the next key guessed from the graph. Accepts exactly what JSON.parse accepts on UTF-8
+// checked by the caller, except for nesting deeper than `maxDepth`.
+//
+// What it writes: slots (values at the paths that a query names), the tape (every value, for
+// materialising) and counts per node (for schema inference), each only where asked for.
+//
+// Slot, 32 bytes: u32 document stamp, type, start, end; f64 number; u32 found twice; u32 spare.
+// Tape entry, 16 bytes: u32 type | node number << 8; u32 start; then an f64 for T_NUMBER, else u32
+// end. T_OBJECT and T_ARRAY: u32 hash of the keys' order, u32 address after their T_END. Strings
+// start and end inside the quotes. Stats, 48 bytes: see `Stat`.
+import {
+  R_COMMA_OR_BRACE, R_COMMA_OR_BRACKET, R_DEPTH, R_KEY, R_COLON, R_NUMBER,
+  SLOTS, STACK, STATS, STAT_SIZE, TAPE_END, T_ARRAY, T_END, T_FALSE, T_NULL, T_NUMBER, T_NUMBER_SLOW,
+  T_OBJECT, T_STRING, T_STRING_ESCAPED, T_STRING_UTF8, T_TRUE,
+} from './layout';
+import {
+  AFTER, ELEMENT, ENTRY, GENERIC, IN_ARRAY, NUMBER, ROOT, SLOT, childNode, elementNode, findOther, learn, stands,
+} from './graph';
+import {
+  fail, failLiteral, hasHighByte, isDigit, sawEscape, skipEscape, skipSpace, skipString, stopMask,
+} from './scan';
+import { LONE_KEEP, decodeEscapes } from './text';
+
+/** Offsets in a node's counts. */
+export const STAT_NULL: usize = 0;
+export const STAT_BOOL: usize = 4;
+export const STAT_INTEGER: usize = 8;
+export const STAT_WIDE: usize = 12;
+export const STAT_FLOAT: usize = 16;
+export const STAT_STRING: usize = 20;
+export const STAT_OBJECT: usize = 24;
+export const STAT_ARRAY: usize = 28;
+/** 1-based order of first sight; 0 if unseen. */
+export const STAT_ORDER: usize = 32;
+/** The document that was counted last. */
+const STAT_STAMP: usize = 36;
+
+export let tapeAt: usize = 0;
+/** The tape has no room; the document was given up. */
+export let tapeFull: bool = false;
+/** A slot of this document was filled more than once. */
+export let sawTwice: bool = false;
+/** A value could not be told apart: the graph has no room for its path, or it was counted twice. */
+export let sawUntracked: bool = false;
+export let stamp: u32 = 0;
+
+let useTape: bool = false;
+let useStats: bool = false;
+let allAscii: bool = true;
+let maxDepth: u32 = 512;
+/** Free memory for decoding a key; as long as the chunk. */
+let scratch: usize = 0;
+let statOrder: u32 = 0;
+
+/** Result of `readKey` beside the value's place: the key's node. */
+let keyNode: usize = 0;
+
+const POW10: usize = memory.data<f64>([
+  1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17,
+  1e18, 1e19, 1e20, 1e21, 1e22,
+]);
+
+export function prepare(tape: bool, stats: bool, ascii: bool, depth: u32, scratchAt: usize): void {
+  useTape = tape;
+  useStats = stats;
+  allAscii = ascii;
+  maxDepth = depth;
+  scratch = scratchAt;
+}
+
+export function resetStats(): void {
+  statOrder = 0;
+}
+
+export function setTape(at: usize): void {
+  tapeAt = at;
+  tapeFull = false;
+}
+
+/** Forgets what the last document left in the flags. */
+export function clearFlags(): void {
+  sawUntracked = false;
+}
+
+// @ts-ignore: decorator
+@inline
+function fillSlot(slot: u32, type: u32, start: usize, end: usize, number: f64): void {
+  const at = SLOTS + (<usize>slot << 5) - 32;
+  if (load<u32>(at) == stamp) {
+    sawTwice = true;
+    store<u32>(at, stamp, 24);
+  }
+  store<u32>(at, stamp);
+  store<u32>(at, type, 4);
+  store<u32>(at, <u32>start, 8);
+  store<u32>(at, <u32>end, 12);
+  store<f64>(at, number, 16);
+}
+
+function count(node: usize, what: usize): void {
+  const at = STATS + <usize>load<u32>(node, NUMBER) * STAT_SIZE;
+  store<u32>(at + what, load<u32>(at + what) + 1);
+  // A second value at a path outside arrays: a repeated key, of which only the last counts.
+  if (!load<u32>(node, IN_ARRAY)) {
+    if (load<u32>(at, STAT_STAMP) == stamp) sawUntracked = true;
+    store<u32>(at, stamp, STAT_STAMP);
+  }
+  if (!load<u32>(at, STAT_ORDER)) store<u32>(at, ++statOrder, STAT_ORDER);
+  if (node == GENERIC) sawUntracked = true;
+}
+
+function countNumber(node: usize, start: usize, end: usize, integer: bool): void {
+  if (!integer) return count(node, STAT_FLOAT);
+  const negative = load<u8>(start) == 0x2d;
+  const digits = end - start - <usize>negative;
+  let wide = false;
+  if (digits > 19) return count(node, STAT_FLOAT);
+  let value: u64 = 0;
+  for (let p = start + <usize>negative; p < end; p++) value = value * 10 + <u64>(load<u8>(p) - 0x30);
+  const limit: u64 = 0x7fffffffffffffff + <u64>negative;
+  if (value > limit) return count(node, STAT_FLOAT);
+  wide = value > <u64>0x7fffffff + <u64>negative;
+  count(node, STAT_INTEGER);
+  if (wide) {
+    const at = STATS + <usize>load<u32>(node, NUMBER) * STAT_SIZE;
+    store<u32>(at, load<u32>(at, STAT_WIDE) + 1, STAT_WIDE);
+  }
+}
+
+/** Reads a key and its colon; `p` is at the quote, `from` where the literal begins. Value's place or 0. */
+function readKey(p: usize, from: usize, parent: usize, list: usize): usize {
+  if (load<u8>(p) != 0x22) return fail(p, R_KEY);
+  const start = p + 1;
+  let end = skipString(start);
+  if (!end) return 0;
+  const escaped = sawEscape;
+  p = skipSpace(end + 1);
+  if (load<u8>(p) != 0x3a) return fail(p, R_COLON);
+  p = skipSpace(p + 1);
+  let key = start;
+  if (escaped) {
+    key = scratch;
+    end = decodeEscapes(start, end, scratch, LONE_KEEP);
+  }
+  keyNode = childNode(parent, key, end - key);
+  learn(list, from, p, keyNode);
+  return p;
+}
+
+/** Reads the value at `p` (no space before it). Returns the byte after it, or 0 on a fault. */
+export function readValue(p: usize): usize {
+  let sp: usize = STACK;
+  let node: usize = ROOT;
+  let container: usize = 0;
+  let inObject = false;
+  let shape: u32 = 0;
+  let depth: u32 = 0;
+  let tape = tapeAt;
+  const withTape = useTape;
+  const withStats = useStats;
+  sawTwice = false;
+  stamp++;
+
+  while (true) {
+    const start = p;
+    let c = <u32>load<u8>(p);
+    let opened = false;
+    // Room for this value and for every bracket still to be closed.
+    if (withTape && tape + 64 + (<usize>depth << 4) > TAPE_END) {
+      tapeFull = true;
+      return fail(p, 0);
+    }
+    if (c == 0x22) {
+      let type = T_STRING;
+      p++;
+      while (true) {
+        const m = stopMask(v128.load(p));
+        if (!m) {
+          p += 16;
+          continue;
+        }
+        p += <usize>ctz(m);
+        c = load<u8>(p);
+        if (c == 0x22) break;
+        if (c != 0x5c) {
+          skipString(p);
+          return 0;
+        }
+        type = T_STRING_ESCAPED;
+        p = skipEscape(p);
+        if (!p) return 0;
+      }
+      if (!allAscii && type == T_STRING && hasHighByte(start + 1, p)) type = T_STRING_UTF8;
+      const slot = load<u32>(node, SLOT);
+      if (slot) fillSlot(slot, type, start + 1, p, 0);
+      if (withTape) {
+        store<u32>(tape, type | (load<u32>(node, NUMBER) << 8));
+        store<u32>(tape, <u32>start + 1, 4);
+        store<u32>(tape, <u32>p, 8);
+        tape += 16;
+      }
+      if (withStats) count(node, STAT_STRING);
+      p++;
+    } else if (isDigit(c) || c == 0x2d) {
+      const negative = c == 0x2d;
+      if (negative) c = load<u8>(++p);
+      const first = p;
+      let mantissa: u64 = 0;
+      let exponent: i32 = 0;
+      let integer = true;
+      if (c == 0x30) {
+        c = load<u8>(++p);
+        if (isDigit(c)) return fail(p, R_NUMBER);
+      } else if (isDigit(c)) {
+        do {
+          mantissa = mantissa * 10 + <u64>(c - 0x30);
+          c = load<u8>(++p);
+        } while (isDigit(c));
+      } else return fail(p, R_NUMBER);
+      let digits = p - first;
+      if (c == 0x2e) {
+        integer = false;
+        c = load<u8>(++p);
+        if (!isDigit(c)) return fail(p, R_NUMBER);
+        const point = p;
+        do {
+          mantissa = mantissa * 10 + <u64>(c - 0x30);
+          c = load<u8>(++p);
+        } while (isDigit(c));
+        exponent = <i32>(point - p);
+        digits += p - point;
+      }
+      if ((c | 0x20) == 0x65) {
+        integer = false;
+        c = load<u8>(++p);
+        const minus = c == 0x2d;
+        if (minus || c == 0x2b) c = load<u8>(++p);
+        if (!isDigit(c)) return fail(p, R_NUMBER);
+        let e: i32 = 0;
+        do {
+          if (e < 100000) e = e * 10 + <i32>(c - 0x30);
+          c = load<u8>(++p);
+        } while (isDigit(c));
+        exponent += minus ? -e : e;
+      }
+      const slot = load<u32>(node, SLOT);
+      if (slot || withTape) {
+        let type = T_NUMBER;
+        let number: f64 = <f64>mantissa;
+        if (digits > 19 || mantissa > 9007199254740992) type = T_NUMBER_SLOW;
+        else if (exponent < 0) {
+          if (exponent < -22) type = T_NUMBER_SLOW;
+          else number /= load<f64>(POW10 + (<usize>-exponent << 3));
+        } else if (exponent > 0) {
+          if (exponent > 22) type = T_NUMBER_SLOW;
+          else number *= load<f64>(POW10 + (<usize>exponent << 3));
+        }
+        if (negative) number = -number;
+        if (slot) fillSlot(slot, type, start, p, number);
+        if (withTape) {
+          store<u32>(tape, type | (load<u32>(node, NUMBER) << 8));
+          store<u32>(tape, <u32>start, 4);
+          if (type == T_NUMBER) store<f64>(tape, number, 8);
+          else store<u32>(tape, <u32>p, 8);
+          tape += 16;
+        }
+      }
+      if (withStats) countNumber(node, start, p, integer);
+    } else if (c == 0x7b || c == 0x5b) {
+      if (++depth > maxDepth) return fail(p, R_DEPTH);
+      const slot = load<u32>(node, SLOT);
+      const type = c == 0x7b ? T_OBJECT : T_ARRAY;
+      if (slot) fillSlot(slot, type, start, start, 0);
+      if (withStats) count(node, c == 0x7b ? STAT_OBJECT : STAT_ARRAY);
+      if (node == GENERIC) sawUntracked = true;
+      store<u32>(sp, <u32>container | <u32>inObject);
+      store<u32>(sp, shape, 4);
+      store<u32>(sp, <u32>tape, 8);
+      sp += 16;
+      if (withTape) {
+        store<u32>(tape, type | (load<u32>(node, NUMBER) << 8));
+        tape += 16;
+      }
+      container = node;
+      inObject = c == 0x7b;
+      shape = 0;
+      opened = true;
+      p++;
+    } else {
+      let type: u32;
+      const word = load<u32>(p);
+      if (word == 0x65757274) {
+        type = T_TRUE;
+        p += 4;
+      } else if (word == 0x736c6166 && load<u8>(p, 4) == 0x65) {
+        type = T_FALSE;
+        p += 5;
+      } else if (word == 0x6c6c756e) {
+        type = T_NULL;
+        p += 4;
+      } else return failLiteral(p);
+      const slot = load<u32>(node, SLOT);
+      if (slot) fillSlot(slot, type, start, p, 0);
+      if (withTape) {
+        store<u32>(tape, type | (load<u32>(node, NUMBER) << 8));
+        store<u32>(tape, <u32>start, 4);
+        store<u32>(tape, <u32>p, 8);
+        tape += 16;
+      }
+      if (withStats) count(node, type == T_NULL ? STAT_NULL : STAT_BOOL);
+    }
+
+    // Behind a value, or behind an opening bracket: find the next value, closing what ends.
+    while (true) {
+      if (inObject) {
+        const list = opened ? container + ENTRY : node + AFTER;
+        let t = <usize>load<u32>(list);
+        if (t && (stands(t, p) || (t = findOther(list, p)) != 0)) {
+          p += load<u32>(t);
+          node = load<u32>(t, 4);
+          shape = rotl<u32>(shape ^ load<u32>(node, NUMBER), 5) * 0x9e3779b1;
+          break;
+        }
+        const from = p;
+        p = skipSpace(p);
+        c = load<u8>(p);
+        if (c != 0x7d) {
+          if (!opened) {
+            if (c != 0x2c) return fail(p, R_COMMA_OR_BRACE);
+            p = readKey(skipSpace(p + 1), from, container, list);
+          } else p = readKey(p, from, container, list);
+          if (!p) return 0;
+          node = keyNode;
+          if (withTape && node == GENERIC) sawUntracked = true;
+          shape = rotl<u32>(shape ^ load<u32>(node, NUMBER), 5) * 0x9e3779b1;
+          break;
+        }
+      } else {
+        if (container == 0) {
+          tapeAt = tape;
+          return p;
+        }
+        p = skipSpace(p);
+        c = load<u8>(p);
+        if (c == 0x2c && !opened) {
+          p = skipSpace(p + 1);
+          break;
+        }
+        if (c != 0x5d) {
+          if (!opened) return fail(p, R_COMMA_OR_BRACKET);
+          node = load<u32>(container, ELEMENT);
+          if (!node) node = elementNode(container);
+          break;
+        }
+      }
+      // A closing bracket at p.
+      p++;
+      opened = false;
+      depth--;
+      node = container;
+      sp -= 16;
+      if (withTape) {
+        const opening = <usize>load<u32>(sp, 8);
+        store<u32>(tape, T_END);
+        tape += 16;
+        store<u32>(opening, shape, 4);
+        store<u32>(opening, <u32>tape, 8);
+      }
+      const slot = load<u32>(node, SLOT);
+      if (slot) store<u32>(SLOTS + (<usize>slot << 5) - 32, <u32>p, 12);
+      const saved = load<u32>(sp);
+      container = saved & ~1;
+      inObject = (saved & 1) != 0;
+      shape = load<u32>(sp, 4);
+    }
+  }
+}
