@@ -73,6 +73,9 @@ export class SinkStream<Summary = unknown> extends Writable {
   toWeb(): WritableStream<unknown> {
     return new WritableStream<unknown>(
       {
+        start: (controller) => {
+          this.once('error', (error) => controller.error(error));
+        },
         write: (chunk) => promised((callback) => this.write(chunk, callback)),
         close: async () => {
           this.end();

@@ -156,6 +156,7 @@ class BatchIterator implements AsyncIterableIterator<Batch> {
   constructor(stream: Readable, pull: () => Promise<IteratorResult<Batch, void>>) {
     this.#stream = stream;
     this.#pull = pull;
+    this.#failure = stream.errored ?? undefined;
     stream.once('error', (error) => {
       this.#failure = error;
     });
