@@ -55,6 +55,11 @@ export class Assembler {
   readonly #kernel: Kernel;
   readonly #query: Query;
   readonly #batchRows: number;
+  /**
+   * Rows that a group may lack. With a predicate nobody knows how many rows a piece gives, so the
+   * pieces shrink as the group fills up; stopping at 15/16 keeps that short.
+   */
+  readonly #slack: number;
   readonly #batchBytes: number;
   readonly #inferBytes: number;
   readonly #checksFields: boolean;
@@ -71,6 +76,7 @@ export class Assembler {
     this.#kernel = kernel;
     this.#query = where === undefined ? {} : { where };
     this.#batchRows = checkLimit('batchRows', options.batchRows ?? 65_536, 2 ** 31 - 1);
+    this.#slack = where === undefined ? 0 : this.#batchRows >>> 4;
     this.#batchBytes = checkLimit('batchBytes', options.batchBytes ?? 2 ** 26, MAX_BATCH_BYTES);
     this.#inferBytes = checkLimit('inferBytes', inferBytes, Number.POSITIVE_INFINITY);
     if (schema !== undefined) this.#start(resolveSchema(schema));
@@ -136,10 +142,10 @@ export class Assembler {
 
   #observe(batch: Batch): void {
     const observer = this.#observer;
-    if (!observer) return;
+    if (!observer || (this.#plan && !this.#checksFields)) return;
     const { bad } = observer.observe(batch.bytes());
     if (bad[0]) throw badDocument(batch, bad[0], 0);
-    if (!this.#plan || !this.#checksFields) return;
+    if (!this.#plan) return;
     const path = findNewField(observer.fields(), this.#plan.columns);
     if (path) throw this.#newField(batch, path);
   }
@@ -150,10 +156,9 @@ export class Assembler {
       i < count ? records[i * RECORD_WORDS + LineRecord.start]! : bytes.byteLength;
     let from = 0;
     while (from < count) {
-      if (this.#isFull(builder)) yield takeRows(builder);
-      const room = this.#batchBytes - builder.byteLength;
-      const most = Math.min(count, from + this.#batchRows - builder.rows);
-      const to = lastWithin(startOf, from, most, room);
+      const rows = this.#batchRows - builder.rows;
+      const most = builder.rows > 0 && rows <= this.#slack ? from : Math.min(count, from + rows);
+      const to = lastWithin(startOf, from, most, this.#batchBytes - builder.byteLength);
       if (to === from && builder.rows > 0) {
         yield takeRows(builder);
         continue;
@@ -175,27 +180,17 @@ export class Assembler {
     }
   }
 
-  /**
-   * With a predicate nobody knows how many rows a piece gives, so the pieces shrink as the group
-   * fills up; stopping at 15/16 keeps that short.
-   */
-  #isFull(builder: ColumnBuilder): boolean {
-    if (builder.rows === 0) return false;
-    const slack = this.#query.where ? this.#batchRows >>> 4 : 0;
-    return builder.rows + slack >= this.#batchRows || builder.byteLength >= this.#batchBytes;
-  }
-
   #newField(batch: Batch, path: Path): EtlError {
     const exists: Predicate = { op: 'exists', path };
     const where = this.#query.where ? and(this.#query.where, exists) : exists;
     const { bytes } = batch.denseLines();
     const found = this.#kernel.selector({ where }).filter(bytes);
-    const line = found.count > 0 ? found.records[LineRecord.line]! : 0;
+    // No path leads into lists of lists: then all that is known is the source.
+    const { source } = batch.origin;
+    const unknown = source === undefined ? {} : { path: source };
+    const place = found.count > 0 ? batch.place(found.records[LineRecord.line]!) : unknown;
     const message = `new field ${formatPath(path)}; ${this.#advice()}`;
-    return schemaChanged(
-      `${message}, or leave new fields out with onNewField: 'ignore'`,
-      batch.place(line),
-    );
+    return schemaChanged(`${message}, or leave new fields out with onNewField: 'ignore'`, place);
   }
 
   #advice(): string {

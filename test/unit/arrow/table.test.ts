@@ -192,6 +192,34 @@ describe.each(kernels)('Arrow tables with the $name kernel', (kernel) => {
       }
     });
 
+    it('is found in the middle of a batch that was cut', async () => {
+      const documents = Array.from({ length: 20 }, (_, n) => ({ n: n < 17 ? n : 'text' }));
+      const input = toBatches(kernel, documents, 20);
+      const options = { kernel, schema: { n: 'int64' }, batchRows: 5 } as const;
+      await expect(collect(input, options)).rejects.toEqual(changed(/field n:/, { ordinal: 17 }));
+    });
+
+    it('has no line where no path leads to it', async () => {
+      const documents = [{ l: [[{ x: 1 }]] }, { l: [[{ x: 1 }]] }, { l: [[{ y: 1 }]] }];
+      const input = toBatches(kernel, documents, 1);
+      await expect(collect(input, inferred)).rejects.toMatchObject({
+        code: 'SCHEMA_CHANGED',
+        message: expect.stringMatching(/new field l\.y/),
+        place: { path: 'test.jsonl' },
+      });
+    });
+
+    it('is shown where the predicate keeps it', async () => {
+      const documents = [{ n: 1 }, { n: 0, late: 1 }, { n: 1 }, { n: 1, late: 1 }];
+      const input = [
+        ...toBatches(kernel, documents.slice(0, 1), 1),
+        ...toBatches(kernel, documents, 4),
+      ];
+      await expect(collect(input, { ...inferred, where: gt('n', 0) })).rejects.toEqual(
+        changed(/new field late/, { ordinal: 3 }),
+      );
+    });
+
     it('gives advice', async () => {
       const input = toBatches(kernel, [{ a: 1 }, { b: 1 }], 1);
       await expect(collect(input, inferred)).rejects.toThrow(/inferBytes.*onNewField/);
