@@ -140,9 +140,11 @@ class TwinIndex implements IdIndex {
       if (next > bytes.length) break;
       const offset = view.getUint32(idEnd, true) + view.getUint32(idEnd + 4, true) * 2 ** 32;
       const length = view.getUint32(idEnd + 8, true);
-      if (offset + length > OFFSET_LIMIT) {
-        throw new EtlError('CORRUPTED_INDEX', `an entry points to byte ${offset}`);
+      if (length === 0 || offset + length > OFFSET_LIMIT) {
+        const place = { offset: consumed };
+        throw new EtlError('CORRUPTED_INDEX', 'an index entry cannot be right', { place });
       }
+      end = Math.max(end, offset + length);
       hashInto(register, bytes, idStart, idEnd);
       const hashLow = register[0]!;
       const hashHigh = register[1]!;
@@ -152,7 +154,6 @@ class TwinIndex implements IdIndex {
         return { consumed, count, end, conflict };
       }
       this.add(hashLow, hashHigh, offset, length);
-      end = Math.max(end, offset + length);
       consumed = next;
       count++;
     }

@@ -1,0 +1,260 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { KeyKind, LineRecord, RECORD_WORDS } from '../../src/core/batch.ts';
+import { type IdIndex, type Kernel, MAX_LENGTH } from '../../src/kernels/index.ts';
+import { kernels } from '../support/kernels.ts';
+
+/** Few hashes, so that they meet; low words that share a home in small tables. */
+const hash = fc.tuple(fc.constantFrom(0, 1, 16, 32, 0xffff_fff0, 0xffff_ffff), fc.nat(3));
+const offset = fc.oneof(fc.nat(300), fc.constantFrom(2 ** 32 - 1, 2 ** 32, 2 ** 40 - 0x200_0000));
+const length = fc.oneof(
+  fc.integer({ min: 1, max: 300 }),
+  fc.constantFrom(MAX_LENGTH - 1, MAX_LENGTH, MAX_LENGTH + 5),
+);
+
+type Entry = { low: number; high: number; offset: number; length: number };
+type Step = (index: IdIndex, model: Entry[]) => void;
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 4, arbitrary: fc.tuple(hash, offset, length).map(addStep) },
+  { weight: 1, arbitrary: fc.tuple(hash, fc.nat(5)).map(removeStep) },
+  { weight: 1, arbitrary: fc.tuple(hash, fc.nat(5), offset, length).map(setStep) },
+  {
+    weight: 2,
+    arbitrary: fc.array(fc.tuple(hash, fc.boolean()), { maxLength: 40 }).map(insertStep),
+  },
+  { weight: 1, arbitrary: fc.array(fc.tuple(hash, offset), { maxLength: 5 }).map(liveStep) },
+);
+
+describe.each(kernels)('id index of the $name kernel', (kernel) => {
+  it('behaves as a list of entries', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const index = kernel.createIndex();
+        const model: Entry[] = [];
+        for (const each of steps) each(index, model);
+        checkIndex(index, model);
+        index.clear();
+        checkIndex(index, []);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('loads what an index.bin holds, cut anywhere', () => {
+    const entries = fc.array(
+      fc.tuple(fc.string({ maxLength: 4, unit: 'grapheme' }), offset, fc.nat()),
+      {
+        maxLength: 40,
+      },
+    );
+    fc.assert(
+      fc.property(
+        entries,
+        fc.integer({ min: 13, max: 200 }),
+        fc.nat(6),
+        (entries, piece, limit) => {
+          const index = kernel.createIndex();
+          const model: Entry[] = [];
+          const bytes = indexBody(entries);
+          let at = 0;
+          let size = piece;
+          let conflicts = 0;
+          while (at < bytes.length) {
+            const part = bytes.subarray(at, at + size);
+            const before = index.size;
+            const { consumed, count, end, conflict } = index.load(part, limit + 1);
+            const loaded = readBody(kernel, part.subarray(0, consumed));
+            expect(count).toBe(loaded.length);
+            expect(count).toBeLessThanOrEqual(limit + 1);
+            expect(index.size).toBe(before + count);
+            const seen = conflict ? [...loaded, conflict] : loaded;
+            expect(end).toBe(Math.max(0, ...seen.map((entry) => entry.offset + entry.length)));
+            model.push(...loaded.map(saturated));
+            at += consumed;
+            if (conflict) {
+              const [entry] = readBody(kernel, bytes.subarray(at, at + conflict.size));
+              const { hashLow: low, hashHigh: high, offset, length } = conflict;
+              expect({ low, high, offset, length }).toEqual(entry);
+              expect(index.find(low, high)).toBeGreaterThanOrEqual(0);
+              at += conflict.size;
+              conflicts++;
+            }
+            size = consumed === 0 && !conflict ? size + piece : piece;
+          }
+          expect(conflicts).toBe(entries.length - new Set(entries.map(([id]) => id)).size);
+          checkIndex(index, model);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it('grows to many entries and finds each', () => {
+    const index = kernel.createIndex();
+    const entries = Array.from({ length: 20_000 }, (_, i) => {
+      kernel.hashKey(`document-${i}`);
+      return { low: kernel.keyHash[0]!, high: kernel.keyHash[1]!, offset: i * 100, length: 100 };
+    });
+    for (const { low, high, offset, length } of entries) index.add(low, high, offset, length);
+    for (const [i, { low, high }] of entries.entries()) {
+      if (i % 2 === 0) index.remove(index.find(low, high));
+    }
+    const found = entries.map(({ low, high }) => index.find(low, high));
+    expect(found.filter((entry) => entry >= 0).map((entry) => index.offset(entry))).toEqual(
+      entries.filter((_, i) => i % 2 === 1).map(({ offset }) => offset),
+    );
+    expect(index.sum).toBe(sumOf(entries.filter((_, i) => i % 2 === 1)));
+    expect(index.byteLength).toBeLessThan(20_000 * 16 * 8);
+  });
+});
+
+function addStep([[low, high], offset, length]: [[number, number], number, number]): Step {
+  return (index, model) => {
+    index.add(low, high, offset, length);
+    model.push({ low, high, offset, length: Math.min(length, MAX_LENGTH) });
+  };
+}
+
+function removeStep([[low, high], nth]: [[number, number], number]): Step {
+  return (index, model) => {
+    const [slots, entries] = [slotsOf(index, low, high), entriesOf(model, low, high)];
+    if (nth >= slots.length) return;
+    index.remove(slots[nth]!);
+    model.splice(model.indexOf(entries[nth]!), 1);
+  };
+}
+
+function setStep([[low, high], nth, offset, length]: [
+  [number, number],
+  number,
+  number,
+  number,
+]): Step {
+  return (index, model) => {
+    const [slots, entries] = [slotsOf(index, low, high), entriesOf(model, low, high)];
+    if (nth >= slots.length) return;
+    index.set(slots[nth]!, offset, length);
+    Object.assign(entries[nth]!, { offset, length: Math.min(length, MAX_LENGTH) });
+  };
+}
+
+function insertStep(lines: [[number, number], boolean][]): Step {
+  return (index, model) => {
+    const records = recordsOf(lines.map(([each, hasKey], i) => [each, i * 50, hasKey]));
+    const base = 2 ** 33 + model.length * 10_000;
+    for (let from = 0; from < lines.length; ) {
+      const stop = index.insertLines(records, from, lines.length, base);
+      for (let i = from; i < stop; i++) {
+        const [low, high] = lines[i]![0];
+        expect(entriesOf(model, low, high)).toEqual([]);
+        model.push({ low, high, offset: base + i * 50, length: 41 });
+      }
+      if (stop < lines.length) {
+        const [[low, high], hasKey] = lines[stop]!;
+        expect(!hasKey || entriesOf(model, low, high).length > 0).toBe(true);
+      }
+      from = stop + 1;
+    }
+  };
+}
+
+function liveStep(lines: [[number, number], number][]): Step {
+  return (index, model) => {
+    const places = lines.map(([each, offset]) => [each, offset % 2 ** 32, true] as const);
+    const skip = index.live(recordsOf(places), lines.length, 7);
+    const expected = places.map(([[low, high], offset]) => {
+      return entriesOf(model, low, high).some((entry) => entry.offset === offset + 7) ? 0 : 1;
+    });
+    expect([...skip]).toEqual(expected);
+  };
+}
+
+function recordsOf(
+  lines: readonly (readonly [readonly [number, number], number, boolean])[],
+): Uint32Array {
+  const records = new Uint32Array(lines.length * RECORD_WORDS);
+  for (const [i, [[low, high], start, hasKey]] of lines.entries()) {
+    const record = records.subarray(i * RECORD_WORDS);
+    record[LineRecord.start] = start;
+    record[LineRecord.end] = start + 40;
+    record[LineRecord.keyKind] = !hasKey ? KeyKind.number : i % 2 ? KeyKind.escaped : KeyKind.plain;
+    record[LineRecord.hashLow] = low;
+    record[LineRecord.hashHigh] = high;
+  }
+  return records;
+}
+
+function slotsOf(index: IdIndex, low: number, high: number): number[] {
+  const slots: number[] = [];
+  for (let at = index.find(low, high); at >= 0; at = index.find(low, high, at)) slots.push(at);
+  return slots;
+}
+
+function entriesOf(model: readonly Entry[], low: number, high: number): Entry[] {
+  return model.filter((entry) => entry.low === low && entry.high === high);
+}
+
+function checkIndex(index: IdIndex, model: readonly Entry[]): void {
+  expect(index.size).toBe(model.length);
+  expect(index.sum).toBe(sumOf(model));
+  for (const { low, high } of model) {
+    const found = slotsOf(index, low, high).map((at) => [index.offset(at), index.length(at)]);
+    const expected = entriesOf(model, low, high).map((entry) => [entry.offset, entry.length]);
+    expect(found).toEqual(expected);
+  }
+  const { offsets, lengths } = index.entries();
+  expect([...offsets]).toEqual(model.map((entry) => entry.offset).sort((a, b) => a - b));
+  const pair = (offset: number, length: number) => `${offset} ${length}`;
+  const pairs = Array.from(offsets, (offset, i) => pair(offset, lengths[i]!));
+  expect(pairs.sort()).toEqual(model.map((entry) => pair(entry.offset, entry.length)).sort());
+}
+
+/** The sum as its contract states it, in BigInt. */
+function sumOf(model: readonly Entry[]): bigint {
+  let sum = 0n;
+  for (const { low, high, offset, length } of model) {
+    let x = (BigInt(high) << 32n) | BigInt(low);
+    x ^= BigInt.asUintN(64, BigInt(offset) * 0x9e3779b97f4a7c15n);
+    x ^= BigInt(length) << 40n;
+    x ^= x >> 32n;
+    x = BigInt.asUintN(64, x * 0xd6e8feb86659fd93n);
+    x ^= x >> 32n;
+    sum += x;
+  }
+  return BigInt.asUintN(64, sum);
+}
+
+function indexBody(entries: readonly (readonly [string, number, number])[]): Uint8Array {
+  const parts = entries.map(([id, offset, length]) => {
+    const text = Buffer.from(id);
+    const part = Buffer.alloc(14 + text.length);
+    part.writeUInt16LE(text.length);
+    text.copy(part, 2);
+    part.writeBigUInt64LE(BigInt(offset), text.length + 2);
+    part.writeUInt32LE((length % 0x200_0000) + 1, text.length + 10);
+    return part;
+  });
+  return new Uint8Array(Buffer.concat(parts));
+}
+
+function saturated(entry: Entry): Entry {
+  return { ...entry, length: Math.min(entry.length, MAX_LENGTH) };
+}
+
+function readBody(kernel: Kernel, body: Uint8Array): Entry[] {
+  const bytes = Buffer.from(body);
+  const entries: Entry[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const end = at + 2 + bytes.readUInt16LE(at);
+    const hash = kernel.hash(bytes.subarray(at + 2, end));
+    entries.push({
+      low: Number(hash & 0xffff_ffffn),
+      high: Number(hash >> 32n),
+      offset: Number(bytes.readBigUInt64LE(end)),
+      length: bytes.readUInt32LE(end + 8),
+    });
+    at = end + 12;
+  }
+  return entries;
+}
