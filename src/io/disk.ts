@@ -1,0 +1,73 @@
+/**
+ * The one door to the disk. Everything that the store does to files goes through these interfaces,
+ * so that tests can put a disk behind them that fails, tears and forgets as real ones do.
+ *
+ * Bytes given to `write` belong to the call until its promise settles. Every failure is an EtlError
+ * `IO_ERROR` whose place names the path and whose cause is the system's own error; a failed write
+ * may have written any part of its bytes.
+ */
+
+/** Random access for single documents: copies out, so that nothing outlives a map. */
+export interface RandomReader {
+  /** The bytes [offset, offset + length) decoded as UTF-8. Errors: IO_ERROR past the end. */
+  text(offset: number, length: number): string;
+  /** A copy of the bytes [offset, offset + length). Errors: IO_ERROR past the end. */
+  bytes(offset: number, length: number): Uint8Array;
+  /** Releases the map, if there is one; the reader must not be used again. */
+  close(): void;
+}
+
+export interface DiskFile {
+  readonly path: string;
+  /** Current size in bytes. */
+  size(): Promise<number>;
+  /** Fills `target` from `offset` on; answers fewer bytes only at the end of the file. */
+  read(target: Uint8Array, offset: number): Promise<number>;
+  readSync(target: Uint8Array, offset: number): number;
+  /** Writes all of `bytes` at `offset`, to the operating system only. */
+  write(bytes: Uint8Array, offset: number): Promise<void>;
+  writeSync(bytes: Uint8Array, offset: number): void;
+  /** fdatasync: what was written survives a power cut once this resolves. */
+  sync(): Promise<void>;
+  syncSync(): void;
+  truncate(size: number): Promise<void>;
+  /** Random access to this file; ends with `close` of the reader, before that of the file. */
+  reader(): RandomReader;
+  close(): Promise<void>;
+}
+
+export interface DiskEntry {
+  readonly name: string;
+  readonly kind: 'file' | 'folder' | 'other';
+}
+
+export interface DiskLock {
+  release(): Promise<void>;
+}
+
+/** `read`: must exist, read only. `write`: must exist. `create`: made empty when missing. */
+export type OpenMode = 'read' | 'write' | 'create';
+
+export interface Disk {
+  open(path: string, mode: OpenMode): Promise<DiskFile>;
+  /** What stands at the path; undefined when nothing does. */
+  stat(
+    path: string,
+  ): Promise<{ readonly kind: DiskEntry['kind']; readonly size: number } | undefined>;
+  /** The entries of a folder by name. Errors: IO_ERROR when it is missing. */
+  list(path: string): Promise<DiskEntry[]>;
+  /** Makes the folder and its parents; no error when it is there. */
+  mkdir(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  /** Removes a file; no error when it is missing. */
+  remove(path: string): Promise<void>;
+  /** Makes the names in a folder durable. */
+  syncDir(path: string): Promise<void>;
+  /**
+   * Takes an exclusive lock in the file at `path` (made if missing) or fails at once.
+   * Errors: LOCKED, its message naming the holder.
+   */
+  lock(path: string): Promise<DiskLock>;
+  /** One name for one folder however it is written: the key for locks held in this process. */
+  identity(path: string): Promise<string>;
+}

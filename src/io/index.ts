@@ -1,0 +1,12 @@
+/** The disk: interfaces, the machine's own, locks and maps. */
+export type {
+  Disk,
+  DiskEntry,
+  DiskFile,
+  DiskLock,
+  OpenMode,
+  RandomReader,
+} from './disk.ts';
+export { type LockOptions, takeLock } from './lock.ts';
+export { type MapOptions, openReader } from './map.ts';
+export { createNodeDisk, type NodeDiskOptions, nodeDisk } from './node-disk.ts';

@@ -1,0 +1,105 @@
+/**
+ * The writer's lock: an exclusive flock(2) on a file that says who holds it in three lines: process
+ * id, host name, time. The kernel frees it when the process ends, however it ends, so a file left
+ * behind blocks nobody; the same lock excludes the Rust programs that write this format.
+ *
+ * Without koffi there is no flock: then a lock file that names a living process of this host
+ * refuses, which is weaker (two starting at the same instant may both pass, other hosts are not
+ * seen, and programs that lock without writing their name are not either).
+ */
+import {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { hostname } from 'node:os';
+import { dirname } from 'node:path';
+import { EtlError } from '../core/errors.ts';
+import type { DiskLock } from './disk.ts';
+import { LOCK_EXCLUSIVE_NOW, native } from './native.ts';
+
+export interface LockOptions {
+  /** `auto` uses flock where possible; `file` only looks at the file. Default `auto`. */
+  readonly use?: 'auto' | 'file';
+}
+
+/**
+ * Takes the lock or fails at once. Two calls in one process exclude each other with flock only.
+ * Errors: LOCKED naming the holder; IO_ERROR.
+ */
+export function takeLock(path: string, options: LockOptions = {}): DiskLock {
+  const calls = options.use === 'file' ? undefined : native();
+  let fd: number | undefined;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    fd = openSync(path, 'a+');
+    if (calls === undefined) {
+      if (namesLivingProcess(path)) throw locked(path);
+    } else {
+      // A holder that lets go removes the file. Whoever opened it before must not believe in a lock
+      // on a file that nobody else will find, so it looks again until name and file agree.
+      while (true) {
+        if (calls.flock(fd, LOCK_EXCLUSIVE_NOW) !== 0) throw locked(path);
+        if (sameFile(fd, path)) break;
+        closeSync(fd);
+        fd = undefined;
+        fd = openSync(path, 'a+');
+      }
+    }
+    ftruncateSync(fd, 0);
+    writeSync(fd, `${process.pid}\n${hostname()}\n${new Date().toISOString()}\n`);
+  } catch (cause) {
+    if (fd !== undefined) closeSync(fd);
+    if (cause instanceof EtlError) throw cause;
+    throw new EtlError('IO_ERROR', `cannot lock: ${String(cause)}`, { place: { path }, cause });
+  }
+  let held: number | undefined = fd;
+  return {
+    async release() {
+      if (held === undefined) return;
+      const mine = held;
+      held = undefined;
+      try {
+        if (sameFile(mine, path)) unlinkSync(path);
+      } finally {
+        closeSync(mine);
+      }
+    },
+  };
+}
+
+function sameFile(fd: number, path: string): boolean {
+  try {
+    return fstatSync(fd).ino === statSync(path).ino;
+  } catch {
+    return false;
+  }
+}
+
+function namesLivingProcess(path: string): boolean {
+  const [pid, host] = readFileSync(path, 'utf8').split('\n');
+  if (!/^\d+$/.test(pid ?? '') || host !== hostname()) return false;
+  try {
+    process.kill(Number(pid), 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function locked(path: string): EtlError {
+  let holder = 'an unnamed process';
+  try {
+    const [pid, host, since] = readFileSync(path, 'utf8').split('\n');
+    if (pid) holder = `process ${pid} on ${host || 'an unnamed host'} since ${since || 'unknown'}`;
+  } catch {
+    // The holder may be letting go right now: the lock was refused all the same.
+  }
+  return new EtlError('LOCKED', `held by ${holder}`, { place: { path } });
+}

@@ -1,0 +1,80 @@
+/**
+ * The few calls of the system's own C library that Node does not offer: mmap, munmap and flock,
+ * through koffi where it is installed. Loaded on first use; its absence is no error, callers have
+ * an equal way without it (positioned reads) or a weaker one (locks), and say so.
+ */
+import { createRequire } from 'node:module';
+
+export interface Native {
+  /** Answers 0, or -1 when another open file holds the lock. */
+  flock(fd: number, operation: number): number;
+  /** A read-only shared map of [offset, offset + length); undefined when refused. */
+  map(fd: number, offset: number, length: number): NativeMap | undefined;
+}
+
+export interface NativeMap {
+  readonly buffer: ArrayBuffer;
+  /** Nothing may touch the buffer afterwards. */
+  unmap(): void;
+}
+
+/** LOCK_EX | LOCK_NB of flock(2), the same number on Linux, macOS and BSD. */
+export const LOCK_EXCLUSIVE_NOW: number = 2 | 4;
+
+const PROT_READ = 1;
+const MAP_SHARED = 1;
+const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
+
+let loaded: Native | undefined | null = null;
+
+/** The native calls, or undefined where koffi or the platform lacks them. */
+export function native(): Native | undefined {
+  if (loaded === null) loaded = load();
+  return loaded;
+}
+
+interface Koffi {
+  load(path: string | null): { func(prototype: string): (...values: unknown[]) => unknown };
+  view(pointer: unknown, length: number): ArrayBuffer;
+}
+
+function load(): Native | undefined {
+  if (process.platform === 'win32') return undefined;
+  try {
+    const koffi = createRequire(import.meta.url)('koffi') as Koffi;
+    const libc = koffi.load(null);
+    const flock = libc.func('int flock(int fd, int operation)');
+    const mmap = libc.func(
+      'void *mmap(void *address, size_t length, int protection, int flags, int fd, int64_t offset)',
+    );
+    const munmap = libc.func('int munmap(void *address, size_t length)');
+    return {
+      flock: (fd, operation) => flock(fd, operation) as number,
+      map(fd, offset, length) {
+        const pointer = mmap(null, length, PROT_READ, MAP_SHARED, fd, offset);
+        if (pointer === null || BigInt.asUintN(64, BigInt(pointer as bigint)) === MAP_FAILED) {
+          return undefined;
+        }
+        const buffer = koffi.view(pointer, length);
+        return {
+          buffer,
+          unmap() {
+            detach(buffer);
+            munmap(pointer, length);
+          },
+        };
+      },
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Makes the buffer empty, so that V8 stops counting it. Node 20 has no way that works everywhere;
+ * there the map's owner, the only one who ever sees the buffer, drops it before unmapping.
+ */
+function detach(buffer: ArrayBuffer): void {
+  const { transfer } = buffer as { transfer?: (length: number) => ArrayBuffer };
+  transfer?.call(buffer, 0);
+}

@@ -1,0 +1,166 @@
+/**
+ * Puts documents into a store and commits on its own: after so many operations, so many bytes, or
+ * so long. `await put()` waits while a commit is behind, so memory stays bounded however fast the
+ * caller is. A failure of a commit made in the background comes out of the next call and of `close`.
+ */
+import type { Document } from '../core/batch.ts';
+import { EtlError } from '../core/errors.ts';
+import type { FastStore } from './fast-store.ts';
+
+export interface BufferedWriterOptions {
+  /** Commit after this many puts and deletes. Default 1,000. */
+  readonly maxPendingOps?: number;
+  /** Commit after this many bytes. Default 100 MiB. */
+  readonly maxPendingBytes?: number;
+  /** Commit when the oldest pending operation is this old; the process need not stay for it. Default 60,000. */
+  readonly flushIntervalMs?: number;
+}
+
+/** How often each cause has made a commit. */
+export interface FlushStats {
+  readonly ops: number;
+  readonly bytes: number;
+  readonly interval: number;
+  readonly explicit: number;
+  readonly close: number;
+}
+
+type Cause = keyof FlushStats;
+
+export class BufferedWriter<T extends object = Document> {
+  readonly #store: FastStore<T>;
+  readonly #maxOps: number;
+  readonly #maxBytes: number;
+  readonly #intervalMs: number;
+  readonly #stats: { [cause in Cause]: number } = {
+    ops: 0,
+    bytes: 0,
+    interval: 0,
+    explicit: 0,
+    close: 0,
+  };
+  #pendingOps = 0;
+  #count = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #flushing: Promise<void> | undefined;
+  #failure: { readonly cause: unknown } | undefined;
+  #closed = false;
+
+  /** Errors: INVALID_ARGUMENT for a limit below 1. */
+  constructor(store: FastStore<T>, options: BufferedWriterOptions = {}) {
+    const { maxPendingOps = 1000, maxPendingBytes = 100 << 20, flushIntervalMs = 60_000 } = options;
+    for (const [name, value] of Object.entries({
+      maxPendingOps,
+      maxPendingBytes,
+      flushIntervalMs,
+    })) {
+      if (!(value >= 1)) throw new EtlError('INVALID_ARGUMENT', `${name} must be at least 1`);
+    }
+    this.#store = store;
+    this.#maxOps = maxPendingOps;
+    this.#maxBytes = maxPendingBytes;
+    this.#intervalMs = flushIntervalMs;
+  }
+
+  /** Documents put so far. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Operations that no commit covers yet. */
+  get pendingOps(): number {
+    return this.#pendingOps;
+  }
+
+  /** What caused the commits. */
+  get stats(): FlushStats {
+    return { ...this.#stats };
+  }
+
+  /** As `FastStore.put`; resolves when the next may come. */
+  put(id: string, document: T): Promise<void> {
+    return this.#apply(() => {
+      this.#store.put(id, document);
+      this.#count++;
+    });
+  }
+
+  /** As `FastStore.delete`. Answers whether the document was there. */
+  async delete(id: string): Promise<boolean> {
+    let found = false;
+    await this.#apply(() => {
+      found = this.#store.delete(id);
+    });
+    return found;
+  }
+
+  /** Commits everything put and deleted so far. */
+  async flush(): Promise<void> {
+    this.#check();
+    await this.#settle();
+    if (this.#pendingOps > 0) await this.#startFlush('explicit');
+    this.#rethrow();
+  }
+
+  /** Commits and ends; the store stays open. Errors: those of commits not yet heard of. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#settle();
+    if (this.#failure === undefined && this.#pendingOps > 0) await this.#startFlush('close');
+    this.#rethrow();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #apply(operation: () => void): Promise<void> {
+    this.#check();
+    operation();
+    this.#pendingOps++;
+    this.#timer ??= setTimeout(() => this.#tick(), this.#intervalMs).unref();
+    if (this.#pendingOps < this.#maxOps && this.#store.uncommittedBytes < this.#maxBytes) return;
+    // The commit before this one has to be done: at most one runs while the next is gathered.
+    await this.#settle();
+    if (this.#pendingOps >= this.#maxOps) void this.#startFlush('ops');
+    else if (this.#store.uncommittedBytes >= this.#maxBytes) void this.#startFlush('bytes');
+  }
+
+  #tick(): void {
+    this.#timer = undefined;
+    if (this.#pendingOps > 0 && this.#failure === undefined) void this.#startFlush('interval');
+  }
+
+  #startFlush(cause: Cause): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#pendingOps = 0;
+    this.#stats[cause]++;
+    const running: Promise<void> = this.#store.flush().then(
+      () => {
+        if (this.#flushing === running) this.#flushing = undefined;
+      },
+      (error: unknown) => {
+        if (this.#flushing === running) this.#flushing = undefined;
+        this.#failure ??= { cause: error };
+      },
+    );
+    this.#flushing = running;
+    return running;
+  }
+
+  async #settle(): Promise<void> {
+    while (this.#flushing) await this.#flushing;
+  }
+
+  #check(): void {
+    if (this.#closed) throw new EtlError('CLOSED', 'the writer is closed');
+    this.#rethrow();
+  }
+
+  #rethrow(): void {
+    if (this.#failure) throw this.#failure.cause;
+  }
+}

@@ -1,0 +1,219 @@
+/**
+ * The open files of one collection and the state that they are in: what a handle reads from. A
+ * reader follows the log from here; a writer adds to the same state.
+ */
+import type { Disk, DiskFile } from '../io/disk.ts';
+import type { Kernel } from '../kernels/index.ts';
+import { CommitLog, type CommitRecord } from './commit-log.ts';
+import type { Indexer } from './indexer.ts';
+import type { CollectionPaths } from './layout.ts';
+import { readPieces } from './pieces.ts';
+import { type OpenState, openState, type Recovery } from './recovery.ts';
+import type { Snapshot } from './scan.ts';
+import { StoredLines } from './stored-lines.ts';
+import { Writer } from './writer.ts';
+
+export interface FilesInput {
+  readonly disk: Disk;
+  readonly paths: CollectionPaths;
+  readonly kernel: Kernel;
+  readonly writable: boolean;
+}
+
+export class CollectionFiles {
+  readonly data: DiskFile;
+  readonly stored: StoredLines;
+  readonly writer: Writer | undefined;
+  readonly #input: FilesInput;
+  readonly #scans: Set<Set<number>> = new Set();
+  #log: CommitLog | undefined;
+  #state: OpenState;
+  #following: Promise<void> | undefined;
+
+  private constructor(
+    input: FilesInput,
+    data: DiskFile,
+    stored: StoredLines,
+    log: CommitLog | undefined,
+    state: OpenState,
+  ) {
+    this.#input = input;
+    this.data = data;
+    this.stored = stored;
+    this.#log = log;
+    this.#state = state;
+    this.#watch();
+    if (input.writable) this.writer = new Writer({ ...input, data, stored, log: log! }, state);
+  }
+
+  /** Opens the files and brings them to their committed state. A writer makes those missing. */
+  static async open(input: FilesInput): Promise<CollectionFiles> {
+    const { disk, paths, writable } = input;
+    const opened: { close(): unknown }[] = [];
+    // Index entries may be on their way before there is a writer to hear that they failed.
+    let hear = (cause: unknown): void => {
+      failed ??= { cause };
+    };
+    let failed: { readonly cause: unknown } | undefined;
+    try {
+      const fresh = writable && (await isMissing(disk, [paths.data, paths.log, paths.index]));
+      const data = await disk.open(paths.data, writable ? 'create' : 'read');
+      opened.push(data);
+      const log = await openLog(input);
+      if (log) opened.push(log);
+      const stored = new StoredLines(data.reader());
+      opened.push(stored);
+      const onFailure = (cause: unknown): void => hear(cause);
+      const state = await openState({ ...input, data, stored, log, onFailure });
+      if (state.appender) opened.push(state.appender);
+      if (fresh) await disk.syncDir(paths.meta);
+      if (failed !== undefined) throw (failed as { cause: unknown }).cause;
+      const files = new CollectionFiles(input, data, stored, log, state);
+      hear = (cause) => files.writer?.poison(cause);
+      return files;
+    } catch (error) {
+      for (const file of opened.reverse()) await file.close();
+      throw error;
+    }
+  }
+
+  get indexer(): Indexer {
+    return this.#state.indexer;
+  }
+
+  get log(): CommitLog | undefined {
+    return this.#log;
+  }
+
+  get recovery(): Recovery {
+    return this.#state.recovery;
+  }
+
+  /** One past the last document that this handle sees. */
+  get end(): number {
+    return this.writer?.end ?? this.#state.end;
+  }
+
+  /** Document lines before `end`, dead ones included. */
+  get lines(): number {
+    return this.writer?.lines ?? this.#state.lines;
+  }
+
+  get commit(): CommitRecord | undefined {
+    return this.writer ? this.writer.commit : this.#state.commit;
+  }
+
+  /** What a scan sees that begins now; resolves when all of it can be read from the file. */
+  async snapshot(ids: Iterable<string> | undefined): Promise<Snapshot> {
+    const { index } = this.indexer;
+    const retired = new Set<number>();
+    this.#scans.add(retired);
+    const snapshot: Snapshot = {
+      file: this.data,
+      end: this.end,
+      index,
+      clean: this.lines === index.size,
+      retired,
+      stored: this.stored,
+      places: ids === undefined ? undefined : this.#places(ids),
+      release: () => this.#scans.delete(retired),
+    };
+    try {
+      await this.writer?.drain();
+    } catch (error) {
+      snapshot.release();
+      throw error;
+    }
+    return snapshot;
+  }
+
+  /** For readers: goes on to the last commit. Calls at the same time share one run. */
+  follow(): Promise<void> {
+    this.#following ??= this.#follow().finally(() => {
+      this.#following = undefined;
+    });
+    return this.#following;
+  }
+
+  /** Lets go of every file; writes nothing. */
+  async close(): Promise<void> {
+    await this.writer?.release();
+    this.stored.close();
+    await this.#log?.close();
+    await this.data.close();
+  }
+
+  async #follow(): Promise<void> {
+    const log = this.#log;
+    if (log === undefined) return this.#reopen();
+    let { closed, end } = this.#state;
+    for await (const record of log.records()) {
+      closed = record.op === 'close';
+      if (record.op !== 'commit') continue;
+      await this.#take(record);
+      end = record.end;
+    }
+    this.#state = { ...this.#state, closed };
+    // Nobody of ours is writing, and yet there is more: another program's work.
+    if (closed && (await this.data.size()) > end) await this.#reopen();
+  }
+
+  async #take(commit: CommitRecord): Promise<void> {
+    const { kernel } = this.#input;
+    const { indexer, end } = this.#state;
+    this.stored.end = commit.end;
+    for await (const { bytes, base } of readPieces(this.data, end, commit.end, { reuse: true })) {
+      const { records, count } = kernel.lines(bytes);
+      indexer.insert(bytes, records, count, base);
+    }
+    for (const [id, at] of commit.deletes ?? []) indexer.remove(id, at);
+    this.#state = { ...this.#state, end: commit.end, lines: commit.lines, commit };
+  }
+
+  /** From the files again. Scans under way keep the index that they began with. */
+  async #reopen(): Promise<void> {
+    const log = await openLog(this.#input);
+    const { data, stored } = this;
+    try {
+      const onFailure = (): void => undefined;
+      this.#state = await openState({ ...this.#input, data, stored, log, onFailure });
+    } catch (error) {
+      await log?.close();
+      throw error;
+    }
+    await this.#log?.close();
+    this.#log = log;
+    this.#watch();
+  }
+
+  #watch(): void {
+    this.#state.indexer.onRetire = (offset) => {
+      for (const retired of this.#scans) retired.add(offset);
+    };
+  }
+
+  #places(ids: Iterable<string>): (readonly [number, number])[] {
+    const { indexer } = this;
+    const places: (readonly [number, number])[] = [];
+    for (const id of new Set(ids)) {
+      const entry = indexer.find(id);
+      if (entry >= 0) places.push([indexer.index.offset(entry), indexer.index.length(entry)]);
+    }
+    return places.sort(([a], [b]) => a - b);
+  }
+}
+
+async function openLog({
+  disk,
+  paths,
+  kernel,
+  writable,
+}: FilesInput): Promise<CommitLog | undefined> {
+  if (!writable && (await disk.stat(paths.log)) === undefined) return undefined;
+  return new CommitLog(await disk.open(paths.log, writable ? 'create' : 'read'), kernel);
+}
+
+async function isMissing(disk: Disk, paths: readonly string[]): Promise<boolean> {
+  for (const path of paths) if ((await disk.stat(path)) === undefined) return true;
+  return false;
+}

@@ -1,0 +1,151 @@
+/**
+ * meta/commits.log: what was committed, one checksummed JSON line per event
+ * (docs/format/collection.md). Only the collection's writer appends; every line is synced before
+ * it counts. Reading stops at the first line that is torn or whose sum is wrong: what follows was
+ * never acknowledged. A reader reads on from where it stopped.
+ */
+import { EtlError } from '../core/errors.ts';
+import type { DiskFile } from '../io/disk.ts';
+import type { Kernel } from '../kernels/index.ts';
+
+/** Numbers that a committer wants kept with the commit. */
+export type Counts = { readonly [name: string]: number };
+
+/** One commit as the log tells it. */
+export interface CommitRecord {
+  readonly op: 'commit';
+  /** 1 for the first commit of the collection. */
+  readonly seq: number;
+  /** Bytes of data.jsonl that are committed. */
+  readonly end: number;
+  /** Documents alive. */
+  readonly count: number;
+  /** Document lines in those bytes, dead ones included. */
+  readonly lines: number;
+  /** Ids deleted since the commit before, each with the data size at that moment. */
+  readonly deletes?: readonly (readonly [id: string, at: number])[];
+  readonly cursor?: unknown;
+  readonly loadId?: string;
+  readonly counts?: Counts;
+  /** ISO 8601. */
+  readonly at: string;
+}
+
+/** `open`: a writer began to write. `close`: it ended in good order, all committed. */
+export interface SessionRecord {
+  readonly op: 'open' | 'close';
+  readonly end: number;
+  readonly at: string;
+}
+
+/** index.bin holds the state of `end`. */
+export interface CheckpointRecord {
+  readonly op: 'checkpoint';
+  readonly end: number;
+  readonly count: number;
+  readonly lines: number;
+  /** IdIndex.sum, 16 hex digits. */
+  readonly indexSum: string;
+  readonly indexBytes: number;
+  readonly at: string;
+}
+
+export type LogRecord = CommitRecord | SessionRecord | CheckpointRecord;
+
+const HEAD = '{"sum":"';
+const SUM_DIGITS = 16;
+/** Bytes before the checksummed rest: the head, the digits, `",`. */
+const REST = HEAD.length + SUM_DIGITS + 2;
+
+/** A line of the log, newline included. */
+export function encodeRecord(record: LogRecord, kernel: Kernel): Uint8Array {
+  const rest = Buffer.from(JSON.stringify(record).slice(1));
+  const sum = formatSum(kernel.hash(rest));
+  return Buffer.concat([Buffer.from(`${HEAD}${sum}",`), rest, Buffer.from('\n')]);
+}
+
+/** 64 bits as 16 hex digits. */
+export function formatSum(sum: bigint): string {
+  return sum.toString(16).padStart(SUM_DIGITS, '0');
+}
+
+/** The record in a line without its newline; undefined when torn or damaged. */
+function decodeRecord(line: Uint8Array, kernel: Kernel): LogRecord | undefined {
+  if (line.length <= REST) return undefined;
+  const text = Buffer.from(line.buffer, line.byteOffset, line.length).toString();
+  if (!text.startsWith(HEAD)) return undefined;
+  const sum = text.slice(HEAD.length, HEAD.length + SUM_DIGITS);
+  if (sum !== formatSum(kernel.hash(line.slice(REST)))) return undefined;
+  return JSON.parse(text) as LogRecord;
+}
+
+/** The log of one collection, open for reading or writing. */
+export class CommitLog {
+  /** One past the last valid line. */
+  end = 0;
+  readonly #file: DiskFile;
+  readonly #kernel: Kernel;
+
+  constructor(file: DiskFile, kernel: Kernel) {
+    this.#file = file;
+    this.#kernel = kernel;
+  }
+
+  /** Valid records from byte `from` on; moves `end` along with them. */
+  async *records(from: number = this.end): AsyncGenerator<LogRecord, void, void> {
+    let at = from;
+    let buffer = Buffer.alloc(256 << 10);
+    while (true) {
+      const got = await this.#file.read(buffer, at);
+      const last = buffer.lastIndexOf(10, got - 1);
+      if (got === 0 || last < 0) {
+        if (got < buffer.length) return;
+        buffer = Buffer.alloc(buffer.length * 2);
+        continue;
+      }
+      for (let start = 0; start <= last; ) {
+        const stop = buffer.indexOf(10, start);
+        const record = decodeRecord(buffer.subarray(start, stop), this.#kernel);
+        if (record === undefined) return;
+        start = stop + 1;
+        this.end = Math.max(this.end, at + start);
+        yield record;
+      }
+      at += last + 1;
+    }
+  }
+
+  /** Appends and syncs; the records are durable once this resolves. */
+  async append(...records: LogRecord[]): Promise<void> {
+    const bytes = Buffer.concat(records.map((record) => encodeRecord(record, this.#kernel)));
+    await this.#file.write(bytes, this.end);
+    await this.#file.sync();
+    this.end += bytes.length;
+  }
+
+  /** The same without leaving the current turn. */
+  appendSync(record: LogRecord): void {
+    const bytes = encodeRecord(record, this.#kernel);
+    this.#file.writeSync(bytes, this.end);
+    this.#file.syncSync();
+    this.end += bytes.length;
+  }
+
+  /** Cuts what a crash left behind the last valid line. Answers how many bytes that was. */
+  async cutTornTail(): Promise<number> {
+    const size = await this.#file.size();
+    if (size < this.end) {
+      throw new EtlError('CORRUPTED_DATA', 'the commit log shrank while it was read', {
+        place: { path: this.#file.path, offset: size },
+      });
+    }
+    if (size === this.end) return 0;
+    await this.#file.truncate(this.end);
+    await this.#file.sync();
+    return size - this.end;
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+}

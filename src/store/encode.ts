@@ -1,0 +1,59 @@
+/** From single objects and loose bytes to lines. */
+import type { Document } from '../core/batch.ts';
+import { EtlError } from '../core/errors.ts';
+
+/**
+ * The stored line of a document, newline included. `id` must be valid, so it needs no escapes.
+ * Errors: INVALID_DOCUMENT for what JSON cannot hold; ID_MISMATCH for an `_id` that is another.
+ */
+export function encodeDocument(id: string, document: object): string {
+  let value = document as Document & { toJSON?: unknown };
+  let text = toJson(id, value);
+  if (typeof value.toJSON === 'function') value = JSON.parse(text) as Document;
+  if (Object.hasOwn(value, '_id')) {
+    const { _id, ...rest } = value;
+    if (_id !== id) {
+      const shown = JSON.stringify(_id) ?? String(_id);
+      throw new EtlError('ID_MISMATCH', `the document's own _id is ${shown}, not "${id}"`);
+    }
+    text = toJson(id, rest);
+  }
+  return text === '{}' ? `{"_id":"${id}"}\n` : `{"_id":"${id}",${text.slice(1)}\n`;
+}
+
+function toJson(id: string, value: unknown): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new EtlError('INVALID_DOCUMENT', `document "${id}": ${reason}`, { cause });
+  }
+  if (text?.charCodeAt(0) === 123) return text;
+  throw new EtlError('INVALID_DOCUMENT', `document "${id}" is not a JSON object`);
+}
+
+/** Whole lines of bytes that come in any chunks, with the offset of their first byte. */
+export async function* splitLines(
+  input: Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): AsyncGenerator<{ readonly bytes: Uint8Array; readonly base: number }, void, void> {
+  const pieceBytes = 1 << 20;
+  let held: Uint8Array[] = [];
+  let base = 0;
+  for await (const chunk of input instanceof Uint8Array ? [input] : input) {
+    for (let at = 0; at < chunk.length; ) {
+      const part = chunk.subarray(at, at + pieceBytes);
+      at += part.length;
+      const last = part.lastIndexOf(10) + 1;
+      if (last === 0) {
+        held.push(part);
+        continue;
+      }
+      const bytes = new Uint8Array(Buffer.concat([...held, part.subarray(0, last)]));
+      yield { bytes, base };
+      base += bytes.length;
+      held = last < part.length ? [part.subarray(last)] : [];
+    }
+  }
+  if (held.length > 0) yield { bytes: new Uint8Array(Buffer.concat(held)), base };
+}

@@ -1,0 +1,91 @@
+/**
+ * Which names and ids a store accepts. Ids may use what the Rust crate accepts: letters and digits
+ * of any script, `_`, `-`, `.`, no leading `.`, no `..`, at most 255 bytes of UTF-8, so that an id
+ * is also a safe file name everywhere. Collections are one folder: the rule is the file system's.
+ */
+import { EtlError, type Place } from '../core/errors.ts';
+
+/** Longest id, in UTF-8 bytes. */
+export const MAX_ID_BYTES = 255;
+
+const ID = /^[\p{Alphabetic}\p{N}_.-]+$/u;
+
+/** 1 for the ASCII bytes that may stand in an id. */
+const idByte: Uint8Array = new Uint8Array(128);
+for (const char of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.') {
+  idByte[char.charCodeAt(0)] = 1;
+}
+const DOT = 46;
+
+/** True for an id that may be written. ASCII ids make no garbage. */
+export function isValidId(id: string): boolean {
+  const { length } = id;
+  if (length === 0 || length > MAX_ID_BYTES) return false;
+  let before = DOT;
+  for (let i = 0; i < length; i++) {
+    const code = id.charCodeAt(i);
+    if (code > 127) return isValidUnicodeId(id);
+    if (idByte[code] === 0 || (code === DOT && before === DOT)) return false;
+    before = code;
+  }
+  return true;
+}
+
+/** The same for the UTF-8 bytes [start, end) of an id. */
+export function isValidIdAt(bytes: Uint8Array, start: number, end: number): boolean {
+  if (start === end || end - start > MAX_ID_BYTES) return false;
+  let before = DOT;
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i]!;
+    if (byte > 127) return isValidUnicodeId(new TextDecoder().decode(bytes.subarray(start, end)));
+    if (idByte[byte] === 0 || (byte === DOT && before === DOT)) return false;
+    before = byte;
+  }
+  return true;
+}
+
+function isValidUnicodeId(id: string): boolean {
+  return (
+    ID.test(id) &&
+    !id.startsWith('.') &&
+    !id.includes('..') &&
+    new TextEncoder().encode(id).length <= MAX_ID_BYTES
+  );
+}
+
+/** Throws INVALID_ID unless the id may be written. */
+export function checkId(id: unknown, place: Place = {}): asserts id is string {
+  if (typeof id === 'string' && isValidId(id)) return;
+  throw invalidId(id, place);
+}
+
+/** The error for an id that may not be written, saying what is wrong with it. */
+export function invalidId(id: unknown, place: Place = {}): EtlError {
+  return new EtlError('INVALID_ID', describe(id), { place });
+}
+
+function describe(id: unknown): string {
+  if (typeof id === 'number' || typeof id === 'bigint') {
+    return `the id is the number ${id}; ids are strings, convert it with id: (doc) => String(doc.field)`;
+  }
+  if (typeof id !== 'string') return `the id is ${id === null ? 'null' : `of type ${typeof id}`}`;
+  if (id === '') return 'the id is empty';
+  const bytes = new TextEncoder().encode(id).length;
+  const shown = JSON.stringify(id.length > 60 ? `${id.slice(0, 60)}…` : id);
+  if (bytes > MAX_ID_BYTES)
+    return `the id ${shown} is ${bytes} bytes long, more than ${MAX_ID_BYTES}`;
+  return `the id ${shown} has characters that ids may not have`;
+}
+
+/** Throws INVALID_PATH unless the name is a plain folder name inside the root. */
+export function checkCollectionName(name: unknown): asserts name is string {
+  const ok =
+    typeof name === 'string' &&
+    name !== '' &&
+    !name.startsWith('.') &&
+    !/[/\\\0]/.test(name) &&
+    new TextEncoder().encode(name).length <= 255;
+  if (!ok) {
+    throw new EtlError('INVALID_PATH', `not a collection name: ${JSON.stringify(String(name))}`);
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * Reads a data file in pieces that end at line ends, one read ahead of the consumer.
+ */
+import { EtlError } from '../core/errors.ts';
+import type { DiskFile } from '../io/disk.ts';
+
+/** Whole lines of a file. */
+export interface Piece {
+  readonly bytes: Uint8Array;
+  /** File offset of the first byte. */
+  readonly base: number;
+}
+
+export interface PieceOptions {
+  /** Bytes of a piece, more where a line is longer. Default 1 MiB. */
+  readonly pieceBytes?: number;
+  /**
+   * True when the consumer is done with a piece before it asks for the next: two buffers then
+   * serve for all. Default false: every piece has its own memory.
+   */
+  readonly reuse?: boolean;
+}
+
+/** The lines in [from, to); the last may lack its newline. */
+export async function* readPieces(
+  file: DiskFile,
+  from: number,
+  to: number,
+  options: PieceOptions = {},
+): AsyncGenerator<Piece, void, void> {
+  const { pieceBytes = 1 << 20, reuse = false } = options;
+  let size = pieceBytes;
+  let spare: Uint8Array[] = [];
+  const fetch = async (base: number, bytes: number): Promise<Piece> => {
+    const wanted = Math.min(bytes, to - base);
+    const kept = spare.pop();
+    const memory = kept !== undefined && kept.length >= wanted ? kept : allocateAligned(wanted);
+    const target = memory.subarray(0, wanted);
+    if ((await file.read(target, base)) < wanted) {
+      throw new EtlError('CORRUPTED_DATA', 'the data file shrank while it was read', {
+        place: { path: file.path, offset: base },
+      });
+    }
+    return { bytes: target, base };
+  };
+  let next: Promise<Piece> | undefined = from < to ? fetch(from, size) : undefined;
+  try {
+    while (next !== undefined) {
+      const { bytes, base } = await next;
+      next = undefined;
+      const ended = base + bytes.length >= to;
+      const length = ended ? bytes.length : bytes.lastIndexOf(10) + 1;
+      if (length === 0) {
+        size = bytes.length * 2;
+        spare = [];
+        next = fetch(base, size);
+        continue;
+      }
+      if (!ended) {
+        size = pieceBytes;
+        next = fetch(base + length, size);
+      }
+      yield { bytes: bytes.subarray(0, length), base };
+      if (reuse) spare.push(bytes);
+    }
+  } finally {
+    // A consumer that leaves must not close the file under the read that went ahead.
+    await next?.catch(() => undefined);
+  }
+}
+
+/**
+ * Memory whose first byte stands at a multiple of 64: the system copies into such memory several
+ * times faster. A large allocation starts 16 bytes into a page.
+ */
+function allocateAligned(size: number): Uint8Array {
+  return new Uint8Array(Buffer.allocUnsafeSlow(size + 48).buffer, 48, size);
+}

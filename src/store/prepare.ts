@@ -1,0 +1,274 @@
+/**
+ * From a batch to lines as a collection stores them: `{"_id":"ID",` first, then the document's own
+ * bytes as they came (numbers, escapes and spacing untouched), one newline after each.
+ *
+ * Machine-written input that has `_id` first already goes through as it is, without a copy. Anything
+ * else is copied once into new memory. Ids come from a path (`_id` unless asked otherwise), from a
+ * function, or are generated for documents that have none. An `_id` of the document's own is left
+ * out when it is the same id and refused when it is another.
+ *
+ * Errors, each naming the document's place: INVALID_ID, MISSING_ID, ID_MISMATCH. Nothing of the
+ * batch has been taken then.
+ */
+import {
+  Batch,
+  type Document,
+  type EncodedLines,
+  KeyKind,
+  LineRecord,
+  RECORD_WORDS,
+} from '../core/batch.ts';
+import { EtlError } from '../core/errors.ts';
+import { formatPath, type Path, type PathInput, parsePath } from '../core/path.ts';
+import type { Kernel } from '../kernels/index.ts';
+import { createIdGenerator, type GeneratedIds } from './generate-id.ts';
+import { findInvalidId } from './index-file.ts';
+import { keyText } from './indexer.ts';
+import { invalidId, isValidId } from './names.ts';
+
+/** Where ids come from. At most one of `idField` and `id`. */
+export interface IdOptions {
+  /** Path of the field whose string is the id. Default `_id`. */
+  readonly idField?: PathInput | undefined;
+  /** Makes the id from the document, which is decoded for it. */
+  readonly id?: ((document: Document) => string) | undefined;
+  /** Makes ids for documents without one (`true`: UUIDv7). Default: MISSING_ID. */
+  readonly generateIds?: boolean | GeneratedIds | undefined;
+}
+
+/** The options, checked and ready. */
+export interface IdRule {
+  readonly path: Path;
+  /** `path` as `EncodedLines.key` names it. */
+  readonly key: string;
+  readonly make: ((document: Document) => string) | undefined;
+  readonly generate: (() => string) | undefined;
+}
+
+/** Errors: INVALID_ARGUMENT when both `idField` and `id` are given, or for a bad path. */
+export function createIdRule(options: IdOptions): IdRule {
+  const { idField, id, generateIds } = options;
+  if (idField !== undefined && id !== undefined) {
+    throw new EtlError('INVALID_ARGUMENT', 'give idField or id, not both');
+  }
+  const path = parsePath(idField ?? '_id');
+  const kind = generateIds === true ? 'uuidv7' : generateIds;
+  return {
+    path,
+    key: formatPath(path),
+    make: id,
+    generate: kind ? createIdGenerator(kind) : undefined,
+  };
+}
+
+/** Stored lines: dense, canonical, every id valid. */
+export interface PreparedLines {
+  readonly bytes: Uint8Array;
+  readonly records: Uint32Array;
+  readonly count: number;
+}
+
+/** Turns a batch into stored lines. */
+export function prepareLines(batch: Batch, rule: IdRule, kernel: Kernel): PreparedLines {
+  const dense = batch.denseLines();
+  if (rule.make === undefined && rule.key === '_id') {
+    const lines = dense.key === '_id' ? dense : kernel.lines(dense.bytes);
+    if (isCanonical(lines)) {
+      const bad = findInvalidId(lines.bytes, lines.records, lines.count);
+      if (bad === lines.count) return lines;
+      throw invalidId(keyText(lines.bytes, lines.records, bad), batch.place(bad));
+    }
+  }
+  return rewriteLines(batch, rule, kernel);
+}
+
+/**
+ * True when every line begins `{"_id":"` and that `_id` is the one that counts: the key's place says
+ * it, because nothing else fits in front of it, and of several the record holds the last.
+ */
+function isCanonical({ records, count }: EncodedLines): boolean {
+  for (let word = 0; word < count * RECORD_WORDS; word += RECORD_WORDS) {
+    if (!isFirst(records, word)) return false;
+  }
+  return true;
+}
+
+function isFirst(records: Uint32Array, word: number): boolean {
+  return (
+    records[word + LineRecord.keyStart] === records[word]! + 8 &&
+    records[word + LineRecord.keyKind] === KeyKind.plain
+  );
+}
+
+function rewriteLines(batch: Batch, rule: IdRule, kernel: Kernel): PreparedLines {
+  const dense = batch.denseLines();
+  const known = rule.make === undefined && dense.key === rule.key;
+  const lines = known ? dense : kernel.lines(dense.bytes, { key: rule.path });
+  const { bytes, records, count } = lines;
+  const ids = resolveIds(batch, lines, rule);
+  const own = rule.make === undefined && rule.key === '_id';
+  const parts: Uint8Array[] = [];
+  for (let i = 0; i < count; i++) {
+    const word = i * RECORD_WORDS;
+    let document = bytes.subarray(records[word]!, records[word + LineRecord.end]!);
+    // Of several `_id` the last is the document's; all of them stand in for the one put first.
+    if (own && records[word + LineRecord.keyKind] !== KeyKind.missing) {
+      document = withoutMember(document, records[word + LineRecord.keyStart]! - records[word]! - 1);
+    }
+    parts.push(...storedLine(ids[i]!, document));
+  }
+  return settle(concat(parts), ids, batch, own, kernel);
+}
+
+/** The stored line of one document under a given id. `table` holds just that document. */
+export function prepareOne(id: string, table: EncodedLines, kernel: Kernel): PreparedLines {
+  const document = table.bytes.subarray(table.records[0]!, table.records[LineRecord.end]!);
+  const batch = Batch.fromLines(table, kernel.codec);
+  return settle(concat(storedLine(id, document)), [id], batch, false, kernel);
+}
+
+function storedLine(id: string, document: Uint8Array): Uint8Array[] {
+  let at = 1;
+  while (document[at]! <= 32) at++;
+  const empty = document[at] === 125;
+  return [
+    Buffer.from(`{"_id":"${id}"${empty ? '' : ','}`),
+    empty ? EMPTY_END : document.subarray(1),
+    NEWLINE,
+  ];
+}
+
+const EMPTY_END: Uint8Array = Uint8Array.of(125);
+const NEWLINE: Uint8Array = Uint8Array.of(10);
+
+function resolveIds(batch: Batch, lines: EncodedLines, rule: IdRule): string[] {
+  const { bytes, records, count } = lines;
+  const documents = rule.make === undefined ? undefined : batch.documents();
+  const ids: string[] = [];
+  for (let i = 0; i < count; i++) {
+    let id: unknown;
+    if (documents !== undefined) id = rule.make!(documents[i]!);
+    else {
+      const word = i * RECORD_WORDS;
+      const kind = records[word + LineRecord.keyKind]!;
+      if (kind === KeyKind.missing) id = undefined;
+      else if (kind === KeyKind.number || kind === KeyKind.other) id = foreignValue(lines, i);
+      else id = keyText(bytes, records, i);
+    }
+    if (id === undefined) id = rule.generate?.();
+    if (id === undefined) {
+      const what = rule.make === undefined ? `no field ${JSON.stringify(rule.key)}` : 'no id';
+      throw new EtlError('MISSING_ID', `the document has ${what}`, { place: batch.place(i) });
+    }
+    if (typeof id !== 'string' || !isValidId(id)) throw invalidId(id, batch.place(i));
+    ids.push(id);
+  }
+  return ids;
+}
+
+function foreignValue({ bytes, records }: EncodedLines, i: number): unknown {
+  const word = i * RECORD_WORDS;
+  const start = records[word + LineRecord.keyStart]!;
+  const end = records[word + LineRecord.keyEnd]!;
+  return JSON.parse(Buffer.from(bytes.subarray(start, end)).toString()) as unknown;
+}
+
+/**
+ * Looks at the rewritten lines once more: an `_id` behind ours would count instead of it, so it is
+ * taken out, or refused when it is another id (`own`: it is an earlier duplicate and never counted).
+ */
+function settle(
+  bytes: Uint8Array,
+  ids: readonly string[],
+  batch: Batch,
+  own: boolean,
+  kernel: Kernel,
+): PreparedLines {
+  const table = kernel.lines(bytes);
+  if (isCanonical(table)) return table;
+  const { records, count } = table;
+  const parts: Uint8Array[] = [];
+  for (let i = 0; i < count; i++) {
+    const word = i * RECORD_WORDS;
+    const start = records[word]!;
+    const line = bytes.subarray(start, records[word + LineRecord.end]!);
+    const id = ids[i]!;
+    const first = Buffer.byteLength(id) + 9;
+    if (isFirst(records, word)) {
+      parts.push(line, NEWLINE);
+      continue;
+    }
+    const other = keyText(bytes, records, i);
+    if (!own && other !== id) {
+      throw new EtlError(
+        'ID_MISMATCH',
+        `the document's own _id is ${JSON.stringify(other ?? foreignValue(table, i))}, not ${JSON.stringify(id)}`,
+        { place: batch.place(i) },
+      );
+    }
+    const keyStart = records[word + LineRecord.keyStart]! - start;
+    const quoted = other === undefined ? keyStart : keyStart - 1;
+    parts.push(line.subarray(0, first), withoutMember(line, quoted).subarray(first), NEWLINE);
+  }
+  return settle(concat(parts), ids, batch, own, kernel);
+}
+
+/**
+ * The document without the member whose value starts at `value`; a copy. The member's name decodes
+ * to `_id`, so no quote stands inside it, escaped or not.
+ */
+function withoutMember(document: Uint8Array, value: number): Uint8Array {
+  const nameEnd = document.lastIndexOf(34, value - 1);
+  const nameStart = document.lastIndexOf(34, nameEnd - 1);
+  let end = value;
+  if (document[value] === 34) end = endOfString(document, value);
+  else end = endOfValue(document, value);
+  while (isSpace(document[end]!)) end++;
+  let start = nameStart;
+  if (document[end] === 44) end++;
+  else {
+    while (isSpace(document[start - 1]!)) start--;
+    if (document[start - 1] === 44) start--;
+  }
+  return concat([document.subarray(0, start), document.subarray(end)]);
+}
+
+function endOfString(bytes: Uint8Array, start: number): number {
+  let at = start + 1;
+  while (bytes[at] !== 34) at += bytes[at] === 92 ? 2 : 1;
+  return at + 1;
+}
+
+/** One past a valid JSON value that is no string. */
+function endOfValue(bytes: Uint8Array, start: number): number {
+  let depth = 0;
+  for (let at = start; ; ) {
+    const byte = bytes[at]!;
+    if (byte === 34) {
+      at = endOfString(bytes, at);
+      continue;
+    }
+    if (byte === 123 || byte === 91) depth++;
+    else if (byte === 125 || byte === 93) {
+      if (depth === 0) return at;
+      depth--;
+    } else if (byte === 44 && depth === 0) return at;
+    at++;
+  }
+}
+
+function isSpace(byte: number): boolean {
+  return byte === 32 || byte === 9 || byte === 13;
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  let size = 0;
+  for (const part of parts) size += part.length;
+  const out = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}

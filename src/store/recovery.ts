@@ -1,0 +1,420 @@
+/**
+ * Opening a collection: from the files as some process left them to the committed state.
+ *
+ * The log says up to where data.jsonl is committed. Bytes behind that are our own uncommitted ones
+ * when the last session did not close (cut, reported) and another program's when it did (indexed,
+ * committed). The index comes from index.bin where that is the checkpoint that the log names, and
+ * from the data otherwise; an index.bin that somebody else wrote decides only about deletes: a
+ * document whose newest line lies in the part that it covers and that it does not know was deleted.
+ *
+ * A reader does the same without writing: what a writer would cut or adopt it leaves out or takes.
+ * Errors: CORRUPTED_DATA when committed bytes are gone. Cost: loading the checkpoint, and one pass
+ * over what it does not cover.
+ */
+import { LineRecord, RECORD_WORDS } from '../core/batch.ts';
+import { EtlError, isEtlError } from '../core/errors.ts';
+import type { Disk, DiskFile } from '../io/disk.ts';
+import type { IdIndex, Kernel, LineTable } from '../kernels/index.ts';
+import type { CheckpointRecord, CommitLog, CommitRecord, LogRecord } from './commit-log.ts';
+import { formatSum } from './commit-log.ts';
+import {
+  INDEX_HEADER_BYTES,
+  IndexAppender,
+  type IndexPoint,
+  indexHeader,
+  type LoadedIndex,
+  loadIndex,
+} from './index-file.ts';
+import { Indexer, keyText } from './indexer.ts';
+import type { CollectionPaths } from './layout.ts';
+import { readPieces } from './pieces.ts';
+import type { StoredLines } from './stored-lines.ts';
+
+/** What opening found and did; all zero and empty for a store left in good order. */
+export interface Recovery {
+  /** Uncommitted bytes of a session that died, cut from data.jsonl. */
+  cutBytes: number;
+  /** Bytes of a torn line at the end of the log, cut. */
+  cutLogBytes: number;
+  /** Document lines that another program had added. */
+  adoptedLines: number;
+  /** Documents that another program had deleted. */
+  foreignDeletes: number;
+  /** Lines that are not JSON objects: skipped, left where they are. */
+  badLines: number;
+  /** Documents without a string `_id`: skipped, left where they are. */
+  linesWithoutId: number;
+  /** Where a torn last line of another program was put. */
+  tornPath?: string;
+  /** Why the index was made anew from the data. */
+  indexRebuilt?: string;
+}
+
+export interface OpenInput {
+  readonly disk: Disk;
+  readonly paths: CollectionPaths;
+  readonly kernel: Kernel;
+  readonly data: DiskFile;
+  readonly stored: StoredLines;
+  /** Absent when there is no log (and a reader must not make one). */
+  readonly log: CommitLog | undefined;
+  readonly writable: boolean;
+  /** Hears of write failures that surface later. */
+  readonly onFailure: (cause: unknown) => void;
+}
+
+export interface OpenState {
+  readonly indexer: Indexer;
+  readonly end: number;
+  /** Document lines in [0, end), living or not. */
+  readonly lines: number;
+  readonly commit: CommitRecord | undefined;
+  /** The last commit that carried a cursor. */
+  readonly cursor: unknown;
+  readonly checkpoint: CheckpointRecord | undefined;
+  /** True when the last session ended in good order. */
+  readonly closed: boolean;
+  /** index.bin was the checkpoint that the log names. */
+  readonly trusted: boolean;
+  /** Where new index entries go; absent when index.bin must be rewritten at the next checkpoint. */
+  readonly appender: IndexAppender | undefined;
+  readonly recovery: Recovery;
+}
+
+interface LogState {
+  last: LogRecord | undefined;
+  commit: CommitRecord | undefined;
+  cursor: unknown;
+  checkpoint: CheckpointRecord | undefined;
+  /** Deletes after the checkpoint. */
+  deletes: (readonly [string, number])[];
+}
+
+/** Brings a collection to its committed state. */
+export async function openState(input: OpenInput): Promise<OpenState> {
+  const { paths, kernel, data, stored, log, writable } = input;
+  const recovery: Recovery = emptyRecovery();
+  const state = await readLog(log);
+  if (writable && log) recovery.cutLogBytes = await log.cutTornTail();
+
+  const size = await data.size();
+  const committed = state.last?.end ?? 0;
+  if (size < committed) {
+    throw new EtlError(
+      'CORRUPTED_DATA',
+      `the data file has ${size} bytes, but ${committed} were committed`,
+      { place: { path: paths.data, offset: size } },
+    );
+  }
+  stored.end = size;
+  const checkpoint = state.checkpoint;
+  let index = kernel.createIndex();
+  const loaded = await tryLoad(input, index);
+  const trusted =
+    loaded !== undefined &&
+    checkpoint !== undefined &&
+    loaded.bytes === checkpoint.indexBytes &&
+    formatSum(index.sum) === checkpoint.indexSum;
+
+  const closed = state.last === undefined || state.last.op === 'close';
+  const foreignCovers = !trusted && loaded !== undefined && loaded.end > committed;
+  let end = committed;
+  if (size > committed) {
+    if (closed || foreignCovers) end = await adoptTail(input, committed, size, recovery);
+    else if (writable) {
+      recovery.cutBytes = size - committed;
+      await data.truncate(committed);
+      await data.sync();
+    }
+  }
+  stored.end = end;
+
+  let known: IdIndex | undefined;
+  let knownEnd = 0;
+  if (!trusted) {
+    if (loaded !== undefined && loaded.entries > 0) {
+      known = index;
+      knownEnd = Math.min(loaded.end, checkpoint?.end ?? loaded.end);
+    } else if (checkpoint !== undefined && writable)
+      recovery.indexRebuilt = 'index.bin is missing or damaged';
+    index = kernel.createIndex();
+  }
+  let result = await indexData(input, {
+    index,
+    trusted,
+    point: trusted ? loaded : undefined,
+    known,
+    knownEnd,
+    state,
+    end,
+    recovery,
+  });
+  const expected = end === committed ? state.commit?.count : undefined;
+  if (expected !== undefined && result.indexer.index.size !== expected && trusted) {
+    recovery.indexRebuilt = `index.bin led to ${result.indexer.index.size} documents, ${expected} were committed`;
+    await result.appender?.close();
+    index = kernel.createIndex();
+    result = await indexData(input, {
+      index,
+      trusted: false,
+      point: undefined,
+      known: undefined,
+      knownEnd: 0,
+      state,
+      end,
+      recovery,
+    });
+  }
+
+  let commit = state.commit;
+  if (writable && log && (end > committed || result.foreignDeletes.length > 0)) {
+    await data.sync();
+    commit = {
+      op: 'commit',
+      seq: (commit?.seq ?? 0) + 1,
+      end,
+      count: result.indexer.index.size,
+      lines: result.lines,
+      ...(result.foreignDeletes.length > 0
+        ? { deletes: result.foreignDeletes.map((id) => [id, end] as const) }
+        : {}),
+      at: new Date().toISOString(),
+    };
+    await log.append(commit);
+  }
+  const { indexer, lines, appender } = result;
+  const { cursor } = state;
+  return { indexer, end, lines, commit, cursor, checkpoint, closed, trusted, appender, recovery };
+}
+
+function emptyRecovery(): Recovery {
+  return {
+    cutBytes: 0,
+    cutLogBytes: 0,
+    adoptedLines: 0,
+    foreignDeletes: 0,
+    badLines: 0,
+    linesWithoutId: 0,
+  };
+}
+
+async function readLog(log: CommitLog | undefined): Promise<LogState> {
+  const state: LogState = {
+    last: undefined,
+    commit: undefined,
+    cursor: undefined,
+    checkpoint: undefined,
+    deletes: [],
+  };
+  if (log === undefined) return state;
+  for await (const record of log.records(0)) {
+    state.last = record;
+    if (record.op === 'commit') {
+      state.commit = record;
+      if (record.cursor !== undefined) state.cursor = record.cursor;
+      if (record.deletes) state.deletes.push(...record.deletes);
+    } else if (record.op === 'checkpoint') {
+      state.checkpoint = record;
+      state.deletes = [];
+    }
+  }
+  return state;
+}
+
+async function tryLoad(input: OpenInput, index: IdIndex): Promise<LoadedIndex | undefined> {
+  const { disk, paths, stored } = input;
+  if ((await disk.stat(paths.index)) === undefined) return undefined;
+  const file = await disk.open(paths.index, 'read');
+  try {
+    return await loadIndex(file, index, (offset, length, id) =>
+      stored.hasId(offset, length, Buffer.from(id).toString()),
+    );
+  } catch (error) {
+    // Entries that lead to no document: not an index of this data.
+    if (error instanceof SyntaxError || isEtlError(error, 'IO_ERROR')) return undefined;
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * What another program left behind `from`: answers where its last whole line ends. A writer gives
+ * a whole document its missing newline, and puts a torn one beside the data.
+ */
+async function adoptTail(
+  input: OpenInput,
+  from: number,
+  size: number,
+  recovery: Recovery,
+): Promise<number> {
+  const { data, disk, paths, kernel, writable } = input;
+  let start = size;
+  for (let step = 1 << 16; ; step *= 2) {
+    const base = Math.max(from, size - step);
+    const bytes = new Uint8Array(size - base);
+    await data.read(bytes, base);
+    const last = bytes.lastIndexOf(10);
+    if (last >= 0 || base === from) {
+      start = base + last + 1;
+      break;
+    }
+  }
+  if (start === size || !writable) return start;
+  const torn = new Uint8Array(size - start);
+  await data.read(torn, start);
+  const { count, bad } = kernel.lines(torn);
+  if (count === 1 && bad.length === 0) {
+    await data.write(Uint8Array.of(10), size);
+    return size + 1;
+  }
+  recovery.tornPath = `${paths.meta}/torn-${start}.jsonl`;
+  const aside = await disk.open(recovery.tornPath, 'create');
+  try {
+    await aside.truncate(0);
+    await aside.write(torn, 0);
+    await aside.sync();
+  } finally {
+    await aside.close();
+  }
+  await disk.syncDir(paths.meta);
+  await data.truncate(start);
+  await data.sync();
+  return start;
+}
+
+interface IndexPlan {
+  readonly index: IdIndex;
+  /** The index holds the checkpoint's state. */
+  readonly trusted: boolean;
+  /** Where the entries of a trusted index.bin end. */
+  readonly point: IndexPoint | undefined;
+  /** What another program's index knows, up to `knownEnd`. */
+  readonly known: IdIndex | undefined;
+  readonly knownEnd: number;
+  readonly state: LogState;
+  readonly end: number;
+  readonly recovery: Recovery;
+}
+
+interface Indexed {
+  readonly indexer: Indexer;
+  readonly lines: number;
+  readonly foreignDeletes: string[];
+  readonly appender: IndexAppender | undefined;
+}
+
+async function indexData(input: OpenInput, plan: IndexPlan): Promise<Indexed> {
+  const { data, kernel, stored, log } = input;
+  const { index, trusted, known, knownEnd, state, end, recovery } = plan;
+  const indexer = new Indexer(kernel, index, stored);
+  let appender = known === undefined ? await openAppender(input, plan.point) : undefined;
+  const committed = state.last?.end ?? 0;
+  let lines = trusted ? state.checkpoint!.lines : 0;
+  const missing: { offset: number; id: string }[] = [];
+  recovery.badLines = 0;
+  recovery.linesWithoutId = 0;
+  recovery.adoptedLines = 0;
+  for await (const { bytes, base } of readPieces(data, trusted ? state.checkpoint!.end : 0, end, {
+    reuse: true,
+  })) {
+    const table = kernel.lines(bytes);
+    lines += table.count;
+    recovery.badLines += table.bad.length;
+    if (base + bytes.length > committed)
+      recovery.adoptedLines += countFrom(table, committed - base);
+    const { withoutId } = indexer.insert(bytes, table.records, table.count, base);
+    recovery.linesWithoutId += withoutId;
+    if (appender) appendTable(appender, table, base);
+    if (known && base < knownEnd) findMissing(table, base, known, knownEnd, missing);
+    await appender?.tail.settle(4 << 20);
+  }
+  const foreignDeletes: string[] = [];
+  for (const { id, offset } of missing) {
+    const entry = indexer.find(id);
+    if (entry < 0 || index.offset(entry) !== offset) continue;
+    index.remove(entry);
+    foreignDeletes.push(id);
+  }
+  let removed = 0;
+  for await (const [id, at] of deletesOf(log, trusted ? state.deletes : undefined)) {
+    if (indexer.remove(id, at)) removed++;
+  }
+  recovery.foreignDeletes = foreignDeletes.length;
+  if (removed > 0) {
+    // Entries of dead documents stand in the file now, so it has to be written anew.
+    await appender?.close();
+    appender = undefined;
+  }
+  return { indexer, lines, foreignDeletes, appender };
+}
+
+/** The deletes given, or all that the log knows. */
+async function* deletesOf(
+  log: CommitLog | undefined,
+  deletes: LogState['deletes'] | undefined,
+): AsyncGenerator<readonly [string, number], void, void> {
+  if (deletes !== undefined) yield* deletes;
+  else if (log !== undefined) {
+    for await (const record of log.records(0)) {
+      if (record.op === 'commit' && record.deletes) yield* record.deletes;
+    }
+  }
+}
+
+/** index.bin for appending: behind the checkpoint's entries, or begun anew. */
+async function openAppender(
+  input: OpenInput,
+  point: IndexPoint | undefined,
+): Promise<IndexAppender | undefined> {
+  const { disk, paths, writable, onFailure } = input;
+  if (!writable) return undefined;
+  const file = await disk.open(paths.index, 'create');
+  if (point !== undefined) return new IndexAppender(file, point, onFailure);
+  await file.truncate(0);
+  await file.write(indexHeader(0), 0);
+  return new IndexAppender(file, { entries: 0, bytes: INDEX_HEADER_BYTES }, onFailure);
+}
+
+function appendTable(appender: IndexAppender, table: LineTable, base: number): void {
+  const { bytes, records, count } = table;
+  if (table.canonical) {
+    appender.append(bytes, records, 0, count, base);
+    return;
+  }
+  for (let i = 0; i < count; i++) {
+    const id = keyText(bytes, records, i);
+    const word = i * RECORD_WORDS;
+    const start = records[word]!;
+    const length = records[word + LineRecord.end]! - start + 1;
+    if (id !== undefined) appender.appendOne(id, base + start, length);
+  }
+}
+
+/** Documents that start at byte `from` of the piece or later. */
+function countFrom({ records, count }: LineTable, from: number): number {
+  let before = 0;
+  while (before < count && records[before * RECORD_WORDS]! < from) before++;
+  return count - before;
+}
+
+/** Lines in the part that another program's index covers, of ids that it does not know. */
+function findMissing(
+  table: LineTable,
+  base: number,
+  known: IdIndex,
+  knownEnd: number,
+  missing: { offset: number; id: string }[],
+): void {
+  const { bytes, records, count } = table;
+  for (let i = 0; i < count; i++) {
+    const word = i * RECORD_WORDS;
+    const offset = base + records[word]!;
+    if (offset >= knownEnd) return;
+    const id = keyText(bytes, records, i);
+    if (id === undefined) continue;
+    const low = records[word + LineRecord.hashLow]!;
+    const high = records[word + LineRecord.hashHigh]!;
+    if (known.find(low, high) < 0) missing.push({ offset, id });
+  }
+}

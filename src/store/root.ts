@@ -1,0 +1,158 @@
+/**
+ * A store's folder: its collections, and the writer's lock on it.
+ *
+ * One process holds the lock once, however many handles it has on the root; of one collection there
+ * is at most one writing handle. Readers take no lock.
+ */
+import type { Document } from '../core/batch.ts';
+import { EtlError } from '../core/errors.ts';
+import { type Disk, type DiskLock, nodeDisk } from '../io/index.ts';
+import { FastStore, type FastStoreOptions } from './fast-store.ts';
+import { Layout, notAStore } from './layout.ts';
+import { checkCollectionName } from './names.ts';
+
+export type StoreMode = 'read' | 'write';
+
+export interface RootOptions {
+  /** `write` (default) takes the lock and makes the store when there is none. */
+  readonly mode?: StoreMode | undefined;
+  /** Where the files are. Default: this machine's disk. */
+  readonly disk?: Disk | undefined;
+}
+
+/** The lock of a root as this process holds it. */
+interface HeldLock {
+  readonly lock: DiskLock;
+  readonly writing: Set<string>;
+  users: number;
+}
+
+const heldLocks: WeakMap<Disk, Map<string, Promise<HeldLock>>> = new WeakMap();
+
+export class ZdsRoot {
+  readonly path: string;
+  readonly mode: StoreMode;
+  readonly disk: Disk;
+  readonly #held: HeldLock | undefined;
+  readonly #letGo: () => Promise<void>;
+  readonly #open = new Set<FastStore<object>>();
+  #closed = false;
+
+  private constructor(
+    path: string,
+    mode: StoreMode,
+    disk: Disk,
+    held: HeldLock | undefined,
+    letGo: () => Promise<void>,
+  ) {
+    this.path = path;
+    this.mode = mode;
+    this.disk = disk;
+    this.#held = held;
+    this.#letGo = letGo;
+  }
+
+  /**
+   * Opens a store. A folder that holds something else is left untouched.
+   * Errors: NOT_A_STORE, LOCKED, IO_ERROR.
+   */
+  static async open(path: string, options: RootOptions = {}): Promise<ZdsRoot> {
+    const { mode = 'write', disk = nodeDisk } = options;
+    const state = await Layout.inspect(disk, path);
+    if (state === 'foreign' || (state === 'none' && mode === 'read')) throw notAStore(path);
+    if (mode === 'read') return new ZdsRoot(path, mode, disk, undefined, async () => undefined);
+    await Layout.initRoot(disk, path);
+    const { held, letGo } = await hold(disk, path);
+    return new ZdsRoot(path, mode, disk, held, letGo);
+  }
+
+  /**
+   * Opens a collection; a writing root makes it when it is missing (`createIfMissing`, default true).
+   * Errors: INVALID_PATH, COLLECTION_NOT_FOUND, LOCKED, READ_ONLY, CORRUPTED_DATA, IO_ERROR.
+   */
+  async collection<T extends object = Document>(
+    name: string,
+    options: FastStoreOptions<T> = {},
+  ): Promise<FastStore<T>> {
+    if (this.#closed) throw new EtlError('CLOSED', 'the root is closed');
+    checkCollectionName(name);
+    const { mode = this.mode } = options;
+    if (mode === 'read')
+      return this.#track(await FastStore.attach<T>(this, name, { ...options, mode }));
+    const writing = this.#held?.writing;
+    if (writing === undefined) throw new EtlError('READ_ONLY', 'the root was opened for reading');
+    if (writing.has(name)) {
+      throw new EtlError('LOCKED', `collection ${name} is open for writing in this process`, {
+        place: { path: this.path },
+      });
+    }
+    writing.add(name);
+    try {
+      const store = await FastStore.attach<T>(this, name, { ...options, mode });
+      store.onClose(async () => {
+        writing.delete(name);
+      });
+      return this.#track(store);
+    } catch (error) {
+      writing.delete(name);
+      throw error;
+    }
+  }
+
+  /** Names of the collections, sorted. */
+  async collections(): Promise<string[]> {
+    const folder = Layout.collections(this.path);
+    if ((await this.disk.stat(folder)) === undefined) return [];
+    const entries = await this.disk.list(folder);
+    return entries
+      .filter(({ name, kind }) => kind === 'folder' && !name.startsWith('.'))
+      .map(({ name }) => name)
+      .sort();
+  }
+
+  /** Closes what is still open here, and lets go of the lock. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const closing = await Promise.allSettled([...this.#open].map((store) => store.close()));
+    await this.#letGo();
+    for (const result of closing) if (result.status === 'rejected') throw result.reason;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #track<T extends object>(store: FastStore<T>): FastStore<T> {
+    const opened = store as unknown as FastStore<object>;
+    this.#open.add(opened);
+    store.onClose(async () => {
+      this.#open.delete(opened);
+    });
+    return store;
+  }
+}
+
+async function hold(
+  disk: Disk,
+  path: string,
+): Promise<{ held: HeldLock; letGo: () => Promise<void> }> {
+  const key = await disk.identity(path);
+  const locks = heldLocks.get(disk) ?? new Map<string, Promise<HeldLock>>();
+  heldLocks.set(disk, locks);
+  let taking = locks.get(key);
+  if (taking === undefined) {
+    taking = disk.lock(Layout.lock(path)).then((lock) => ({ lock, writing: new Set(), users: 0 }));
+    locks.set(key, taking);
+    taking.catch(() => locks.delete(key));
+  }
+  const held = await taking;
+  held.users++;
+  const letGo = async (): Promise<void> => {
+    held.users--;
+    if (held.users > 0) return;
+    locks.delete(key);
+    await held.lock.release();
+  };
+  return { held, letGo };
+}

@@ -1,0 +1,303 @@
+/**
+ * Reading a collection from end to end: file order, the newest version of each document only.
+ *
+ * A scan is a snapshot taken at its first pull: what the same handle puts or deletes afterwards
+ * neither hides nor adds documents. While every line is alive nothing is checked; otherwise the
+ * index says which lines are, and lines that died since the snapshot are told by their offsets,
+ * which the store collects for as long as the scan runs.
+ *
+ * Two pieces of about 1 MiB are in memory: one being worked on, one being read ahead.
+ */
+import { Batch, type Document, type EncodedLines, RECORD_WORDS } from '../core/batch.ts';
+import { EtlError } from '../core/errors.ts';
+import { type Path, type PathInput, parsePath } from '../core/path.ts';
+import type { Predicate } from '../core/predicate.ts';
+import type { DiskFile } from '../io/disk.ts';
+import type { IdIndex, Kernel, LineTable, Selector } from '../kernels/index.ts';
+import { readPieces } from './pieces.ts';
+import type { StoredLines } from './stored-lines.ts';
+
+export interface ScanOptions {
+  /** Documents to keep. Default: all. */
+  readonly where?: Predicate | undefined;
+  /** Fields to return. Default: whole documents. */
+  readonly select?: readonly PathInput[] | undefined;
+  /** Most documents to return, after `where`. Default: no limit. */
+  readonly limit?: number | undefined;
+  /** Documents to pass over first, after `where`. Default 0. */
+  readonly offset?: number | undefined;
+  /** Only documents with these ids; those that do not exist are left out. */
+  readonly ids?: Iterable<string> | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Bytes read at a time. Default 1 MiB. */
+  readonly pieceBytes?: number | undefined;
+}
+
+/** What a scan sees, frozen. */
+export interface Snapshot {
+  readonly file: DiskFile;
+  readonly end: number;
+  readonly index: IdIndex;
+  /** Every line before `end` is alive. */
+  readonly clean: boolean;
+  /** Offsets of lines that were alive at the snapshot and are not any more. */
+  readonly retired: ReadonlySet<number>;
+  readonly stored: StoredLines;
+  /** Places of the documents asked for by id, by offset. */
+  readonly places: readonly (readonly [offset: number, length: number])[] | undefined;
+  release(): void;
+}
+
+/** Where a scan reads. */
+export interface ScanHost {
+  readonly kernel: Kernel;
+  /** For messages. */
+  readonly path: string;
+  snapshot(ids: Iterable<string> | undefined): Promise<Snapshot>;
+}
+
+/** Documents of a collection; each way of reading takes its own snapshot. */
+export class Scan<T extends object = Document> implements AsyncIterable<T> {
+  readonly #host: ScanHost;
+  readonly #options: ScanOptions;
+  readonly #select: readonly Path[] | undefined;
+  readonly #selector: Selector | undefined;
+
+  /** Errors: INVALID_ARGUMENT for a bad limit, offset or path. */
+  constructor(host: ScanHost, options: ScanOptions) {
+    this.#host = host;
+    this.#options = options;
+    const { where, select, limit, offset } = options;
+    for (const [name, value] of Object.entries({ limit, offset })) {
+      if (
+        value !== undefined &&
+        value !== Number.POSITIVE_INFINITY &&
+        !(Number.isSafeInteger(value) && value >= 0)
+      ) {
+        throw new EtlError('INVALID_ARGUMENT', `${name} must be a whole number from 0 on`);
+      }
+    }
+    this.#select = select?.map(parsePath);
+    if (where !== undefined || select !== undefined) {
+      this.#selector = host.kernel.selector({
+        ...(where === undefined ? {} : { where }),
+        ...(this.#select === undefined ? {} : { select: this.#select }),
+      });
+    }
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<T, void, void> & AsyncIterable<T> {
+    return new DocumentIterator<T>(this.#documents());
+  }
+
+  /** All documents at once. */
+  async toArray(): Promise<T[]> {
+    const all: T[] = [];
+    for await (const documents of this.#documents()) {
+      for (const document of documents) all.push(document as T);
+    }
+    return all;
+  }
+
+  /** The same documents as batches of JSONL bytes; no object is made. */
+  async *batches(): AsyncGenerator<Batch, void, void> {
+    const { kernel, path } = this.#host;
+    const selector = this.#selector;
+    const window = this.#window();
+    for await (const { bytes, base, skip, table } of this.#pieces(false)) {
+      let lines: EncodedLines;
+      if (selector === undefined) {
+        const all = table ?? kernel.lines(bytes);
+        lines = skip === undefined ? all : keepLiving(all, skip);
+      } else {
+        lines = this.#select ? selector.project(bytes, skip) : selector.filter(bytes, skip);
+      }
+      const { from, to, full } = window.take(lines.count);
+      if (to > from) {
+        const part = from === 0 && to === lines.count ? lines : cutLines(lines, from, to);
+        // Projected or gathered lines stand nowhere in the file.
+        const stands = this.#select === undefined && this.#options.ids === undefined;
+        const origin = stands ? { source: path, offset: base } : { source: path };
+        yield Batch.fromLines(part, kernel.codec, origin);
+      }
+      if (full) return;
+    }
+  }
+
+  async *#documents(): AsyncGenerator<readonly Document[], void, void> {
+    const { kernel } = this.#host;
+    const selector = this.#selector ?? kernel.selector({});
+    const window = this.#window();
+    for await (const { bytes, skip } of this.#pieces(true)) {
+      const { documents } = selector.documents(bytes, skip);
+      const { from, to, full } = window.take(documents.length);
+      if (to > from) yield to - from === documents.length ? documents : documents.slice(from, to);
+      if (full) return;
+    }
+  }
+
+  #window(): Window {
+    return new Window(this.#options.offset ?? 0, this.#options.limit ?? Number.POSITIVE_INFINITY);
+  }
+
+  async *#pieces(reuse: boolean): AsyncGenerator<ScanPiece, void, void> {
+    const { signal, ids, pieceBytes, limit } = this.#options;
+    throwIfAborted(signal);
+    if (limit === 0) return;
+    const snapshot = await this.#host.snapshot(ids);
+    try {
+      if (snapshot.places)
+        yield* readPlaces(snapshot.stored, snapshot.places, pieceBytes ?? 1 << 20);
+      else {
+        const options = { reuse, ...(pieceBytes === undefined ? {} : { pieceBytes }) };
+        for await (const { bytes, base } of readPieces(snapshot.file, 0, snapshot.end, options)) {
+          throwIfAborted(signal);
+          if (snapshot.clean) yield { bytes, base, skip: undefined, table: undefined };
+          else {
+            const table = this.#host.kernel.lines(bytes);
+            yield { bytes, base, skip: deadLines(snapshot, table, base), table };
+          }
+        }
+      }
+      throwIfAborted(signal);
+    } finally {
+      snapshot.release();
+    }
+  }
+}
+
+interface ScanPiece {
+  readonly bytes: Uint8Array;
+  readonly base: number;
+  readonly skip: Uint8Array | undefined;
+  /** The lines of `bytes`, where they had to be found anyway. */
+  readonly table: LineTable | undefined;
+}
+
+/** A byte per document: 0 for those that the snapshot sees. */
+function deadLines(snapshot: Snapshot, table: LineTable, base: number): Uint8Array {
+  const { records, count } = table;
+  const { index, retired } = snapshot;
+  const skip = index.live(records, count, base);
+  if (retired.size > 0) {
+    for (let i = 0; i < count; i++) {
+      if (retired.has(base + records[i * RECORD_WORDS]!)) skip[i] = 0;
+    }
+  }
+  return skip;
+}
+
+/** Single lines, gathered into pieces. */
+function* readPlaces(
+  stored: StoredLines,
+  places: readonly (readonly [number, number])[],
+  pieceBytes: number,
+): Generator<ScanPiece, void, void> {
+  let lines: Uint8Array[] = [];
+  let size = 0;
+  for (let i = 0; i < places.length; i++) {
+    const line = stored.bytes(places[i]![0], places[i]![1]);
+    lines.push(line, NEWLINE);
+    size += line.length + 1;
+    if (size < pieceBytes && i < places.length - 1) continue;
+    yield {
+      bytes: new Uint8Array(Buffer.concat(lines, size)),
+      base: 0,
+      skip: undefined,
+      table: undefined,
+    };
+    lines = [];
+    size = 0;
+  }
+}
+
+const NEWLINE: Uint8Array = Uint8Array.of(10);
+
+/** Drops the records whose byte is not 0; the bytes stay. */
+function keepLiving(lines: EncodedLines, skip: Uint8Array): EncodedLines {
+  const records = new Uint32Array(lines.count * RECORD_WORDS);
+  let count = 0;
+  for (let i = 0; i < lines.count; i++) {
+    if (skip[i] !== 0) continue;
+    records.set(
+      lines.records.subarray(i * RECORD_WORDS, (i + 1) * RECORD_WORDS),
+      count * RECORD_WORDS,
+    );
+    count++;
+  }
+  if (count === lines.count) return lines;
+  const { bytes, key } = lines;
+  return { bytes, records, count, dense: false, ...(key === undefined ? {} : { key }) };
+}
+
+function cutLines(lines: EncodedLines, from: number, to: number): EncodedLines {
+  const { bytes, key } = lines;
+  const records = lines.records.slice(from * RECORD_WORDS, to * RECORD_WORDS);
+  return { bytes, records, count: to - from, dense: false, ...(key === undefined ? {} : { key }) };
+}
+
+/** Counts documents through `offset` and `limit`. */
+class Window {
+  #offset: number;
+  #limit: number;
+
+  constructor(offset: number, limit: number) {
+    this.#offset = offset;
+    this.#limit = limit;
+  }
+
+  take(count: number): { readonly from: number; readonly to: number; readonly full: boolean } {
+    const from = Math.min(this.#offset, count);
+    const to = Math.min(count, from + this.#limit);
+    this.#offset -= from;
+    this.#limit -= to - from;
+    return { from, to, full: this.#limit === 0 };
+  }
+}
+
+/** Documents one by one from arrays of them; a generator would cost a promise more for each. */
+class DocumentIterator<T> implements AsyncIterator<T, void, void>, AsyncIterable<T> {
+  readonly #arrays: AsyncGenerator<readonly Document[], void, void>;
+  #current: readonly Document[] = [];
+  #at = 0;
+  #advancing: Promise<IteratorResult<T, void>> | undefined;
+
+  constructor(arrays: AsyncGenerator<readonly Document[], void, void>) {
+    this.#arrays = arrays;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<T, void>> {
+    if (this.#at < this.#current.length && this.#advancing === undefined) {
+      return Promise.resolve({ done: false, value: this.#current[this.#at++] as T });
+    }
+    // Whoever asks again before an answer waits for the one before.
+    const turn = this.#advancing?.then(() => this.next()) ?? this.#advance();
+    this.#advancing = turn;
+    return turn;
+  }
+
+  async return(): Promise<IteratorResult<T, void>> {
+    this.#current = [];
+    this.#at = 0;
+    await this.#arrays.return();
+    return { done: true, value: undefined };
+  }
+
+  async #advance(): Promise<IteratorResult<T, void>> {
+    const step = await this.#arrays.next();
+    this.#advancing = undefined;
+    if (step.done) return { done: true, value: undefined };
+    this.#current = step.value;
+    this.#at = 1;
+    return { done: false, value: this.#current[0] as T };
+  }
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted)
+    throw new EtlError('ABORTED', 'the scan was stopped', { cause: signal.reason });
+}

@@ -1,0 +1,61 @@
+/**
+ * The part of the Standard Schema interface (version 1) that the store needs: any validator library
+ * that speaks it can type and check documents, without a dependency on one.
+ */
+import type { Document } from '../core/batch.ts';
+import { EtlError, type Place } from '../core/errors.ts';
+
+/** A validator. */
+export interface StandardSchema<Output = unknown> {
+  readonly '~standard': {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (
+      value: unknown,
+    ) => ValidationResult<Output> | Promise<ValidationResult<Output>>;
+    readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
+  };
+}
+
+/** What a validator answers: a value, or what is wrong. */
+export type ValidationResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly ValidationIssue[] };
+
+export interface ValidationIssue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/** The validated document. Errors: INVALID_DOCUMENT; INVALID_ARGUMENT for an async validator. */
+export function validateNow(schema: StandardSchema, document: object): Document {
+  const result = schema['~standard'].validate(document);
+  if (result instanceof Promise) {
+    result.catch(() => undefined);
+    throw new EtlError('INVALID_ARGUMENT', 'this schema validates asynchronously; use append');
+  }
+  return accept(result, {});
+}
+
+/** The validated documents; `place` says where one stands. Errors: INVALID_DOCUMENT. */
+export async function validateAll(
+  schema: StandardSchema,
+  documents: readonly Document[],
+  place: (index: number) => Place,
+): Promise<Document[]> {
+  const accepted: Document[] = [];
+  for (let i = 0; i < documents.length; i++) {
+    const result = schema['~standard'].validate(documents[i]);
+    accepted.push(accept(result instanceof Promise ? await result : result, place(i)));
+  }
+  return accepted;
+}
+
+function accept(result: ValidationResult<unknown>, place: Place): Document {
+  if (result.issues === undefined) return result.value as Document;
+  const reasons = result.issues.slice(0, 3).map(({ message, path }) => {
+    const fields = path?.map((part) => String(typeof part === 'object' ? part.key : part)) ?? [];
+    return fields.length > 0 ? `${fields.join('.')}: ${message}` : message;
+  });
+  throw new EtlError('INVALID_DOCUMENT', `the schema refuses it: ${reasons.join('; ')}`, { place });
+}

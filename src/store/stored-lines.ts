@@ -1,0 +1,74 @@
+/**
+ * Single stored lines by offset, whether they are in the file or still on their way into it, and
+ * the confirmation of ids that the index asks for: it knows only hashes.
+ */
+import type { RandomReader } from '../io/disk.ts';
+import { MAX_LENGTH } from '../kernels/index.ts';
+import type { FileTail } from './tail.ts';
+
+const NEWLINE = 10;
+
+export class StoredLines {
+  /** Lines not yet written; the writer sets it. */
+  tail: FileTail | undefined;
+  /** One past the last whole line in the file; the owner keeps it. */
+  end = 0;
+  readonly #reader: RandomReader;
+
+  constructor(reader: RandomReader) {
+    this.#reader = reader;
+  }
+
+  /** The document at an index entry's place, without its line end. */
+  text(offset: number, length: number): string {
+    const pending = this.tail?.find(offset);
+    const bytes = length < MAX_LENGTH ? length - 1 : this.#longLength(offset) - 1;
+    if (pending === undefined) return this.#reader.text(offset, bytes);
+    return decode(pending.bytes, pending.at, pending.at + bytes);
+  }
+
+  /** A copy of the same bytes. */
+  bytes(offset: number, length: number): Uint8Array {
+    const pending = this.tail?.find(offset);
+    const bytes = length < MAX_LENGTH ? length - 1 : this.#longLength(offset) - 1;
+    if (pending === undefined) return this.#reader.bytes(offset, bytes);
+    return pending.bytes.slice(pending.at, pending.at + bytes);
+  }
+
+  /** Whether the line at this place is of the document `id`. */
+  hasId(offset: number, length: number, id: string): boolean {
+    // Our own lines begin with the id, and the hash has matched: no need to read on.
+    const head = `{"_id":"${id}"`;
+    const bytes = Buffer.byteLength(head);
+    if (bytes < length && this.#head(offset, bytes) === head) return true;
+    const document = JSON.parse(this.text(offset, length)) as { _id?: unknown };
+    return document._id === id;
+  }
+
+  close(): void {
+    this.#reader.close();
+  }
+
+  #head(offset: number, bytes: number): string {
+    const pending = this.tail?.find(offset);
+    if (pending === undefined) return this.#reader.text(offset, bytes);
+    return decode(pending.bytes, pending.at, pending.at + bytes);
+  }
+
+  /** The index keeps lengths up to 16 MiB; longer lines are measured. */
+  #longLength(offset: number): number {
+    const pending = this.tail?.find(offset);
+    if (pending !== undefined) return pending.bytes.indexOf(NEWLINE, pending.at) - pending.at + 1;
+    const end = this.tail?.writtenEnd ?? this.end;
+    for (let length = MAX_LENGTH - 1; ; ) {
+      const step = Math.min(1 << 20, end - offset - length);
+      const found = this.#reader.bytes(offset + length, step).indexOf(NEWLINE);
+      if (found >= 0) return length + found + 1;
+      length += step;
+    }
+  }
+}
+
+function decode(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8', start, end);
+}
