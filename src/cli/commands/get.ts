@@ -1,0 +1,27 @@
+/** `zds get`: prints one document, byte for byte unless `--pretty` indents it. */
+import { FastStore } from '../../store/index.ts';
+import { type Command, collectionOption } from '../command.ts';
+import { prettyJson } from '../pretty.ts';
+
+export const getCommand: Command = {
+  name: 'get',
+  summary: 'Print the document under an id.',
+  usage: 'PATH ID -c NAME [--pretty]',
+  positionals: [2, 2],
+  options: {
+    collection: collectionOption,
+    pretty: { help: 'over several lines, indented' },
+  },
+  required: ['collection'],
+  async run(args, { stdout }) {
+    const [path, id] = args.positionals as [string, string];
+    const store = await FastStore.open(path, args.text('collection')!, { mode: 'read' });
+    try {
+      const text = Buffer.from(store.getRaw(id)).toString();
+      await stdout.write(`${args.flag('pretty') ? prettyJson(text) : text}\n`);
+    } finally {
+      await store.close();
+    }
+    return 0;
+  },
+};

@@ -1,0 +1,71 @@
+/**
+ * The dead-letter file: one JSON object a line for every record set aside. Written at once and in
+ * order, appended to what earlier runs left; `close` makes it durable. A reject without a name for
+ * its bytes is of no use, so they are in it: as text where they are UTF-8, else as base64.
+ */
+import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
+import { EtlError } from '../core/errors.ts';
+import type { Reject } from '../formats/index.ts';
+
+export class RejectFile {
+  readonly path: string;
+  count = 0;
+  #descriptor: number | undefined;
+
+  /** Nothing is made before the first reject. */
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Errors: IO_ERROR naming the file. */
+  add(reject: Reject): void {
+    this.count++;
+    this.#guard(() => {
+      this.#descriptor ??= openSync(this.path, 'a');
+      const bytes = Buffer.from(`${JSON.stringify(describeReject(reject))}\n`);
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.#descriptor, bytes, at);
+    });
+  }
+
+  /** Syncs and closes; again is harmless. Errors: IO_ERROR naming the file. */
+  close(): void {
+    const descriptor = this.#descriptor;
+    if (descriptor === undefined) return;
+    this.#descriptor = undefined;
+    this.#guard(() => {
+      fsyncSync(descriptor);
+      closeSync(descriptor);
+    });
+  }
+
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (cause) {
+      const place = { path: this.path };
+      throw new EtlError('IO_ERROR', 'rejects cannot be written', { place, cause });
+    }
+  }
+}
+
+/** A line of the file, as an object. */
+export function describeReject({ code, reason, place, bytes }: Reject): Record<string, unknown> {
+  return {
+    source: place.path ?? place.url,
+    line: place.line,
+    column: place.column,
+    offset: place.offset,
+    code,
+    reason,
+    ...describeBytes(bytes),
+  };
+}
+
+function describeBytes(bytes: Uint8Array): { raw: string } | { rawBase64: string } {
+  try {
+    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+    return { raw: decoder.decode(bytes) };
+  } catch {
+    return { rawBase64: Buffer.from(bytes).toString('base64') };
+  }
+}

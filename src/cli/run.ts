@@ -1,0 +1,81 @@
+/**
+ * `zds` as a function: arguments and a terminal in, an exit code out; `main.ts` gives it the process.
+ * 0: everything asked was done. 1: a failure. 2: the command was not usable. 130: stopped by Ctrl-C.
+ */
+import { createRequire } from 'node:module';
+import { type Command, commandHelp, parseArguments, type Terminal } from './command.ts';
+import { deleteCommand } from './commands/delete.ts';
+import { exportCommand } from './commands/export.ts';
+import { getCommand } from './commands/get.ts';
+import { ingestCommand } from './commands/ingest.ts';
+import { initCommand } from './commands/init.ts';
+import { listCommand } from './commands/list.ts';
+import { putCommand } from './commands/put.ts';
+import { scanCommand } from './commands/scan.ts';
+import { statsCommand } from './commands/stats.ts';
+import { exitCodeOf, explainError } from './explain.ts';
+
+const commands: readonly Command[] = [
+  initCommand,
+  ingestCommand,
+  scanCommand,
+  exportCommand,
+  getCommand,
+  putCommand,
+  deleteCommand,
+  listCommand,
+  statsCommand,
+];
+
+/** Runs one command line (without `node` and the program's name). Never rejects. */
+export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
+  try {
+    const code = await dispatch(argv, terminal);
+    await terminal.stdout.flush();
+    return code;
+  } catch (error) {
+    terminal.stderr.write(explainError(error, argv.includes('--debug')));
+    return exitCodeOf(error);
+  }
+}
+
+async function dispatch(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const [name, ...rest] = argv;
+  if (name === '--version' || name === '-V') {
+    await terminal.stdout.write(`${version()}\n`);
+    return 0;
+  }
+  if (name === '--help' || name === '-h' || name === 'help') {
+    const command = commands.find((each) => each.name === rest[0]);
+    await terminal.stdout.write(command ? commandHelp(command) : overview());
+    return 0;
+  }
+  const command = commands.find((each) => each.name === name);
+  if (!command) {
+    const problem = name === undefined ? '' : `zds: no command ${JSON.stringify(name)}\n\n`;
+    terminal.stderr.write(`${problem}${overview()}`);
+    return 2;
+  }
+  const args = parseArguments(command, rest);
+  if (!args.flag('help')) return command.run(args, terminal);
+  await terminal.stdout.write(commandHelp(command));
+  return 0;
+}
+
+function overview(): string {
+  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}`);
+  return `zds: documents in and out of ZDS stores
+
+usage: zds COMMAND …
+
+${lines.join('\n')}
+
+  zds COMMAND --help   the options of a command
+  zds --version
+`;
+}
+
+function version(): string {
+  const manifest = createRequire(import.meta.url)('../../package.json') as { version: string };
+  return manifest.version;
+}
