@@ -1,6 +1,9 @@
 /** The public face of the package for Node. */
+export type { SchemaInput, ShortSchema } from './arrow/schema.ts';
+export { type BatchInput, type RecordBatchOptions, recordBatches, table } from './arrow/table.ts';
 export * from './core/index.ts';
 export * from './formats/index.ts';
+export { type ArrowSinkOptions, type ArrowSinkSummary, arrowSink } from './sinks/arrow-sink.ts';
 export { type JsonlSinkOptions, type JsonlSinkSummary, jsonlSink } from './sinks/jsonl-sink.ts';
 export type { ByteInput } from './sources/byte-input.ts';
 export { fromIterable, fromWeb } from './sources/from-iterable.ts';
