@@ -10,7 +10,6 @@ import { decodeWtf8 } from './wasm-bytes.ts';
 import type { WasmContext } from './wasm-kernel.ts';
 import { joinLines } from './wasm-results.ts';
 
-const WORDS = Layout.statSize / 4;
 /** Word offsets in a node's counts. */
 const Stat = {
   nulls: 0,

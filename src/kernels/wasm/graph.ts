@@ -4,8 +4,7 @@
 // reading it. Only a cache: answers never depend on what was learned before.
 //
 // Node, 64 bytes: u32 parent, key pointer, key length, next in chain; 4 x u32 transitions after its
-// value; 4 x u32 transitions into its object; u32 slot + 1; u32 element node; u32 number; u32 1 if within
-// an array.
+// value; 4 x u32 transitions into its object; u32 slot + 1; u32 element node; u32 number; u32 spare.
 // Transition, 80 bytes: u32 length, target node, mask of the last 16-byte block, whole blocks before
 // it; up to 64 literal bytes. Lists keep the last hit first.
 import {
@@ -19,7 +18,6 @@ export const ENTRY: usize = 32;
 export const SLOT: usize = 48;
 export const ELEMENT: usize = 52;
 export const NUMBER: usize = 56;
-export const IN_ARRAY: usize = 60;
 const LIST: usize = 4;
 
 /** Values below keys that are not tracked; has no transitions, children or slot. */
@@ -61,7 +59,6 @@ function newNode(parent: usize): usize {
   memory.fill(node, 0, NODE_SIZE);
   store<u32>(node, <u32>parent);
   store<u32>(node, nodeCount, NUMBER);
-  store<u32>(node, load<u32>(parent, IN_ARRAY), IN_ARRAY);
   nodeCount++;
   return node;
 }
@@ -106,7 +103,6 @@ export function elementNode(node: usize): usize {
   if (element) return element;
   if (nodeCount >= NODE_LIMIT) return GENERIC;
   const made = newNode(node);
-  store<u32>(made, 1, IN_ARRAY);
   store<u32>(node, <u32>made, ELEMENT);
   return made;
 }

@@ -15,10 +15,10 @@ import {
   T_OBJECT, T_STRING, T_STRING_ESCAPED, T_STRING_UTF8, T_TRUE,
 } from './layout';
 import {
-  AFTER, ELEMENT, ENTRY, GENERIC, IN_ARRAY, NUMBER, ROOT, SLOT, childNode, elementNode, findOther, learn, stands,
+  AFTER, ELEMENT, ENTRY, GENERIC, NUMBER, ROOT, SLOT, childNode, elementNode, findOther, learn, stands,
 } from './graph';
 import {
-  fail, failLiteral, hasHighByte, isDigit, sawEscape, skipEscape, skipSpace, skipString, stopMask,
+  digitRun, fail, failLiteral, hasHighByte, isDigit, readDigits, sawEscape, skipEscape, skipSpace, skipString, stopMask,
 } from './scan';
 import { LONE_KEEP, decodeEscapes } from './text';
 
@@ -33,8 +33,8 @@ export const STAT_OBJECT: usize = 24;
 export const STAT_ARRAY: usize = 28;
 /** 1-based order of first sight; 0 if unseen. */
 export const STAT_ORDER: usize = 32;
-/** The document that was counted last. */
-const STAT_STAMP: usize = 36;
+/** Number of the object in which the path was counted last. */
+const STAT_OBJECT_AT: usize = 36;
 
 export let tapeAt: usize = 0;
 /** The tape has no room; the document was given up. */
@@ -52,6 +52,7 @@ let maxDepth: u32 = 512;
 /** Free memory for decoding a key; as long as the chunk. */
 let scratch: usize = 0;
 let statOrder: u32 = 0;
+let objects: u32 = 0;
 
 /** Result of `readKey` beside the value's place: the key's node. */
 let keyNode: usize = 0;
@@ -71,6 +72,7 @@ export function prepare(tape: bool, stats: bool, ascii: bool, depth: u32, scratc
 
 export function resetStats(): void {
   statOrder = 0;
+  objects = 0;
 }
 
 export function setTape(at: usize): void {
@@ -98,34 +100,69 @@ function fillSlot(slot: u32, type: u32, start: usize, end: usize, number: f64): 
   store<f64>(at, number, 16);
 }
 
-function count(node: usize, what: usize): void {
+/** Counts a value; `instance` numbers the object it is a field of, 0 for elements. */
+function count(node: usize, what: usize, instance: u32): void {
   const at = STATS + <usize>load<u32>(node, NUMBER) * STAT_SIZE;
   store<u32>(at + what, load<u32>(at + what) + 1);
-  // A second value at a path outside arrays: a repeated key, of which only the last counts.
-  if (!load<u32>(node, IN_ARRAY)) {
-    if (load<u32>(at, STAT_STAMP) == stamp) sawUntracked = true;
-    store<u32>(at, stamp, STAT_STAMP);
+  // A second value of a key in the same object: only the last counts.
+  if (instance) {
+    if (load<u32>(at, STAT_OBJECT_AT) == instance) sawUntracked = true;
+    store<u32>(at, instance, STAT_OBJECT_AT);
   }
   if (!load<u32>(at, STAT_ORDER)) store<u32>(at, ++statOrder, STAT_ORDER);
   if (node == GENERIC) sawUntracked = true;
 }
 
-function countNumber(node: usize, start: usize, end: usize, integer: bool): void {
-  if (!integer) return count(node, STAT_FLOAT);
+function countNumber(node: usize, start: usize, end: usize, integer: bool, instance: u32): void {
+  if (!integer) return count(node, STAT_FLOAT, instance);
   const negative = load<u8>(start) == 0x2d;
   const digits = end - start - <usize>negative;
-  let wide = false;
-  if (digits > 19) return count(node, STAT_FLOAT);
+  if (digits > 19) return count(node, STAT_FLOAT, instance);
   let value: u64 = 0;
   for (let p = start + <usize>negative; p < end; p++) value = value * 10 + <u64>(load<u8>(p) - 0x30);
   const limit: u64 = 0x7fffffffffffffff + <u64>negative;
-  if (value > limit) return count(node, STAT_FLOAT);
-  wide = value > <u64>0x7fffffff + <u64>negative;
-  count(node, STAT_INTEGER);
-  if (wide) {
+  if (value > limit) return count(node, STAT_FLOAT, instance);
+  count(node, STAT_INTEGER, instance);
+  if (value > <u64>0x7fffffff + <u64>negative) {
     const at = STATS + <usize>load<u32>(node, NUMBER) * STAT_SIZE;
     store<u32>(at, load<u32>(at, STAT_WIDE) + 1, STAT_WIDE);
   }
+}
+
+/** Results of `readLongNumber`. */
+let longMantissa: u64 = 0;
+let longExponent: i32 = 0;
+let longDigits: usize = 0;
+let longInteger: bool = false;
+
+/** Reads a number of any length, with or without exponent, from its first digit; its end, or 0. */
+function readLongNumber(p: usize): usize {
+  const first = p;
+  let mantissa: u64 = 0;
+  let c = <u32>load<u8>(p);
+  for (; isDigit(c); c = load<u8>(++p)) mantissa = mantissa * 10 + <u64>(c - 0x30);
+  longDigits = p - first;
+  longExponent = 0;
+  longInteger = true;
+  if (c == 0x2e) {
+    longInteger = false;
+    const point = ++p;
+    for (c = load<u8>(p); isDigit(c); c = load<u8>(++p)) mantissa = mantissa * 10 + <u64>(c - 0x30);
+    longExponent = <i32>(point - p);
+    longDigits += p - point;
+  }
+  longMantissa = mantissa;
+  if ((c | 0x20) == 0x65) {
+    longInteger = false;
+    c = load<u8>(++p);
+    const minus = c == 0x2d;
+    if (minus || c == 0x2b) c = load<u8>(++p);
+    if (!isDigit(c)) return fail(p, R_NUMBER);
+    let e: i32 = 0;
+    for (; isDigit(c); c = load<u8>(++p)) if (e < 100000) e = e * 10 + <i32>(c - 0x30);
+    longExponent += minus ? -e : e;
+  }
+  return p;
 }
 
 /** Reads a key and its colon; `p` is at the quote, `from` where the literal begins. Value's place or 0. */
@@ -155,6 +192,7 @@ export function readValue(p: usize): usize {
   let container: usize = 0;
   let inObject = false;
   let shape: u32 = 0;
+  let instance: u32 = 0;
   let depth: u32 = 0;
   let tape = tapeAt;
   const withTape = useTape;
@@ -200,62 +238,50 @@ export function readValue(p: usize): usize {
         store<u32>(tape, <u32>p, 8);
         tape += 16;
       }
-      if (withStats) count(node, STAT_STRING);
+      if (withStats) count(node, STAT_STRING, instance);
       p++;
     } else if (isDigit(c) || c == 0x2d) {
       const negative = c == 0x2d;
-      if (negative) c = load<u8>(++p);
-      const first = p;
-      let mantissa: u64 = 0;
-      let exponent: i32 = 0;
-      let integer = true;
-      if (c == 0x30) {
-        c = load<u8>(++p);
-        if (isDigit(c)) return fail(p, R_NUMBER);
-      } else if (isDigit(c)) {
-        do {
-          mantissa = mantissa * 10 + <u64>(c - 0x30);
-          c = load<u8>(++p);
-        } while (isDigit(c));
-      } else return fail(p, R_NUMBER);
-      let digits = p - first;
+      const first = p + <usize>negative;
+      const whole = digitRun(first);
+      if (whole == 0) return fail(first, R_NUMBER);
+      if (whole > 1 && load<u8>(first) == 0x30) return fail(first + 1, R_NUMBER);
+      let fraction: u32 = 0;
+      p = first + whole;
+      c = load<u8>(p);
       if (c == 0x2e) {
-        integer = false;
-        c = load<u8>(++p);
-        if (!isDigit(c)) return fail(p, R_NUMBER);
-        const point = p;
-        do {
-          mantissa = mantissa * 10 + <u64>(c - 0x30);
-          c = load<u8>(++p);
-        } while (isDigit(c));
-        exponent = <i32>(point - p);
-        digits += p - point;
+        fraction = digitRun(p + 1);
+        if (fraction == 0) return fail(p + 1, R_NUMBER);
+        p += 1 + fraction;
+        c = load<u8>(p);
       }
-      if ((c | 0x20) == 0x65) {
-        integer = false;
-        c = load<u8>(++p);
-        const minus = c == 0x2d;
-        if (minus || c == 0x2b) c = load<u8>(++p);
-        if (!isDigit(c)) return fail(p, R_NUMBER);
-        let e: i32 = 0;
-        do {
-          if (e < 100000) e = e * 10 + <i32>(c - 0x30);
-          c = load<u8>(++p);
-        } while (isDigit(c));
-        exponent += minus ? -e : e;
+      const simple = whole <= 8 && fraction <= 8 && (c | 0x20) != 0x65;
+      let integer = fraction == 0;
+      if (!simple) {
+        p = readLongNumber(first);
+        if (!p) return 0;
+        integer = longInteger;
       }
       const slot = load<u32>(node, SLOT);
       if (slot || withTape) {
         let type = T_NUMBER;
-        let number: f64 = <f64>mantissa;
-        if (digits > 19 || mantissa > 9007199254740992) type = T_NUMBER_SLOW;
-        else if (exponent < 0) {
-          if (exponent < -22) type = T_NUMBER_SLOW;
-          else number /= load<f64>(POW10 + (<usize>-exponent << 3));
-        } else if (exponent > 0) {
-          if (exponent > 22) type = T_NUMBER_SLOW;
-          else number *= load<f64>(POW10 + (<usize>exponent << 3));
+        let mantissa: u64;
+        let exponent: i32;
+        if (simple) {
+          mantissa = readDigits(first, whole);
+          exponent = -(<i32>fraction);
+          if (fraction) {
+            mantissa = mantissa * <u64>load<f64>(POW10 + (<usize>fraction << 3)) + readDigits(first + whole + 1, fraction);
+          }
+        } else {
+          mantissa = longMantissa;
+          exponent = longExponent;
+          if (longDigits > 19) type = T_NUMBER_SLOW;
         }
+        let number: f64 = <f64>mantissa;
+        if (mantissa > 9007199254740992 || exponent < -22 || exponent > 22) type = T_NUMBER_SLOW;
+        else if (exponent < 0) number /= load<f64>(POW10 + (<usize>-exponent << 3));
+        else number *= load<f64>(POW10 + (<usize>exponent << 3));
         if (negative) number = -number;
         if (slot) fillSlot(slot, type, start, p, number);
         if (withTape) {
@@ -266,17 +292,18 @@ export function readValue(p: usize): usize {
           tape += 16;
         }
       }
-      if (withStats) countNumber(node, start, p, integer);
+      if (withStats) countNumber(node, start, p, integer, instance);
     } else if (c == 0x7b || c == 0x5b) {
       if (++depth > maxDepth) return fail(p, R_DEPTH);
       const slot = load<u32>(node, SLOT);
       const type = c == 0x7b ? T_OBJECT : T_ARRAY;
       if (slot) fillSlot(slot, type, start, start, 0);
-      if (withStats) count(node, c == 0x7b ? STAT_OBJECT : STAT_ARRAY);
+      if (withStats) count(node, c == 0x7b ? STAT_OBJECT : STAT_ARRAY, instance);
       if (node == GENERIC) sawUntracked = true;
       store<u32>(sp, <u32>container | <u32>inObject);
       store<u32>(sp, shape, 4);
       store<u32>(sp, <u32>tape, 8);
+      store<u32>(sp, instance, 12);
       sp += 16;
       if (withTape) {
         store<u32>(tape, type | (load<u32>(node, NUMBER) << 8));
@@ -284,21 +311,26 @@ export function readValue(p: usize): usize {
       }
       container = node;
       inObject = c == 0x7b;
+      instance = inObject ? ++objects : 0;
       shape = 0;
       opened = true;
       p++;
     } else {
       let type: u32;
       const word = load<u32>(p);
-      if (word == 0x65757274) {
-        type = T_TRUE;
-        p += 4;
-      } else if (word == 0x736c6166 && load<u8>(p, 4) == 0x65) {
-        type = T_FALSE;
-        p += 5;
+      // Without a branch between the two, which no predictor could foresee.
+      const isTrue = word == 0x65757274;
+      const isFalse = word == 0x736c6166 && load<u8>(p, 4) == 0x65;
+      if (isTrue | isFalse) {
+        type = select<u32>(T_TRUE, T_FALSE, isTrue);
+        p += 4 + <usize>isFalse;
       } else if (word == 0x6c6c756e) {
         type = T_NULL;
         p += 4;
+      } else if (c == 0x20 || c == 0x09 || c == 0x0d) {
+        // A learned literal that ends in front of space.
+        p = skipSpace(p);
+        continue;
       } else return failLiteral(p);
       const slot = load<u32>(node, SLOT);
       if (slot) fillSlot(slot, type, start, p, 0);
@@ -308,7 +340,7 @@ export function readValue(p: usize): usize {
         store<u32>(tape, <u32>p, 8);
         tape += 16;
       }
-      if (withStats) count(node, type == T_NULL ? STAT_NULL : STAT_BOOL);
+      if (withStats) count(node, type == T_NULL ? STAT_NULL : STAT_BOOL, instance);
     }
 
     // Behind a value, or behind an opening bracket: find the next value, closing what ends.
@@ -373,6 +405,7 @@ export function readValue(p: usize): usize {
       container = saved & ~1;
       inObject = (saved & 1) != 0;
       shape = load<u32>(sp, 4);
+      instance = load<u32>(sp, 12);
     }
   }
 }

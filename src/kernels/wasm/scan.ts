@@ -30,6 +30,25 @@ export function stopMask(v: v128): i32 {
   );
 }
 
+/** How many digits stand at `p`, at most 16. */
+// @ts-ignore: decorator
+@inline
+export function digitRun(p: usize): u32 {
+  const v = i8x16.sub(v128.load(p), i8x16.splat(0x30));
+  return ctz(~i8x16.bitmask(i8x16.eq(i8x16.min_u(v, i8x16.splat(9)), v)) | 0x10000);
+}
+
+/** The value of the `n` digits at `p`, 1 to 8 of them: three multiplications, no loop. */
+// @ts-ignore: decorator
+@inline
+export function readDigits(p: usize, n: u32): u64 {
+  let v = (load<u64>(p) ^ 0x3030303030303030) << <u64>((8 - n) << 3);
+  v = v * 10 + (v >> 8);
+  return (
+    ((v & 0xff000000ff) * 0xf424000000064 + ((v >> 16) & 0xff000000ff) * 0x271000000001) >> 32
+  );
+}
+
 /** First byte at or after `p` that is not a space, tab or carriage return. */
 export function skipSpace(p: usize): usize {
   let c = load<u8>(p);
