@@ -118,6 +118,7 @@ export interface ColumnBuilder {
 
 export interface FillResult {
   readonly rows: number;
+  /** Bad lines, as far as the chunk was read: those in front of a misfit. */
   readonly bad: readonly BadLine[];
   readonly misfit?: Misfit;
 }

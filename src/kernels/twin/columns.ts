@@ -46,7 +46,9 @@ export function createTwinBuilder(columns: readonly Column[], query: Query = {})
       const base = ordinal * RECORD_WORDS;
       const start = records[base + LineRecord.start]!;
       const line = records[base + LineRecord.line]!;
-      return { rows: rows - before, bad, misfit: { start, line, path, reason } };
+      // What comes after is for the next call.
+      const badBefore = bad.filter((each) => each.line < line);
+      return { rows: rows - before, bad: badBefore, misfit: { start, line, path, reason } };
     },
     take: () => {
       const taken = targets.map(({ writer }) => writer.take());
