@@ -1,11 +1,14 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import type { RecordBatch } from 'apache-arrow';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { RecordBatchOptions } from '../../../src/arrow/table.ts';
 import { recordBatches, table } from '../../../src/arrow/table.ts';
 import type { Batch, Document } from '../../../src/core/batch.ts';
 import { gt } from '../../../src/core/predicate.ts';
+import { jsonlSource } from '../../../src/sources/jsonl-source.ts';
 import { kernels } from '../../support/kernels.ts';
 import { readDocuments, toBatch, toBatches, withoutNulls } from './support.ts';
 
@@ -76,6 +79,23 @@ describe.each(kernels)('Arrow tables with the $name kernel', (kernel) => {
     });
     expect([...got.getChild('m')!]).toEqual(['"s"', '1e2', '{"a": 1}', null]);
     expect(got.schema.fields[0]!.metadata.get('ARROW:extension:name')).toBe('arrow.json');
+  });
+
+  it('takes a source, without making an object', async () => {
+    const path = join(mkdtempSync(join(tmpdir(), 'zds-table-')), 'in.jsonl');
+    writeFileSync(path, '{"a":1}\n\n{"a":2}\r\n{"a":3}');
+    const decode = vi.spyOn(kernel.codec, 'decode');
+    try {
+      const got = await table(jsonlSource(path), { kernel });
+      expect([...got.getChild('a')!]).toEqual([1n, 2n, 3n]);
+      expect(decode).not.toHaveBeenCalled();
+      writeFileSync(path, '{"a":true}\r\n\n{"a":2}\n');
+      const failed = table(jsonlSource(path), { kernel, schema: { a: 'bool' } });
+      await expect(failed).rejects.toMatchObject({ place: { path, line: 3, offset: 13 } });
+    } finally {
+      decode.mockRestore();
+      rmSync(dirname(path), { recursive: true });
+    }
   });
 
   it('keeps 64-bit integers exact', async () => {
