@@ -4,8 +4,7 @@
  */
 import type { Path } from '../../core/path.ts';
 import { buildSelection, type Selection } from '../selection.ts';
-import { DEFAULT_MAX_DEPTH } from '../types.ts';
-import { Kind, Scanner } from './scanner.ts';
+import { Kind, type Scanner } from './scanner.ts';
 import { type FieldName, fieldName, findMember } from './text.ts';
 
 const encoder = new TextEncoder();
@@ -24,19 +23,6 @@ export function compileProjection(select: readonly Path[] | undefined): WritePro
   if (select === undefined) return (scanner, output) => writeWhole(scanner, 0, output);
   const plan = planFields(buildSelection(select));
   return (scanner, output) => writeObject(scanner, 0, plan, output);
-}
-
-/** A projection of one validated document, the bytes [start, end), to bytes of its own. */
-export function compileLineProjection(
-  select: readonly Path[],
-): (bytes: Uint8Array, start: number, end: number) => Uint8Array {
-  const write = compileProjection(select);
-  const scanner = new Scanner();
-  return (bytes, start, end) => {
-    const output: Output = { bytes: new Uint8Array(end - start), at: 0 };
-    if (scanner.scan(bytes, start, end, DEFAULT_MAX_DEPTH)) write(scanner, output);
-    return output.bytes.subarray(0, output.at);
-  };
 }
 
 /** A field to copy: its name for finding, what is written before its value, and what to keep of it. */

@@ -2,11 +2,10 @@
  * Which documents a query keeps, decided in plain TypeScript on one scanned line at a time.
  */
 import type { Document } from '../../core/batch.ts';
-import type { Predicate } from '../../core/predicate.ts';
 import { compilePredicate, needsExactIntegers } from '../evaluate.ts';
-import { DEFAULT_MAX_DEPTH, type LineTable, type Query } from '../types.ts';
+import type { LineTable, Query } from '../types.ts';
 import { readLines, type Visit } from './lines.ts';
-import { Kind, Scanner } from './scanner.ts';
+import { Kind, type Scanner } from './scanner.ts';
 import { sourceText, stringValue } from './text.ts';
 
 /** The query's predicate on the document that stands in the scanner. */
@@ -57,14 +56,4 @@ function readExact(scanner: Scanner, node: number): unknown {
     default:
       return JSON.parse(sourceText(scanner, node));
   }
-}
-
-/** The predicate as a test of one validated document, the bytes [start, end). */
-export function compileLineTest(
-  where: Predicate,
-): (bytes: Uint8Array, start: number, end: number) => boolean {
-  const keeps = compileQuery({ where });
-  const scanner = new Scanner();
-  return (bytes, start, end) =>
-    scanner.scan(bytes, start, end, DEFAULT_MAX_DEPTH) && keeps(scanner);
 }
