@@ -1,4 +1,5 @@
 import { type Table, tableFromIPC } from 'apache-arrow';
+import { Footer } from 'apache-arrow/ipc/metadata/file';
 import { describe, expect, it } from 'vitest';
 import { IpcEncoder, type IpcFormat } from '../../../src/arrow/ipc.ts';
 import { toRecordBatch } from '../../../src/arrow/record-batch.ts';
@@ -110,6 +111,25 @@ describe.each(['file', 'stream'] as const)('IPC %s', (format) => {
     const table = tableFromIPC(Buffer.concat(pieces));
     expect(table.schema.fields).toEqual([]);
   });
+});
+
+it('keeps count past 4 GiB', () => {
+  const { schema } = resolveSchema({ n: 'float64' });
+  const encoder = new IpcEncoder(schema, 'file');
+  encoder.start();
+  // Encoding copies nothing, so the same 128 MiB can stand for many.
+  const values = new Float64Array(2 ** 24);
+  const column: ColumnData = { length: values.length, nullCount: 0, values };
+  const starts: number[] = [];
+  for (let i = 0; i < 40; i++) {
+    starts.push(encoder.byteLength);
+    encoder.batch([column], values.length);
+  }
+  expect(encoder.byteLength).toBeGreaterThan(2 ** 32);
+  const footer = Footer.decode(encoder.end()[1]!);
+  const blocks = [...footer.recordBatches()];
+  expect(blocks.map((block) => block.offset)).toEqual(starts);
+  expect(new Set(blocks.map((block) => block.bodyLength))).toEqual(new Set([values.byteLength]));
 });
 
 describe('toRecordBatch', () => {
