@@ -34,7 +34,7 @@ export interface Transform {
 export interface Sink<Summary> {
   readonly name: string;
   /** What to ask of the sending stage. */
-  readonly wants?: Wants;
+  readonly wants?: Wants | undefined;
   open(signal: AbortSignal): Promise<void>;
   /** Resolves when the next batch may come; what is in flight stays bounded. */
   write(batch: Batch): Promise<void>;

@@ -65,16 +65,11 @@ function createDecompressor(compression: 'gzip' | 'brotli' | 'zstd'): Transform 
 }
 
 async function* throughZlib(chunks: Chunks, stream: Transform): AsyncGenerator<Uint8Array> {
-  let consumed = 0;
-  const input = Readable.from(
-    count(chunks, (bytes) => {
-      consumed += bytes;
-    }),
-    {
-      objectMode: false,
-      highWaterMark: HIGH_WATER_BYTES,
-    },
-  );
+  const given = { bytes: 0 };
+  const input = Readable.from(countBytes(chunks, given), {
+    objectMode: false,
+    highWaterMark: HIGH_WATER_BYTES,
+  });
   let failure: unknown;
   const piped = new Promise<void>((resolve) => {
     pipeline(input, stream, (error) => {
@@ -85,7 +80,7 @@ async function* throughZlib(chunks: Chunks, stream: Transform): AsyncGenerator<U
   try {
     for await (const chunk of stream) yield chunk as Uint8Array;
     const { bytesWritten } = stream as unknown as { bytesWritten: number };
-    if (bytesWritten < consumed) throw new Error('there are bytes behind the end');
+    if (bytesWritten < given.bytes) throw new Error('there are bytes behind the end');
   } catch (error) {
     await piped;
     throw failure ?? error;
@@ -95,9 +90,17 @@ async function* throughZlib(chunks: Chunks, stream: Transform): AsyncGenerator<U
   }
 }
 
-async function* count(chunks: Chunks, tell: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+/** Counts what is given, up to the last byte that is not zero: zeros behind the end are padding. */
+async function* countBytes(
+  chunks: Chunks,
+  given: { bytes: number },
+): AsyncGenerator<Uint8Array, void, void> {
+  let before = 0;
   for await (const chunk of chunks) {
-    tell(chunk.byteLength);
+    let { length } = chunk;
+    while (length > 0 && chunk[length - 1] === 0) length--;
+    if (length > 0) given.bytes = before + length;
+    before += chunk.length;
     yield chunk;
   }
 }

@@ -1,5 +1,6 @@
 /** From paths and patterns to files, in name order. */
 import { stat } from 'node:fs/promises';
+import { isAbsolute } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { EtlError } from '../core/errors.ts';
 
@@ -26,7 +27,8 @@ async function expandPath(input: string): Promise<string[]> {
       throw new EtlError('IO_ERROR', `cannot be opened (${code})`, { place, cause });
     }
   }
-  const found = await glob(input, { onlyFiles: true, dot: false, expandDirectories: false });
+  const absolute = isAbsolute(input);
+  const found = await glob(input, { onlyFiles: true, absolute, expandDirectories: false });
   if (found.length === 0) throw new EtlError('IO_ERROR', 'no file matches', { place });
   // By code unit, so that the order is the same on every machine.
   return found.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));

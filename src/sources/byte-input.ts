@@ -58,11 +58,23 @@ function fileInput(path: string): OpenInput {
       try {
         const compression = detectCompression(await reader.peek(SNIFF_BYTES), path);
         if (compression === 'none') return reader;
-        return readChunks(decompress(readerChunks(reader), compression, { path }), { chunkBytes });
+        const plain = decompress(readerChunks(reader), compression, { path });
+        return closingToo(readChunks(plain, { chunkBytes }), reader);
       } catch (error) {
         await reader.close();
         throw error;
       }
+    },
+  };
+}
+
+/** Closing passes through the decompressor in its own time; this waits for the file itself. */
+function closingToo(reader: ByteReader, file: ByteReader): ByteReader {
+  return {
+    read: (carry) => reader.read(carry),
+    async close() {
+      await reader.close();
+      await file.close();
     },
   };
 }

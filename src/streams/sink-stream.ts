@@ -25,15 +25,17 @@ const DOCUMENT_BUFFER = 256;
 type Callback = (error?: Error | null) => void;
 
 export class SinkStream<Summary = unknown> extends Writable {
-  /** What the sink's `finish` returned; rejects with the first cause if it never finishes. */
+  /**
+   * What the sink's `finish` returned; rejects with the first cause if it never finishes, once
+   * everything has been closed.
+   */
   readonly summary: Promise<Summary>;
   readonly #sink: Sink<Summary>;
   readonly #intake: Intake;
   readonly #controller = new AbortController();
   #opening: Promise<void> | undefined;
   #finished = false;
-  #resolveSummary!: (summary: Summary) => void;
-  #rejectSummary!: (error: unknown) => void;
+  #outcome!: { resolve(summary: Summary): void; reject(cause: unknown): void };
 
   constructor(sink: Sink<Summary>, codec: BatchCodec, options: StreamOptions = {}) {
     super({ objectMode: true, highWaterMark: DOCUMENT_BUFFER });
@@ -44,8 +46,7 @@ export class SinkStream<Summary = unknown> extends Writable {
       (error) => this.destroy(error),
     );
     this.summary = new Promise((resolve, reject) => {
-      this.#resolveSummary = resolve;
-      this.#rejectSummary = reject;
+      this.#outcome = { resolve, reject };
     });
     // Whoever does not ask for the summary learns of the failure from the stream.
     this.summary.catch(() => {});
@@ -114,11 +115,12 @@ export class SinkStream<Summary = unknown> extends Writable {
     }
     const cause = error ?? new EtlError('ABORTED', `${this.#sink.name} was closed before its end`);
     this.#controller.abort(cause);
-    this.#rejectSummary(cause);
-    this.#abort(cause).then(
-      () => callback(error),
-      () => callback(error),
-    );
+    const done = (): void => {
+      this.#outcome.reject(cause);
+      callback(error);
+    };
+    // The first cause is known; what closing says after it is its consequence.
+    this.#abort(cause).then(done, done);
   }
 
   async #deliver(batch: Batch): Promise<void> {
@@ -133,7 +135,7 @@ export class SinkStream<Summary = unknown> extends Writable {
     await this.#intake.drain();
     const summary = await this.#sink.finish();
     this.#finished = true;
-    this.#resolveSummary(summary);
+    this.#outcome.resolve(summary);
   }
 
   async #abort(cause: unknown): Promise<void> {

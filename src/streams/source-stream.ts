@@ -50,7 +50,7 @@ export class SourceStream<T extends object = Document> extends Readable {
    * The batches, asked for explicitly. Leaving the loop closes the source. Like every way of
    * reading, it can be used once.
    */
-  batches(wants: Wants = {}): AsyncIterableIterator<Batch> {
+  batches(wants: Wants = {}): AsyncIterableIterator<Batch, undefined> {
     this.#claim();
     return new BatchIterator(this, () => this.#pull(wants));
   }
@@ -146,7 +146,7 @@ export function closeStream(stream: Readable): Promise<void> {
  * Batches pulled straight from the source, past the Readable's buffer. Keeps the stream's state
  * true: it ends, fails or is destroyed with the iteration, and its destruction ends the iteration.
  */
-class BatchIterator implements AsyncIterableIterator<Batch> {
+class BatchIterator implements AsyncIterableIterator<Batch, undefined> {
   readonly #stream: Readable;
   readonly #pull: () => Promise<IteratorResult<Batch, void>>;
   #fail: ((error: Error) => void) | undefined;
@@ -208,13 +208,13 @@ class BatchIterator implements AsyncIterableIterator<Batch> {
 }
 
 /** One resolved promise per document instead of the Readable's machinery: a third of its cost. */
-class DocumentIterator<T extends object> implements AsyncIterableIterator<T> {
-  readonly #batches: AsyncIterableIterator<Batch>;
+class DocumentIterator<T extends object> implements AsyncIterableIterator<T, undefined> {
+  readonly #batches: AsyncIterableIterator<Batch, undefined>;
   #documents: readonly Document[] = [];
   #at = 0;
   #refilling: Promise<IteratorResult<T, undefined>> | undefined;
 
-  constructor(batches: AsyncIterableIterator<Batch>) {
+  constructor(batches: AsyncIterableIterator<Batch, undefined>) {
     this.#batches = batches;
   }
 

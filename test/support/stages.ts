@@ -2,6 +2,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach } from 'vitest';
 import { Batch, type Document } from '../../src/core/batch.ts';
@@ -100,6 +101,11 @@ export function probeSink(
 
 export function sinkStream(sink: Sink<number>): SinkStream<number> {
   return new SinkStream(sink, sharedKernel().codec);
+}
+
+/** `pipeline` over stages of any kind; its own types want each kind in its place. */
+export function runStages(stages: readonly unknown[]): Promise<void> {
+  return pipeline(stages as readonly NodeJS.ReadWriteStream[]);
 }
 
 export function numbers(count: number): Document[] {

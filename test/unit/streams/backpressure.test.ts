@@ -1,12 +1,11 @@
 /** A slow sink bounds what is in flight, in bytes, whatever lies between. */
 import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { describe, expect, it } from 'vitest';
 import type { Batch } from '../../../src/core/batch.ts';
 import type { Source } from '../../../src/core/stage.ts';
 import { filter, map, tap } from '../../../src/stages.ts';
 import { SourceStream } from '../../../src/streams/source-stream.ts';
-import { linesBatch, sinkStream, sleep } from '../../support/stages.ts';
+import { linesBatch, runStages, sinkStream, sleep } from '../../support/stages.ts';
 
 const EACH = 64;
 const BATCHES = 60;
@@ -38,7 +37,7 @@ async function mostInFlight(stages: NodeJS.ReadWriteStream[]): Promise<number> {
     finish: async () => taken,
     async abort() {},
   });
-  await pipeline([new SourceStream(source), ...stages, sink]);
+  await runStages([new SourceStream(source), ...stages, sink]);
   expect(Math.round(taken)).toBe(batchBytes * BATCHES);
   return most;
 }

@@ -5,7 +5,14 @@ import { Batch, type Document } from '../../../src/core/batch.ts';
 import type { Transform as CoreTransform } from '../../../src/core/stage.ts';
 import { sharedKernel } from '../../../src/kernels/index.ts';
 import { map, transformStage } from '../../../src/stages.ts';
-import { numbers, probeSink, probeStream, sinkStream, sleep } from '../../support/stages.ts';
+import {
+  numbers,
+  probeSink,
+  probeStream,
+  runStages,
+  sinkStream,
+  sleep,
+} from '../../support/stages.ts';
 
 const stranger = () =>
   new Transform({ objectMode: true, transform: (chunk, _, callback) => callback(null, chunk) });
@@ -34,7 +41,7 @@ describe('TransformStage', () => {
   ])('works between %s', async (_, before, after) => {
     const { seen, transform } = noting();
     const sink = probeSink();
-    await pipeline([
+    await runStages([
       probeStream(4, 600),
       ...(before ? [stranger()] : []),
       transformStage(transform),
