@@ -18,8 +18,9 @@ import {
   AFTER, ELEMENT, ENTRY, GENERIC, NUMBER, ROOT, SLOT, childNode, elementNode, findOther, learn, stands,
 } from './graph';
 import {
-  digitRun, fail, failLiteral, hasHighByte, isDigit, readDigits, sawEscape, skipEscape, skipSpace, skipString, stopMask,
+  digitRun, fail, failLiteral, hasHighByte, isDigit, sawEscape, skipEscape, skipSpace, skipString, stopMask,
 } from './scan';
+import { inexact, longInteger, longValue, readLongNumber, shortValue } from './numbers';
 import { LONE_KEEP, decodeEscapes } from './text';
 
 /** Offsets in a node's counts. */
@@ -56,11 +57,6 @@ let objects: u32 = 0;
 
 /** Result of `readKey` beside the value's place: the key's node. */
 let keyNode: usize = 0;
-
-const POW10: usize = memory.data<f64>([
-  1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17,
-  1e18, 1e19, 1e20, 1e21, 1e22,
-]);
 
 export function prepare(tape: bool, stats: bool, ascii: bool, depth: u32, scratchAt: usize): void {
   useTape = tape;
@@ -127,42 +123,6 @@ function countNumber(node: usize, start: usize, end: usize, integer: bool, insta
     const at = STATS + <usize>load<u32>(node, NUMBER) * STAT_SIZE;
     store<u32>(at, load<u32>(at, STAT_WIDE) + 1, STAT_WIDE);
   }
-}
-
-/** Results of `readLongNumber`. */
-let longMantissa: u64 = 0;
-let longExponent: i32 = 0;
-let longDigits: usize = 0;
-let longInteger: bool = false;
-
-/** Reads a number of any length, with or without exponent, from its first digit; its end, or 0. */
-function readLongNumber(p: usize): usize {
-  const first = p;
-  let mantissa: u64 = 0;
-  let c = <u32>load<u8>(p);
-  for (; isDigit(c); c = load<u8>(++p)) mantissa = mantissa * 10 + <u64>(c - 0x30);
-  longDigits = p - first;
-  longExponent = 0;
-  longInteger = true;
-  if (c == 0x2e) {
-    longInteger = false;
-    const point = ++p;
-    for (c = load<u8>(p); isDigit(c); c = load<u8>(++p)) mantissa = mantissa * 10 + <u64>(c - 0x30);
-    longExponent = <i32>(point - p);
-    longDigits += p - point;
-  }
-  longMantissa = mantissa;
-  if ((c | 0x20) == 0x65) {
-    longInteger = false;
-    c = load<u8>(++p);
-    const minus = c == 0x2d;
-    if (minus || c == 0x2b) c = load<u8>(++p);
-    if (!isDigit(c)) return fail(p, R_NUMBER);
-    let e: i32 = 0;
-    for (; isDigit(c); c = load<u8>(++p)) if (e < 100000) e = e * 10 + <i32>(c - 0x30);
-    longExponent += minus ? -e : e;
-  }
-  return p;
 }
 
 /** Reads a key and its colon; `p` is at the quote, `from` where the literal begins. Value's place or 0. */
@@ -265,24 +225,10 @@ export function readValue(p: usize): usize {
       const slot = load<u32>(node, SLOT);
       if (slot || withTape) {
         let type = T_NUMBER;
-        let mantissa: u64;
-        let exponent: i32;
-        if (simple) {
-          mantissa = readDigits(first, whole);
-          exponent = -(<i32>fraction);
-          if (fraction) {
-            mantissa = mantissa * <u64>load<f64>(POW10 + (<usize>fraction << 3)) + readDigits(first + whole + 1, fraction);
-          }
-        } else {
-          mantissa = longMantissa;
-          exponent = longExponent;
-          if (longDigits > 19) type = T_NUMBER_SLOW;
-        }
-        let number: f64 = <f64>mantissa;
-        if (mantissa > 9007199254740992 || exponent < -22 || exponent > 22) type = T_NUMBER_SLOW;
-        else if (exponent < 0) number /= load<f64>(POW10 + (<usize>-exponent << 3));
-        else number *= load<f64>(POW10 + (<usize>exponent << 3));
-        if (negative) number = -number;
+        const number = simple
+          ? shortValue(first, whole, fraction, negative)
+          : longValue(negative);
+        if (inexact) type = T_NUMBER_SLOW;
         if (slot) fillSlot(slot, type, start, p, number);
         if (withTape) {
           store<u32>(tape, type | (load<u32>(node, NUMBER) << 8));
