@@ -52,6 +52,7 @@ export interface CheckpointRecord {
 
 export type LogRecord = CommitRecord | SessionRecord | CheckpointRecord;
 
+const PIECE_BYTES = 256 << 10;
 const HEAD = '{"sum":"';
 const SUM_DIGITS = 16;
 /** Bytes before the checksummed rest: the head, the digits, `",`. */
@@ -94,13 +95,14 @@ export class CommitLog {
   /** Valid records from byte `from` on; moves `end` along with them. */
   async *records(from: number = this.end): AsyncGenerator<LogRecord, void, void> {
     let at = from;
-    let buffer = Buffer.alloc(256 << 10);
+    const size = await this.#file.size();
+    let buffer = Buffer.allocUnsafeSlow(Math.max(1, Math.min(PIECE_BYTES, size - from)));
     while (true) {
       const got = await this.#file.read(buffer, at);
       const last = buffer.lastIndexOf(10, got - 1);
       if (got === 0 || last < 0) {
         if (got < buffer.length) return;
-        buffer = Buffer.alloc(buffer.length * 2);
+        buffer = Buffer.allocUnsafeSlow(buffer.length * 2);
         continue;
       }
       for (let start = 0; start <= last; ) {

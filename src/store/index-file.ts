@@ -49,13 +49,15 @@ export async function loadIndex(
   if (got === INDEX_HEADER_BYTES && view.getUint32(0, true) === INDEX_MAGIC) {
     if (view.getUint32(4, true) !== INDEX_VERSION) return undefined;
     const count = Number(view.getBigUint64(8, true));
-    return loadBinary((target, offset) => file.read(target, offset), index, count, confirm);
+    const size = (await file.size()) - INDEX_HEADER_BYTES;
+    return loadBinary((target, offset) => file.read(target, offset), size, index, count, confirm);
   }
   return got === 0 ? undefined : loadText(file, index, confirm);
 }
 
 async function loadBinary(
   read: (target: Uint8Array, offset: number) => Promise<number>,
+  size: number,
   index: IdIndex,
   count: number,
   confirm: ConfirmId,
@@ -63,7 +65,7 @@ async function loadBinary(
   let left = count;
   let end = 0;
   let at = INDEX_HEADER_BYTES;
-  let buffer = new Uint8Array(PIECE_BYTES);
+  let buffer = new Uint8Array(Math.max(1, Math.min(PIECE_BYTES, size)));
   while (left > 0) {
     const got = await read(buffer, at);
     let used = 0;
@@ -137,7 +139,7 @@ async function loadText(
     target.set(part);
     return part.length;
   };
-  return loadBinary(read, index, entries, confirm);
+  return loadBinary(read, at, index, entries, confirm);
 }
 
 /** Writes the entries of line records [from, to) into `tail`. All keys must be plain strings. */

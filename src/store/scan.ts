@@ -13,7 +13,7 @@ import { EtlError } from '../core/errors.ts';
 import { type Path, type PathInput, parsePath } from '../core/path.ts';
 import type { Predicate } from '../core/predicate.ts';
 import type { DiskFile } from '../io/disk.ts';
-import type { IdIndex, Kernel, LineTable, Selector } from '../kernels/index.ts';
+import type { FieldStats, IdIndex, Kernel, LineTable, Selector } from '../kernels/index.ts';
 import { readPieces } from './pieces.ts';
 import type { StoredLines } from './stored-lines.ts';
 
@@ -122,6 +122,21 @@ export class Scan<T extends object = Document> implements AsyncIterable<T> {
       }
       if (full) return;
     }
+  }
+
+  /**
+   * What a schema can be made from: the fields of every document that `batches` gives. Undefined
+   * with `limit` or `offset`, where finding out which documents those are would be the whole work.
+   */
+  async fields(): Promise<readonly FieldStats[] | undefined> {
+    const { where, limit, offset } = this.#options;
+    if (limit !== undefined || offset !== undefined) return undefined;
+    const observer = this.#host.kernel.observer({
+      ...(where === undefined ? {} : { where }),
+      ...(this.#select === undefined ? {} : { select: this.#select }),
+    });
+    for await (const { bytes, skip } of this.#pieces(true)) observer.observe(bytes, skip);
+    return observer.fields();
   }
 
   async *#documents(): AsyncGenerator<readonly Document[], void, void> {

@@ -15,6 +15,8 @@ interface Flying {
   readonly done: Promise<void>;
 }
 
+/** The first block is small: many sessions write little. */
+const FIRST_BLOCK_BYTES = 16 << 10;
 const BLOCK_BYTES = 1 << 20;
 
 export class FileTail {
@@ -128,9 +130,10 @@ export class FileTail {
     this.#blockStart += this.#used;
     this.#used = 0;
     this.#given = 0;
+    const wanted = Math.max(size, this.#block.length === 0 ? FIRST_BLOCK_BYTES : BLOCK_BYTES);
     // A write in the background may still be reading the old block's memory.
-    if (this.#flying.length > 0 || this.#block.length < size || this.#block.length < BLOCK_BYTES) {
-      this.#block = Buffer.allocUnsafeSlow(Math.max(size, BLOCK_BYTES));
+    if (this.#flying.length > 0 || this.#block.length < wanted) {
+      this.#block = Buffer.allocUnsafeSlow(wanted);
     }
   }
 

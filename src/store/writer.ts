@@ -313,7 +313,8 @@ export class Writer {
 
   #serial<R>(work: () => Promise<R>): Promise<R> {
     const result = this.#chain.then(async () => {
-      this.check();
+      // Asked for before the failure, so the failure itself is the answer.
+      if (this.#poison !== undefined) throw this.#poison.cause;
       try {
         return await work();
       } catch (cause) {

@@ -1,0 +1,197 @@
+/**
+ * Documents into a collection, as bytes where they are fit for it. Commits as it goes, each with the
+ * source's position after the documents in it, so that a run that dies can go on from there.
+ *
+ * While one commit is synced the next documents are taken in: at most one commit and a few MiB of
+ * writes are under way. After a failure nothing more is written; what was committed stays.
+ */
+import type { Batch, Document } from '../core/batch.ts';
+import { EtlError } from '../core/errors.ts';
+import type { Sink, Wants } from '../core/stage.ts';
+import { sharedKernel } from '../kernels/index.ts';
+import { FastStore } from '../store/fast-store.ts';
+import { createIdRule, type IdOptions } from '../store/prepare.ts';
+import type { ZdsRoot } from '../store/root.ts';
+import type { StandardSchema } from '../store/standard-schema.ts';
+import { SinkStream } from '../streams/sink-stream.ts';
+
+export interface ZdsSinkOptions extends IdOptions {
+  /** Commit after this many bytes of documents. Default 32 MiB. */
+  readonly commitBytes?: number | undefined;
+  /** Commit after this many documents. Default: no such limit. */
+  readonly commitDocuments?: number | undefined;
+  /** Commit what is older than this. Default 10,000 ms. */
+  readonly commitIntervalMs?: number | undefined;
+  /** Names the run in every commit. */
+  readonly loadId?: string | undefined;
+  /** Checks every document; what it returns is what is stored. */
+  readonly schema?: StandardSchema | undefined;
+  /** Make the store and the collection when they are missing. Default true. */
+  readonly createIfMissing?: boolean | undefined;
+  /** Stops the work with ABORTED; what is not committed is left out. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ZdsSinkSummary {
+  readonly collection: string;
+  /** Documents taken in. */
+  readonly documents: number;
+  /** Bytes added to the collection's data file. */
+  readonly bytes: number;
+  readonly commits: number;
+  /** Documents that took the place of an older version, `duplicates` included. */
+  readonly replaced: number;
+  /** Documents whose id came again later in the same batch. */
+  readonly duplicates: number;
+  /** Documents in the collection now. */
+  readonly total: number;
+}
+
+/**
+ * Writes documents to a collection. `finish` means committed and synced; a path or root given is
+ * opened here and closed again, a store handed in is only committed. After an error the documents
+ * since the last commit are left out (in a store handed in they stay pending).
+ *
+ * Errors: MISSING_ID, INVALID_ID, ID_MISMATCH, INVALID_DOCUMENT naming the record; LOCKED,
+ * NOT_A_STORE, INVALID_PATH, COLLECTION_NOT_FOUND, IO_ERROR, POISONED, ABORTED.
+ */
+export function zdsSink(
+  root: string | ZdsRoot | FastStore<object>,
+  collection: string,
+  options: ZdsSinkOptions = {},
+): SinkStream<ZdsSinkSummary> {
+  const { signal, ...rest } = options;
+  const sink = createZdsSink(root, collection, rest);
+  return new SinkStream(sink, sharedKernel().codec, signal ? { signal } : {});
+}
+
+/** The same without the stream around it. Errors: INVALID_ARGUMENT at once for bad options. */
+export function createZdsSink(
+  root: string | ZdsRoot | FastStore<object>,
+  collection: string,
+  options: Omit<ZdsSinkOptions, 'signal'> = {},
+): Sink<ZdsSinkSummary> {
+  return new ZdsSink(root, collection, options);
+}
+
+class ZdsSink implements Sink<ZdsSinkSummary> {
+  readonly name = 'zdsSink';
+  readonly wants: Wants;
+  readonly #root: string | ZdsRoot | FastStore<object>;
+  readonly #collection: string;
+  readonly #options: Omit<ZdsSinkOptions, 'signal'>;
+  readonly #limits: { readonly bytes: number; readonly documents: number; readonly ms: number };
+  #store: FastStore<object> | undefined;
+  #total = { documents: 0, bytes: 0, commits: 0, replaced: 0, duplicates: 0 };
+  #since = { documents: 0, bytes: 0 };
+  #cursor: unknown;
+  #timer: NodeJS.Timeout | undefined;
+  #committing: Promise<void> | undefined;
+  #failure: { readonly cause: unknown } | undefined;
+
+  constructor(
+    root: string | ZdsRoot | FastStore<object>,
+    collection: string,
+    options: Omit<ZdsSinkOptions, 'signal'>,
+  ) {
+    const {
+      commitBytes: bytes = 32 << 20,
+      commitDocuments: documents = Number.POSITIVE_INFINITY,
+      commitIntervalMs: ms = 10_000,
+    } = options;
+    for (const [name, value] of Object.entries({
+      commitBytes: bytes,
+      commitDocuments: documents,
+      commitIntervalMs: ms,
+    })) {
+      if (!(value >= 1)) throw new EtlError('INVALID_ARGUMENT', `${name} must be at least 1`);
+    }
+    if (root instanceof FastStore && root.collection !== collection) {
+      throw new EtlError('INVALID_ARGUMENT', `the store is of collection ${root.collection}`);
+    }
+    const rule = createIdRule(options);
+    this.wants = rule.make === undefined ? { key: rule.path } : {};
+    this.#root = root;
+    this.#collection = collection;
+    this.#options = options;
+    this.#limits = { bytes, documents, ms };
+  }
+
+  async open(): Promise<void> {
+    const { schema, createIfMissing } = this.#options;
+    if (this.#root instanceof FastStore) this.#store = this.#root;
+    else {
+      const validated = schema as StandardSchema<Document> | undefined;
+      this.#store = await FastStore.open(this.#root, this.#collection, {
+        mode: 'write',
+        schema: validated,
+        createIfMissing,
+      });
+    }
+  }
+
+  async write(batch: Batch): Promise<void> {
+    this.#rethrow();
+    const { documents, bytes, replaced, duplicates } = await this.#store!.append(
+      batch,
+      this.#options,
+    );
+    this.#total.documents += documents;
+    this.#total.bytes += bytes;
+    this.#total.replaced += replaced;
+    this.#total.duplicates += duplicates;
+    this.#since.documents += documents;
+    this.#since.bytes += bytes;
+    if (batch.cursor !== undefined) this.#cursor = batch.cursor;
+    this.#timer ??= setTimeout(() => this.#commit(), this.#limits.ms).unref();
+    if (this.#since.bytes < this.#limits.bytes && this.#since.documents < this.#limits.documents)
+      return;
+    await this.#committing;
+    this.#rethrow();
+    this.#commit();
+  }
+
+  async finish(): Promise<ZdsSinkSummary> {
+    clearTimeout(this.#timer);
+    await this.#committing;
+    this.#rethrow();
+    if (this.#since.documents > 0) await this.#commit();
+    this.#rethrow();
+    const store = this.#store!;
+    const total = store.count;
+    if (store !== this.#root) await store.close();
+    return { collection: this.#collection, ...this.#total, total };
+  }
+
+  async abort(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#committing;
+    if (this.#store !== this.#root) await this.#store?.abandon();
+  }
+
+  /** Begins a commit of everything taken in; its failure comes out of the next call. */
+  #commit(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#committing) return this.#committing;
+    const counts = this.#since;
+    this.#since = { documents: 0, bytes: 0 };
+    const { loadId } = this.#options;
+    const cursor = this.#cursor;
+    this.#committing = this.#store!.flush({ cursor, loadId, counts }).then(
+      () => {
+        this.#total.commits++;
+        this.#committing = undefined;
+      },
+      (cause: unknown) => {
+        this.#failure ??= { cause };
+        this.#committing = undefined;
+      },
+    );
+    return this.#committing;
+  }
+
+  #rethrow(): void {
+    if (this.#failure) throw this.#failure.cause;
+  }
+}

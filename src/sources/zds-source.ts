@@ -1,0 +1,85 @@
+/** Documents of a collection: filtered, projected and cut on the stored bytes. */
+import { type FieldsOffer, offerFields } from '../arrow/infer.ts';
+import type { Batch, Document } from '../core/batch.ts';
+import { EtlError } from '../core/errors.ts';
+import type { Source } from '../core/stage.ts';
+import { FastStore } from '../store/fast-store.ts';
+import type { ZdsRoot } from '../store/root.ts';
+import type { Scan, ScanOptions } from '../store/scan.ts';
+import { SourceStream } from '../streams/source-stream.ts';
+
+export type ZdsSourceOptions = ScanOptions;
+
+/**
+ * Reads a collection in file order, the newest version of each document. A path is opened for
+ * reading on the first pull and closed at the end: what is committed then is what is read, beside
+ * any writer. A store handed in is read with its uncommitted changes, and stays open.
+ *
+ * Errors: NOT_A_STORE, COLLECTION_NOT_FOUND, INVALID_PATH, INVALID_ARGUMENT, CORRUPTED_DATA,
+ * IO_ERROR, ABORTED.
+ */
+export function zdsSource<T extends object = Document>(
+  root: string | ZdsRoot | FastStore<object>,
+  collection: string,
+  options: ZdsSourceOptions = {},
+): SourceStream<T> & FieldsOffer {
+  const { signal, ...rest } = options;
+  const { source, offer } = prepareSource(root, collection, rest);
+  const stream = new SourceStream<T>(source, signal ? { signal } : {});
+  return Object.assign(stream, offer);
+}
+
+/** The same without the stream around it. */
+export function createZdsSource(
+  root: string | ZdsRoot | FastStore<object>,
+  collection: string,
+  options: Omit<ZdsSourceOptions, 'signal'> = {},
+): Source {
+  return prepareSource(root, collection, options).source;
+}
+
+function prepareSource(
+  root: string | ZdsRoot | FastStore<object>,
+  collection: string,
+  options: Omit<ZdsSourceOptions, 'signal'>,
+): { source: Source; offer: FieldsOffer } {
+  const given = root instanceof FastStore ? root : undefined;
+  if (given && given.collection !== collection) {
+    throw new EtlError('INVALID_ARGUMENT', `the store is of collection ${given.collection}`);
+  }
+  let own: Promise<FastStore<object>> | undefined;
+  const open = (): Promise<FastStore<object>> => {
+    if (given) return Promise.resolve(given);
+    own ??= FastStore.open<object>(root as string | ZdsRoot, collection, { mode: 'read' });
+    return own;
+  };
+  const start = async (signal: AbortSignal): Promise<Scan<object>> =>
+    (await open()).scan({ ...options, signal });
+  const close = async (): Promise<void> => {
+    const store = await own?.catch(() => undefined);
+    own = undefined;
+    await store?.close();
+  };
+  async function* batches(signal: AbortSignal): AsyncGenerator<Batch, void, void> {
+    try {
+      yield* (await start(signal)).batches();
+    } finally {
+      await close();
+    }
+  }
+  return {
+    source: { name: 'zdsSource', batches },
+    offer: {
+      async [offerFields](signal) {
+        // What a writer changes between this pass and the next would not be in the offer.
+        if (given?.mode === 'write') return undefined;
+        try {
+          return await (await start(signal)).fields();
+        } catch (error) {
+          await close();
+          throw error;
+        }
+      },
+    },
+  };
+}
