@@ -254,8 +254,10 @@ function documentsOf(kernel: Kernel): (table: ReturnType<Kernel['lines']>) => un
   return ({ bytes, records, count }) => kernel.codec.decode(bytes, records, count);
 }
 
+/** The table with its arrays as text, which compares faster. */
 function plain(table: ReturnType<Kernel['lines']>): unknown {
-  return { ...table, records: table.records.slice(0, table.count * RECORD_WORDS) };
+  const records = table.records.subarray(0, table.count * RECORD_WORDS).join();
+  return { ...table, bytes: table.bytes.join(), records };
 }
 
 function trimmed(line: Uint8Array): string {

@@ -331,7 +331,7 @@ function answers(
     tables: tables.map(({ records, bytes: made, ...table }) => ({
       ...table,
       text: decoder.decode(made),
-      records: [...records.subarray(0, table.count * RECORD_WORDS)],
+      records: records.subarray(0, table.count * RECORD_WORDS).join(),
     })),
   };
 }

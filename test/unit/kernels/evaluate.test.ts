@@ -85,6 +85,11 @@ const cases: readonly (readonly [string, p.Predicate, boolean])[] = [
   ['its neighbour as a number', p.eq('big', 9007199254740992), true],
   ['an exact order', p.gt('big', 9007199254740992n), true],
   ['an exact order the other way', p.lt('big', 9007199254740994n), true],
+  [
+    'exact and as a number at once',
+    p.and(p.eq('big', 9007199254740992), p.eq('big', 9007199254740993n)),
+    true,
+  ],
   ['bigint and number', p.eq('n', 1n), true],
   ['bigint among values', p.oneOf('big', ['x', 9007199254740993n]), true],
   ['bigint and text', p.eq('digits', 1n), false],
