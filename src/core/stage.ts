@@ -35,6 +35,11 @@ export interface Sink<Summary> {
   readonly name: string;
   /** What to ask of the sending stage. */
   readonly wants?: Wants | undefined;
+  /**
+   * True when further batches are of no use: the source is then ended early, as if it had no more,
+   * and `finish` is called. Batches already under way may still come.
+   */
+  readonly satisfied?: boolean | undefined;
   open(signal: AbortSignal): Promise<void>;
   /** Resolves when the next batch may come; what is in flight stays bounded. */
   write(batch: Batch): Promise<void>;

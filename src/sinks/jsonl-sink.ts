@@ -5,7 +5,7 @@ import type { Sink } from '../core/stage.ts';
 import { compressionByName, createCompressor } from '../io/compress.ts';
 import type { Compression } from '../io/decompress.ts';
 import { createFileWriter, type WriteTarget } from '../io/file-writer.ts';
-import { createStreamWriter } from '../io/stream-writer.ts';
+import { createStreamWriter, type StreamTarget } from '../io/stream-writer.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
 
@@ -27,7 +27,7 @@ export interface JsonlSinkSummary {
 /**
  * Writes JSON Lines. A file appears under its name only when it is whole and synced; what stood
  * there before stays until then. `-` is standard output, which is not closed; when its reader goes
- * away the rest is dropped quietly. Another stream is ended.
+ * away the source is ended early, quietly. Another stream is ended.
  *
  * Errors: IO_ERROR naming the path, INVALID_DOCUMENT naming the record, UNSUPPORTED for zstd where
  * Node cannot write it, ABORTED.
@@ -48,13 +48,17 @@ export function createJsonlSink(
 ): Sink<JsonlSinkSummary> {
   const { compression = typeof target === 'string' ? compressionByName(target) : 'none' } = options;
   let writer: WriteTarget;
+  let plain: WriteTarget | StreamTarget;
   let documents = 0;
   let bytes = 0;
   return {
     name: 'jsonlSink',
+    get satisfied() {
+      return 'closed' in plain && plain.closed;
+    },
     async open() {
       const compressor = compression === 'none' ? undefined : createCompressor(compression);
-      const plain = await openTarget(target);
+      plain = await openTarget(target);
       writer = compressor ? new CompressedTarget(compressor, plain) : plain;
     },
     async write(batch: Batch) {
@@ -72,7 +76,7 @@ export function createJsonlSink(
   };
 }
 
-async function openTarget(target: string | Writable): Promise<WriteTarget> {
+async function openTarget(target: string | Writable): Promise<WriteTarget | StreamTarget> {
   if (typeof target !== 'string') return createStreamWriter(target);
   return target === '-' ? createStreamWriter(process.stdout) : createFileWriter(target);
 }

@@ -17,6 +17,11 @@ export function askForBatches(source: object, wants: Wants): boolean {
   return outlets.get(source)?.request(wants) ?? false;
 }
 
+/** A destination needs no more: a source of ours with no other destination ends. */
+export function stopEarly(source: object | undefined): void {
+  if (source) outlets.get(source)?.stop();
+}
+
 export class Outlet {
   /** What the destination asked for; `{}` until one has. */
   wants: Wants = {};
@@ -24,8 +29,16 @@ export class Outlet {
   #foreign = false;
   #sends: 'batches' | 'documents' | undefined;
 
-  constructor(stream: Readable) {
+  readonly #stop: () => void;
+
+  /** `stop` ends the stream as if it had no more. */
+  constructor(stream: Readable, stop: () => void) {
+    this.#stop = stop;
     outlets.set(stream, this);
+  }
+
+  stop(): void {
+    if (this.#requests === 1 && !this.#foreign) this.#stop();
   }
 
   /** A destination asks for batches; false when documents must go on. */

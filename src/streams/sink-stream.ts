@@ -16,7 +16,7 @@ import type { Sink } from '../core/stage.ts';
 import { watchAbort } from './abort.ts';
 import { Intake } from './intake.ts';
 import { narrowBuffer } from './narrow-buffer.ts';
-import { askForBatches } from './outlet.ts';
+import { askForBatches, stopEarly } from './outlet.ts';
 import type { StreamOptions } from './source-stream.ts';
 
 /** Documents the Writable's buffer may hold while a gathered batch is being written. */
@@ -34,6 +34,7 @@ export class SinkStream<Summary = unknown> extends Writable {
   readonly #intake: Intake;
   readonly #controller = new AbortController();
   #opening: Promise<void> | undefined;
+  #upstream: object | undefined;
   #finished = false;
   #outcome!: { resolve(summary: Summary): void; reject(cause: unknown): void };
 
@@ -50,7 +51,10 @@ export class SinkStream<Summary = unknown> extends Writable {
     });
     // Whoever does not ask for the summary learns of the failure from the stream.
     this.summary.catch(() => {});
-    this.on('pipe', (source) => askForBatches(source, sink.wants ?? {}));
+    this.on('pipe', (source) => {
+      this.#upstream = source;
+      askForBatches(source, sink.wants ?? {});
+    });
     watchAbort(this, options.signal);
   }
 
@@ -127,6 +131,7 @@ export class SinkStream<Summary = unknown> extends Writable {
     this.#opening ??= this.#sink.open(this.#controller.signal);
     await this.#opening;
     if (batch.length > 0) await this.#sink.write(batch);
+    if (this.#sink.satisfied) stopEarly(this.#upstream);
   }
 
   async #finish(): Promise<void> {

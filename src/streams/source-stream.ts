@@ -25,10 +25,11 @@ export interface StreamOptions {
 
 export class SourceStream<T extends object = Document> extends Readable {
   readonly #source: Source;
-  readonly #outlet = new Outlet(this);
+  readonly #outlet = new Outlet(this, () => this.#stop());
   readonly #controller = new AbortController();
   #iterator: AsyncGenerator<Batch, void, void> | undefined;
   #pulling = false;
+  #stopped = false;
 
   constructor(source: Source, options: StreamOptions = {}) {
     // One object: `_read` then asks for the next batch only when the buffer has run empty.
@@ -115,11 +116,19 @@ export class SourceStream<T extends object = Document> extends Readable {
       else if (batches) this.push(step.value);
       else for (const document of step.value.documents()) this.push(document);
     } catch (error) {
-      this.destroy(error as Error);
+      // Stopped, it fails because it was told to: that is its end.
+      if (this.#stopped) this.push(null);
+      else this.destroy(error as Error);
     }
   }
 
+  #stop(): void {
+    this.#stopped = true;
+    this.#controller.abort(new EtlError('ABORTED', 'nobody needs more'));
+  }
+
   #pull(wants: Wants): Promise<IteratorResult<Batch, void>> {
+    if (this.#stopped && this.#iterator) return this.#iterator.return();
     this.#iterator ??= this.#source.batches(this.#controller.signal, wants);
     return this.#iterator.next();
   }

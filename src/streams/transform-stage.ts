@@ -13,7 +13,7 @@ import type { Transform } from '../core/stage.ts';
 import { watchAbort } from './abort.ts';
 import { Intake, settle } from './intake.ts';
 import { narrowBuffer } from './narrow-buffer.ts';
-import { askForBatches, Outlet } from './outlet.ts';
+import { askForBatches, Outlet, stopEarly } from './outlet.ts';
 import { closeStream, type StreamOptions } from './source-stream.ts';
 
 const DOCUMENT_BUFFER = 256;
@@ -26,8 +26,9 @@ export class TransformStage<In extends object = Document, Out extends object = I
   declare readonly documentTypes?: (document: In) => Out;
   readonly #transform: Transform;
   readonly #intake: Intake;
-  readonly #outlet = new Outlet(this);
+  readonly #outlet = new Outlet(this, () => stopEarly(this.#upstream));
   readonly #controller = new AbortController();
+  #upstream: object | undefined;
   #wake: (() => void) | undefined;
 
   constructor(transform: Transform, codec: BatchCodec, options: StreamOptions = {}) {
@@ -38,7 +39,10 @@ export class TransformStage<In extends object = Document, Out extends object = I
       (batch) => this.#forward(transform.apply(batch, this.#controller.signal)),
       (error) => this.destroy(error),
     );
-    this.on('pipe', (source) => askForBatches(source, {}));
+    this.on('pipe', (source) => {
+      this.#upstream = source;
+      askForBatches(source, {});
+    });
     watchAbort(this, options.signal);
   }
 

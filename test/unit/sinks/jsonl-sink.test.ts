@@ -8,9 +8,12 @@ import { describe, expect, it } from 'vitest';
 import { jsonlSink } from '../../../src/sinks/jsonl-sink.ts';
 import { fromIterable } from '../../../src/sources/from-iterable.ts';
 import { jsonlSource } from '../../../src/sources/jsonl-source.ts';
+import { tap } from '../../../src/stages.ts';
+import { SourceStream } from '../../../src/streams/source-stream.ts';
 import {
   numbers,
   openDescriptors,
+  probeSource,
   probeStream,
   sleep,
   temporaryFolder,
@@ -149,7 +152,15 @@ describe('jsonlSink', () => {
     const real = Object.getOwnPropertyDescriptor(process, 'stdout')!;
     Object.defineProperty(process, 'stdout', { value: child.stdin, configurable: true });
     try {
-      await pipeline(probeStream(200, 1000), jsonlSink('-'));
+      const endless = probeSource(1e9, 1000);
+      const sink = jsonlSink('-');
+      await pipeline(
+        new SourceStream(endless),
+        tap(() => {}),
+        sink,
+      );
+      expect(endless.closed).toBe(1);
+      expect((await sink.summary).documents).toBeGreaterThan(0);
     } finally {
       Object.defineProperty(process, 'stdout', real);
       child.kill();

@@ -3,11 +3,14 @@ import { pipeline } from 'node:stream/promises';
 import { ReadableStream } from 'node:stream/web';
 import { describe, expect, it } from 'vitest';
 import { sharedKernel } from '../../../src/kernels/index.ts';
+import { map } from '../../../src/stages.ts';
 import { SinkStream } from '../../../src/streams/sink-stream.ts';
+import { SourceStream } from '../../../src/streams/source-stream.ts';
 import {
   linesBatch,
   numbers,
   probeSink,
+  probeSource,
   probeStream,
   sinkStream,
   sleep,
@@ -164,5 +167,34 @@ describe('SinkStream', () => {
     await stream[Symbol.asyncDispose]();
     await stream[Symbol.asyncDispose]();
     expect(sink.events).toEqual(['open', 'abort']);
+  });
+});
+
+describe('a sink that needs no more', () => {
+  const enough = (count: number) => {
+    const sink = probeSink();
+    Object.defineProperty(sink, 'satisfied', { get: () => sink.batches.length >= count });
+    return sink;
+  };
+
+  it.each([0, 1])('ends its source early, and finishes (delay %i)', async (delayMs) => {
+    const source = probeSource(1e9, 2, { delayMs });
+    const sink = enough(3);
+    await pipeline(
+      new SourceStream(source),
+      map((d) => d),
+      sinkStream(sink),
+    );
+    expect(sink.events).toEqual(['open', 'finish']);
+    expect(source.closed).toBe(1);
+    expect(source.pulled).toBeLessThan(12);
+  });
+
+  it('leaves a source alone that others read too', async () => {
+    const source = new SourceStream(probeSource(10, 2));
+    const [some, all] = [enough(1), probeSink()];
+    source.pipe(sinkStream(some));
+    await pipeline(source, sinkStream(all));
+    expect(all.documents).toEqual(numbers(20));
   });
 });
