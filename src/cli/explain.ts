@@ -19,7 +19,9 @@ export function explainError(error: unknown, debug: boolean): string {
   const [first, ...more] = error.message.split('\n');
   const { path, url } = error.place;
   const prefix = (path ?? url) ? '' : 'zds: ';
-  const lines = [`${prefix}${first}${systemReason(error)} (${error.advice})`, ...more];
+  // What INVALID_ARGUMENT advises is what its messages say already.
+  const advice = error.code === 'INVALID_ARGUMENT' ? '' : ` (${error.advice})`;
+  const lines = [`${prefix}${first}${systemReason(error)}${advice}`, ...more];
   return `${lines.join('\n')}\n`;
 }
 
@@ -27,7 +29,8 @@ export function explainError(error: unknown, debug: boolean): string {
 function systemReason(error: EtlError): string {
   const { cause } = error;
   if (!(cause instanceof Error) || !('syscall' in cause)) return '';
-  return error.message.includes(cause.message) ? '' : `: ${cause.message.split('\n')[0]}`;
+  const { code = cause.message } = cause as NodeJS.ErrnoException;
+  return error.message.includes(code) ? '' : `: ${cause.message.split('\n')[0]}`;
 }
 
 function stackOf(error: unknown): string {

@@ -1,18 +1,10 @@
 /**
  * Ctrl-C as a wish: the first one asks the work to stop at the next safe place, the second one ends
- * the process at once. Work asks `requested` between batches, and races `wish` while it waits.
+ * the process at once. Work asks `requested` between batches, and is woken by it while it waits.
  */
 export class Interrupt {
-  /** Settles, with undefined, when the wish has come. */
-  readonly wish: Promise<undefined>;
+  readonly #waiting = new Set<() => void>();
   #requested = false;
-  #tell!: (value: undefined) => void;
-
-  constructor() {
-    this.wish = new Promise((resolve) => {
-      this.#tell = resolve;
-    });
-  }
 
   get requested(): boolean {
     return this.#requested;
@@ -21,7 +13,20 @@ export class Interrupt {
   /** Makes the wish known; again is harmless. */
   request(): void {
     this.#requested = true;
-    this.#tell(undefined);
+    for (const wake of this.#waiting) wake();
+    this.#waiting.clear();
+  }
+
+  /**
+   * What the work gives, or undefined as soon as the wish comes. Not `Promise.race` against one
+   * promise that outlives the work: that would keep every result alive until the end.
+   */
+  orWish<T>(work: Promise<T>): Promise<T | undefined> {
+    return new Promise((resolve, reject) => {
+      const wake = () => resolve(undefined);
+      this.#waiting.add(wake);
+      work.finally(() => this.#waiting.delete(wake)).then(resolve, reject);
+    });
   }
 }
 
@@ -38,7 +43,7 @@ export async function* untilInterrupt<T>(
   let ended = false;
   try {
     while (!interrupt.requested) {
-      const step = await Promise.race([iterator.next(), interrupt.wish]);
+      const step = await interrupt.orWish(iterator.next());
       if (step === undefined) break;
       ended = step.done === true;
       if (step.done) return;

@@ -6,7 +6,6 @@ import type { Terminal } from './command.ts';
 import { formatCount, formatRate, formatSeconds, formatSize } from './text.ts';
 
 const REDRAW_MS = 100;
-const BAR_WIDTH = 20;
 
 export class Progress {
   documents = 0;
@@ -57,14 +56,15 @@ export class Progress {
   #line(): string {
     const { seconds } = this;
     const rate = seconds > 0 ? this.documents / seconds : 0;
-    const counts = `${formatCount(this.documents)} documents  ${formatRate(rate)}`;
+    const counts = `${formatCount(this.documents)} docs  ${formatRate(rate)}`;
     if (!this.#total) return `${this.#label}  ${formatSize(this.bytes)}  ${counts}`;
     const share = Math.min(1, this.bytes / this.#total);
-    const full = Math.round(share * BAR_WIDTH);
-    const bar = `${'#'.repeat(full)}${'.'.repeat(BAR_WIDTH - full)}`;
+    const width = (this.#stream.columns ?? 80) < 110 ? 8 : 30;
+    const full = Math.round(share * width);
+    const bar = `${'#'.repeat(full)}${'.'.repeat(width - full)}`;
     const left = share > 0 ? formatSeconds((seconds * (1 - share)) / share) : '?';
     const percent = `${Math.floor(share * 100)}%`.padStart(4);
     const bytes = `${formatSize(this.bytes)} of ${formatSize(this.#total)}`;
-    return `${this.#label} [${bar}]${percent}  ${counts}  ${left} left  ${bytes}`;
+    return `${this.#label} [${bar}]${percent}  ${left} left  ${counts}  ${bytes}`;
   }
 }

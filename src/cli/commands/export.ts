@@ -53,7 +53,7 @@ export const exportCommand: Command = {
       const summary = await pump(scan, sink, progress, terminal);
       progress.clear();
       if (!summary) return stopped(terminal, to);
-      await report(args, terminal, summary, to, progress.seconds);
+      if (!terminal.stdout.closed) await report(args, terminal, summary, to, progress.seconds);
     } finally {
       await store.close();
     }

@@ -217,7 +217,8 @@ class Run {
 
   stoppedText(): string {
     const { source = 'the input', line = 0 } = this.#place ?? {};
-    return `stopped at ${source} line ${line}; ${formatDocuments(this.committed)} committed`;
+    const place = line === 0 ? 'before the first document' : `at ${source} line ${line}`;
+    return `stopped ${place}; ${formatDocuments(this.committed)} committed`;
   }
 
   /** Bytes between the place reached before and the one reached now. */
