@@ -148,7 +148,10 @@ export interface SchemaObserver {
     bytes: Uint8Array,
     skip?: Uint8Array,
   ): { readonly count: number; readonly bad: readonly BadLine[] };
-  /** Top-level fields in the order they were first seen. */
+  /**
+   * Top-level fields in the order they were first seen; with `select`, what the projection would
+   * leave of them, in its order.
+   */
   fields(): readonly FieldStats[];
 }
 

@@ -5,6 +5,8 @@
  */
 import { Layout, Mode } from './line-machine.ts';
 import { type BuiltProgram, ProgramBuilder } from './program.ts';
+import { selectFields } from './select-fields.ts';
+import { buildSelection } from './selection.ts';
 import type { FieldStats, Query, SchemaObserver } from './types.ts';
 import { decodeWtf8 } from './wasm-bytes.ts';
 import type { WasmContext } from './wasm-kernel.ts';
@@ -80,7 +82,10 @@ export function createWasmObserver(context: WasmContext, query: Query): SchemaOb
 
   return {
     observe: (bytes, skip) => (query.where || skip ? observeKept(bytes, skip) : count(bytes)),
-    fields: () => Array.from(root.children.values(), freeze),
+    fields: () => {
+      const fields = Array.from(root.children.values(), freeze);
+      return query.select ? selectFields(fields, buildSelection(query.select)) : fields;
+    },
   };
 }
 

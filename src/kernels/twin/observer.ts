@@ -2,6 +2,8 @@
  * Counts what stands at every path, for schema inference. One node per path, made when the path is
  * first seen and held until the observer goes; of duplicate names the last counts.
  */
+import { selectFields } from '../select-fields.ts';
+import { buildSelection } from '../selection.ts';
 import type { FieldStats, Query, SchemaObserver } from '../types.ts';
 import { readInt32, readInt64 } from './numbers.ts';
 import { compileQuery, readKept } from './query.ts';
@@ -29,7 +31,10 @@ export function createTwinObserver(query: Query = {}): SchemaObserver {
       });
       return { count, bad };
     },
-    fields: () => Array.from(root.fields.values(), freeze),
+    fields: () => {
+      const fields = Array.from(root.fields.values(), freeze);
+      return query.select ? selectFields(fields, buildSelection(query.select)) : fields;
+    },
   };
 }
 
