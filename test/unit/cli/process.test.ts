@@ -1,0 +1,78 @@
+/** The built program as a process: pipes that close, signals, standard input. `npm test` builds it. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { temporaryFolder, zds } from './harness.ts';
+
+const program = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
+const folder = temporaryFolder();
+const lake = join(folder, 'lake');
+
+describe.skipIf(!existsSync(program))('the zds process', () => {
+  beforeAll(async () => {
+    const lines = Array.from(
+      { length: 100_000 },
+      (_, i) => `{"_id":"d${i}","text":"${'x'.repeat(50)}"}`,
+    );
+    writeFileSync(join(folder, 'many.jsonl'), lines.join('\n'));
+    await zds(['ingest', lake, '-c', 'many', join(folder, 'many.jsonl')]);
+  });
+
+  for (const argv of [
+    'scan LAKE -c many --jsonl',
+    'scan LAKE -c many',
+    'export LAKE -c many --to -',
+  ]) {
+    it(`ends quietly when its reader goes away: ${argv}`, () => {
+      const command = `"${process.execPath}" "${program}" ${argv.replace('LAKE', `"${lake}"`)}`;
+      const script = `set -o pipefail; ${command} 2>"${folder}/errors" | head -n 1; echo "$?"; cat "${folder}/errors"`;
+      const lines = execFileSync('bash', ['-c', script]).toString().split('\n');
+      expect(lines.slice(1)).toEqual(['0', '']);
+    });
+  }
+
+  it('reads standard input, and prints nothing of a progress into a pipe', () => {
+    const argv = [program, 'ingest', lake, '-c', 'piped', '-', '--json'];
+    const stdout = execFileSync(process.execPath, argv, { input: '{"_id":"a"}\n{"_id":"b"}' });
+    expect(JSON.parse(stdout.toString())).toMatchObject({ read: 2, documents: 2 });
+  });
+
+  it('commits what it has on Ctrl-C while standard input is silent', async () => {
+    const child = spawn(process.execPath, [program, 'ingest', lake, '-c', 'silent']);
+    const done = outcome(child);
+    child.stdin.write(`{"_id":"a","x":"${'y'.repeat(3 << 20)}"}\n{"_id":"b"}`);
+    setTimeout(() => child.kill('SIGINT'), 1500);
+    const { code, stderr } = await done;
+    expect(code).toBe(130);
+    expect(stderr).toMatch(
+      /^stopped (at stdin line 1; 1 document|before .*; 0 documents) committed\n$/,
+    );
+    const { stdout } = await zds(['stats', lake, '-c', 'silent', '--json']);
+    const told = Number(/(\d) document/.exec(stderr)![1]);
+    expect(JSON.parse(stdout).collections[0].documents).toBe(told);
+  });
+
+  it('writes a bad line as one line', () => {
+    const argv = [program, 'ingest', lake, '-c', 'bad', '-'];
+    try {
+      execFileSync(process.execPath, argv, { input: '{"_id":"a"}\n{"_id"', stdio: 'pipe' });
+      expect.unreachable();
+    } catch (error) {
+      const { status, stderr } = error as { status: number; stderr: Buffer };
+      expect(status).toBe(1);
+      expect(stderr.toString()).toMatch(/^stdin:2:7: [^\n]+\)\n$/);
+    }
+  });
+});
+
+function outcome(child: ChildProcess): Promise<{ code: number | null; stderr: string }> {
+  let stderr = '';
+  child.stderr?.on('data', (chunk) => {
+    stderr += chunk;
+  });
+  return new Promise((resolve) => {
+    child.on('close', (code) => resolve({ code, stderr }));
+  });
+}
