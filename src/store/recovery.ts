@@ -312,6 +312,7 @@ async function indexData(input: OpenInput, plan: IndexPlan): Promise<Indexed> {
   const committed = state.last?.end ?? 0;
   let lines = trusted ? state.checkpoint!.lines : 0;
   const missing: { offset: number; id: string }[] = [];
+  let confirmed = 0;
   recovery.badLines = 0;
   recovery.linesWithoutId = 0;
   recovery.adoptedLines = 0;
@@ -326,11 +327,17 @@ async function indexData(input: OpenInput, plan: IndexPlan): Promise<Indexed> {
     const { withoutId } = indexer.insert(bytes, table.records, table.count, base);
     recovery.linesWithoutId += withoutId;
     if (appender) appendTable(appender, table, base);
-    if (known && base < knownEnd) findMissing(table, base, known, knownEnd, missing);
+    if (known) {
+      confirmed += countLiving(known, table, base);
+      if (base < knownEnd) findMissing(table, base, known, knownEnd, missing);
+    }
     await appender?.tail.settle(4 << 20);
   }
   const foreignDeletes: string[] = [];
-  for (const { id, offset } of missing) {
+  // An index with entries that lead to no line of theirs is damaged: what it lacks proves nothing.
+  const damaged = known !== undefined && confirmed < known.size;
+  if (damaged) recovery.indexRebuilt = 'index.bin has entries that lead to no document';
+  for (const { id, offset } of damaged ? [] : missing) {
     const entry = indexer.find(id);
     if (entry < 0 || index.offset(entry) !== offset) continue;
     index.remove(entry);
@@ -389,6 +396,12 @@ function appendTable(appender: IndexAppender, table: LineTable, base: number): v
     const length = records[word + LineRecord.end]! - start + 1;
     if (id !== undefined) appender.appendOne(id, base + start, length);
   }
+}
+
+function countLiving(index: IdIndex, { records, count }: LineTable, base: number): number {
+  let living = 0;
+  for (const dead of index.live(records, count, base)) living += 1 - dead;
+  return living;
 }
 
 /** Documents that start at byte `from` of the piece or later. */

@@ -4,8 +4,8 @@
  *
  * Deliberate breakages that make this file fail, each tried: no sync of data.jsonl before the log
  * line; no sync of the log; no checksum in the log; no cut of uncommitted bytes on open; no `open`
- * line before the first write; the count of index.bin patched before its entries are synced;
- * deletes left out of the commit; no poisoning after a failed write.
+ * line before the first write; deletes left out of the commit; no poisoning after a failed write.
+ * (A damaged index.bin is noticed and made anew, so breaking its syncs only costs time.)
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Batch } from '../../src/core/batch.ts';
@@ -60,7 +60,9 @@ async function live(
   await commit(store);
   store.delete('d7');
   model.delete('d7');
-  await commit(store);
+  // A line of several sectors, so that one of them can be lost.
+  onState(new Map(model), false);
+  await store.flush({ cursor: 'c'.repeat(1500) });
   onState(new Map(model), true);
   await store.close();
   store = await FastStore.open('/s', 'c', { disk });
@@ -244,7 +246,7 @@ describe('a store whose machine dies', () => {
     await again.close();
   });
 
-  it.each(['data.jsonl', 'commits.log', 'index.bin'])(
+  it.each(['data.jsonl', 'commits.log'])(
     'would notice syncs of %s being left out',
     async (name) => {
       const operations = await operationsOf();

@@ -206,12 +206,16 @@ export class FaultDisk implements Disk {
             image: only(replay(inode.durable, changes.slice(1)), others),
           };
         }
-        const lost = inode.now.slice();
-        const from = Math.floor(changes[0]!.offset / SECTOR) * SECTOR;
-        const to = Math.min(lost.length, from + SECTOR);
-        if (to < lost.length) {
+        const first = Math.floor(changes[0]!.offset / SECTOR) * SECTOR;
+        for (const from of [first, first + SECTOR]) {
+          const lost = inode.now.slice();
+          const to = Math.min(lost.length, from + SECTOR);
+          if (to >= lost.length) break;
           for (let i = from; i < to; i++) lost[i] = inode.durable[i] ?? 0;
-          yield { what: `${path} with a lost sector, others ${others}`, image: only(lost, others) };
+          yield {
+            what: `${path} without sector ${from}, others ${others}`,
+            image: only(lost, others),
+          };
         }
       }
     }

@@ -365,10 +365,8 @@ describe('files of other programs', () => {
   });
 
   it('honours deletes that only an index tells of', async () => {
-    crateStore(
-      lines,
-      `a\t${place(0).join('\t')}\nc\t${place(2).join('\t')}\nx\t${place(3).join('\t')}\n`,
-    );
+    const last = lines.join('').length;
+    crateStore([...lines, '{"_id":"x"}\n'], `a\t${place(0).join('\t')}\nx\t${last}\t12\n`);
     for (let i = 0; i < 2; i++) {
       const store = await open();
       expect(store.count).toBe(2);
@@ -422,6 +420,13 @@ describe('files of other programs', () => {
       expect(await ids()).toEqual(['a', 'b']);
       await store.close();
     }
+    const flipped = readFileSync(meta('index.bin'));
+    flipped[18]! ^= 1;
+    writeFileSync(meta('index.bin'), flipped);
+    store = await open();
+    expect(await ids()).toEqual(['a', 'b']);
+    expect(store.recovery.indexRebuilt).toMatch(/no document/);
+    await store.close();
     truncateSync(meta('data.jsonl'), 20);
     await expect(open()).rejects.toMatchObject({
       code: 'CORRUPTED_DATA',

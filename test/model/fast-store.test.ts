@@ -1,0 +1,205 @@
+/** The store against a Map with insertion order: any sequence of operations, with reopening and dying. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Batch } from '../../src/core/batch.ts';
+import { createKernel, type IdIndex, type Kernel, sharedKernel } from '../../src/kernels/index.ts';
+import { FastStore } from '../../src/store/index.ts';
+import { FaultDisk } from '../support/fault-disk.ts';
+
+/** Newest version last, as the file has it. */
+type Documents = Map<string, number>;
+
+interface Model {
+  now: Documents;
+  committed: Documents;
+}
+
+interface Real {
+  disk: FaultDisk;
+  store: FastStore;
+  reader: FastStore | undefined;
+  kernel: Kernel;
+}
+
+type Command = fc.AsyncCommand<Model, Real>;
+
+const assign = (documents: Documents, id: string, n: number): void => {
+  documents.delete(id);
+  documents.set(id, n);
+};
+const open = ({ disk, kernel }: Real) => FastStore.open('/s', 'c', { disk, kernel });
+const entries = async (store: FastStore) =>
+  (await store.scan({ pieceBytes: 64 }).toArray()).map(({ _id, n }) => [_id, n]);
+
+async function agree(model: Model, { store }: Real): Promise<void> {
+  expect(store.count).toBe(model.now.size);
+  expect(await entries(store)).toEqual([...model.now]);
+  const lines: unknown[] = [];
+  for await (const batch of store.scan({ pieceBytes: 64 }).batches()) lines.push(...batch);
+  expect(lines).toEqual([...model.now].map(([_id, n]) => ({ _id, n })));
+}
+
+const command = (
+  name: string,
+  run: (model: Model, real: Real) => Promise<void> | void,
+): Command => ({
+  check: () => true,
+  run: async (model, real) => {
+    await run(model, real);
+  },
+  toString: () => name,
+});
+
+const id = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'é', '日本', 'a.b');
+const number = fc.nat(99);
+const commands = [
+  fc.tuple(id, number).map(([key, n]) =>
+    command(`put ${key} ${n}`, (model, { store }) => {
+      store.put(key, { n });
+      assign(model.now, key, n);
+    }),
+  ),
+  fc.array(fc.tuple(id, number), { minLength: 1, maxLength: 6 }).map((pairs) =>
+    command(`append ${JSON.stringify(pairs)}`, async (model, { store, kernel }) => {
+      const documents = pairs.map(([_id, n], i) => (i % 2 ? { n, _id } : { _id, n }));
+      await store.append(Batch.fromDocuments(documents, kernel.codec));
+      for (const [key, n] of pairs) assign(model.now, key, n);
+    }),
+  ),
+  id.map((key) =>
+    command(`delete ${key}`, (model, { store }) => {
+      expect(store.delete(key)).toBe(model.now.delete(key));
+    }),
+  ),
+  id.map((key) =>
+    command(`get ${key}`, (model, { store }) => {
+      const n = model.now.get(key);
+      expect(store.tryGet(key)).toEqual(n === undefined ? undefined : { _id: key, n });
+      expect(store.exists(key)).toBe(n !== undefined);
+    }),
+  ),
+  fc.constant(
+    command('flush', async (model, { store }) => {
+      await store.flush();
+      model.committed = new Map(model.now);
+    }),
+  ),
+  fc.constant(
+    command('close and open', async (model, real) => {
+      await real.store.close();
+      model.committed = new Map(model.now);
+      real.store = await open(real);
+      await agree(model, real);
+    }),
+  ),
+  fc.constant(
+    command('die and open', async (model, real) => {
+      real.disk = new FaultDisk(real.disk.current());
+      real.reader = undefined;
+      real.store = await open(real);
+      model.now = new Map(model.committed);
+      await agree(model, real);
+    }),
+  ),
+  fc.constant(
+    command('lose index.bin and open', async (model, real) => {
+      await real.store.close();
+      model.committed = new Map(model.now);
+      await real.disk.remove('/s/collections/c/meta/index.bin');
+      real.store = await open(real);
+      await agree(model, real);
+    }),
+  ),
+  fc.constant(
+    command('read', async (model, real) => {
+      if (real.reader) await real.reader.refresh();
+      else {
+        const { disk, kernel } = real;
+        real.reader = await FastStore.open('/s', 'c', { disk, kernel, mode: 'read' });
+      }
+      expect(await entries(real.reader)).toEqual([...model.committed]);
+      expect(real.reader.count).toBe(model.committed.size);
+    }),
+  ),
+  fc.constant(command('scan', agree)),
+];
+
+async function play(kernel: Kernel, runs: number): Promise<void> {
+  await fc.assert(
+    fc.asyncProperty(fc.commands(commands, { maxCommands: 30 }), async (sequence) => {
+      const setup = async () => {
+        const real = { disk: new FaultDisk(), reader: undefined, kernel } as unknown as Real;
+        real.store = await open(real);
+        return { model: { now: new Map(), committed: new Map() } as Model, real };
+      };
+      await fc.asyncModelRun(setup, sequence);
+    }),
+    { numRuns: runs },
+  );
+}
+
+/** A kernel whose hashes are all equal: every id must be told apart by what is stored. */
+function collidingKernel(): Kernel {
+  const real = createKernel({ implementation: 'typescript' });
+  const flatten = (records: Uint32Array): Uint32Array => {
+    for (let i = 0; i < records.length; i += 8) records[i + 6] = records[i + 7] = 1;
+    return records;
+  };
+  return Object.assign(Object.create(real) as Kernel, {
+    keyHash: Uint32Array.of(1, 1),
+    hashKey: () => undefined,
+    hash: (bytes: Uint8Array) => real.hash(bytes),
+    lines: (...args: Parameters<Kernel['lines']>) => {
+      const table = real.lines(...args);
+      flatten(table.records);
+      return table;
+    },
+    selector: (...args: Parameters<Kernel['selector']>) => real.selector(...args),
+    createIndex: () => new CollidingIndex(real.createIndex()),
+    codec: {
+      decode: (...args: Parameters<Kernel['codec']['decode']>) => real.codec.decode(...args),
+      encode: (...args: Parameters<Kernel['codec']['encode']>) => {
+        const lines = real.codec.encode(...args);
+        flatten(lines.records);
+        return lines;
+      },
+    },
+  });
+}
+
+/** Loads index.bin as if all hashes were equal: one entry at a time, each in conflict with the rest. */
+class CollidingIndex {
+  constructor(index: IdIndex) {
+    const load: IdIndex['load'] = (bytes, limit) => {
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      if (limit === 0 || bytes.length < 2) return { consumed: 0, count: 0, end: 0 };
+      const idEnd = 2 + view.getUint16(0, true);
+      if (bytes.length < idEnd + 12) return { consumed: 0, count: 0, end: 0 };
+      const offset = Number(view.getBigUint64(idEnd, true));
+      const length = view.getUint32(idEnd + 8, true);
+      const place = {
+        idStart: 2,
+        idEnd,
+        offset,
+        length,
+        size: idEnd + 12,
+        hashLow: 1,
+        hashHigh: 1,
+      };
+      return { consumed: 0, count: 0, end: 0, conflict: place };
+    };
+    // biome-ignore lint/correctness/noConstructorReturn: a view of the index with one method changed
+    return new Proxy(index, {
+      get: (target, name) => {
+        if (name === 'load') return load;
+        const value = Reflect.get(target, name, target) as unknown;
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    }) as unknown as CollidingIndex;
+  }
+}
+
+describe('FastStore behaves like a Map', () => {
+  it('in any sequence of operations', () => play(sharedKernel(), 150));
+  it('even if all ids had the same hash', () => play(collidingKernel(), 60));
+});
