@@ -41,6 +41,8 @@ const encoder = new TextEncoder();
 /** A kernel with a module instance of its own. */
 export function createWasmKernel(): Kernel {
   const machine = new LineMachine();
+  // `placeText` writes short keys without asking for room.
+  machine.place(new Uint8Array(256));
   const context: WasmContext = {
     machine,
     materialiser: new Materialiser(machine),
