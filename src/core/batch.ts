@@ -40,6 +40,7 @@ export const LineRecord = {
   hashHigh: 7,
 } as const;
 
+/** What stands at a document's key path; the `keyKind` word of its record. */
 export const KeyKind = {
   missing: 0,
   /** A string without escapes: the bytes between the quotes are the key. */

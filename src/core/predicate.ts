@@ -25,6 +25,7 @@ export type Predicate =
   | { readonly op: 'and' | 'or'; readonly terms: readonly Predicate[] }
   | { readonly op: 'not'; readonly term: Predicate };
 
+/** A value at the path equals the scalar, its JSON type included. */
 export const eq = (path: PathInput, value: Scalar): Predicate => compare('eq', path, value);
 /** The exact complement of `eq`: also true where the value is missing. */
 export const ne = (path: PathInput, value: Scalar): Predicate => not(eq(path, value));

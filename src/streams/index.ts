@@ -1,5 +1,4 @@
 /** The Node and Web edges around the stage contracts of core. */
-export { GATHER_COUNT } from './intake.ts';
 export { SinkStream } from './sink-stream.ts';
 export { SourceStream, type StreamOptions } from './source-stream.ts';
 export { TransformStage } from './transform-stage.ts';
