@@ -61,8 +61,8 @@ function undocumented(file: string): string[] {
 
 /**
  * A function or constant needs a comment of its own, or stands in a block (no blank line between)
- * under one that has; a type may speak through its members' comments, a class also through the
- * header of its module.
+ * under one that has; a type may speak through its members' comments; a class, and what is the only
+ * export of its module, also through the module's header.
  */
 function undocumentedIn(file: string, text: string): string[] {
   const parsed = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
@@ -81,7 +81,8 @@ function undocumentedIn(file: string, text: string): string[] {
       else if (!spokenFor.has(name)) names.push(`${file}: ${name}`);
     }
   }
-  return names;
+  const alone = names.length === 1 && spokenFor.size === 0 && text.trimStart().startsWith('/**');
+  return alone ? [] : names;
 }
 
 function speaks(statement: ts.Statement): boolean {

@@ -1,0 +1,32 @@
+/** The examples run against the built package, and the README shows what they do. */
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { readText, root } from './project.ts';
+
+describe.skipIf(!existsSync(join(root, 'dist/index.js')))('examples', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'zds-examples-'));
+  cpSync(join(root, 'examples/events.jsonl'), join(folder, 'examples/events.jsonl'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const run = (name: string) =>
+    execFileSync(process.execPath, [join(root, 'examples', name)], { cwd: folder }).toString();
+
+  it('pipeline.mjs is the code of the README and prints what it says', () => {
+    const readme = readText('README.md');
+    const [code, output] = [...readme.matchAll(/```(?:js)?\n([\s\S]*?)```/g)].map((f) => f[1]!);
+    const example = readText('examples/pipeline.mjs');
+    expect(example.slice(example.indexOf('import'))).toBe(code);
+    expect(run('pipeline.mjs')).toBe(output);
+    expect(existsSync(join(folder, 'pushes.arrow'))).toBe(true);
+  });
+
+  it('custom-transform.mjs runs', () => {
+    const lines = run('custom-transform.mjs').trimEnd().split('\n');
+    expect(lines.map((line) => JSON.parse(line))).toEqual([
+      { id: 'e1', who: 'ada', commits: 3, busy: true },
+      { id: 'e3', who: 'eve', commits: 1, busy: false },
+    ]);
+  });
+});
