@@ -12,6 +12,11 @@ import type { Path } from './path.ts';
 export interface Wants {
   /** The key path to have in the line records (`_id` if absent). A hint: the receiver checks. */
   readonly key?: Path;
+  /**
+   * The receiver takes the objects and nothing else: the sender may make batches of objects at once,
+   * which know their ordinals but no other place.
+   */
+  readonly documents?: boolean;
 }
 
 export interface Source {

@@ -11,7 +11,7 @@ import { Batch, type Origin, sourcePlace } from '../core/batch.ts';
 import { type ErrorCode, EtlError, type Place } from '../core/errors.ts';
 import type { ByteReader } from '../core/stage.ts';
 import { sharedKernel } from '../kernels/index.ts';
-import type { BadLine, Kernel, LinesOptions, LineTable } from '../kernels/types.ts';
+import type { BadLine, Kernel, LinesOptions, Selector } from '../kernels/types.ts';
 import { readChunks } from './chunk-reader.ts';
 import { cutLines, type LineBlock } from './cut-lines.ts';
 
@@ -50,6 +50,8 @@ export interface JsonlOptions {
   readonly onError?: OnError;
   /** The key to find and hash in every document. Default `_id`. */
   readonly key?: readonly string[];
+  /** Make batches of objects, without lines and their places. Default false. */
+  readonly documents?: boolean;
   /** Where the first byte stands in its source. Default its very start. */
   readonly from?: LineCursor;
   /** Ordinal of the first document. Default 0. */
@@ -105,6 +107,8 @@ class LineDecoder {
   readonly #source: string | undefined;
   readonly #onError: OnError;
   readonly #linesOptions: LinesOptions;
+  /** Set where objects are wanted at once. */
+  readonly #selector: Selector | undefined;
   #line: number;
   #ordinal: number;
 
@@ -118,6 +122,8 @@ class LineDecoder {
       ...(options.key ? { key: options.key } : {}),
       ...(options.maxDepth === undefined ? {} : { maxDepth: options.maxDepth }),
     };
+    const { documents, maxDepth } = options;
+    this.#selector = documents ? this.#kernel.selector({ maxDepth }) : undefined;
   }
 
   decode(block: LineBlock): Batch | undefined {
@@ -126,23 +132,28 @@ class LineDecoder {
       bytes = bytes.subarray(3);
       offset = 3;
     }
-    const table = this.#kernel.lines(bytes, this.#linesOptions);
-    const origin: Origin = {
-      ...(this.#source === undefined ? {} : { source: this.#source }),
-      offset,
-      line: this.#line,
-      ordinal: this.#ordinal,
-    };
-    const good = this.#sortOut(table, bytes, offset);
-    const stop = good === table ? undefined : table.bad[0];
+    const read = this.#selector?.documents(bytes) ?? this.#kernel.lines(bytes, this.#linesOptions);
+    const stop = this.#report(read.bad, bytes, offset);
+    const source = this.#source === undefined ? {} : { source: this.#source };
     const cursor: LineCursor = {
-      ...(this.#source === undefined ? {} : { source: this.#source }),
+      ...source,
       offset: stop ? offset + stop.start : block.end,
-      line: this.#line + (stop ? stop.line : table.lineCount),
+      line: this.#line + (stop ? stop.line : read.lineCount),
     };
-    this.#line += table.lineCount;
-    this.#ordinal += good.count;
-    return good.count === 0 ? undefined : Batch.fromLines(good, this.#kernel.codec, origin, cursor);
+    const at: Origin = { ...source, ordinal: this.#ordinal };
+    const origin: Origin = { ...at, offset, line: this.#line };
+    const { codec } = this.#kernel;
+    let batch: Batch;
+    if ('documents' in read) {
+      const documents = stop ? read.documents.slice(0, stop.before) : read.documents;
+      batch = Batch.fromDocuments(documents, codec, at, cursor);
+    } else {
+      const good = stop ? { ...read, count: stop.before, dense: false } : read;
+      batch = Batch.fromLines(good, codec, origin, cursor);
+    }
+    this.#line += read.lineCount;
+    this.#ordinal += batch.length;
+    return batch.length === 0 ? undefined : batch;
   }
 
   refuse(block: LineBlock, maxLineBytes: number): void {
@@ -155,14 +166,14 @@ class LineDecoder {
     this.#line++;
   }
 
-  /** Reports the bad lines; gives the table, or what stands before the line to stop at. */
-  #sortOut(table: LineTable, bytes: Uint8Array, offset: number): LineTable {
-    for (const bad of table.bad) {
+  /** Reports the bad lines; answers the one to stop at. */
+  #report(all: readonly BadLine[], bytes: Uint8Array, offset: number): BadLine | undefined {
+    for (const bad of all) {
       const place = this.#placeOf(bad, offset);
       this.#reject(bad.code, bad.reason, place, () => bytes.slice(bad.start, bad.end));
-      if (this.failure) return { ...table, count: bad.before, dense: false, canonical: false };
+      if (this.failure) return bad;
     }
-    return table;
+    return undefined;
   }
 
   #placeOf(bad: BadLine, offset: number): Place {

@@ -58,6 +58,8 @@ export interface Query {
    * out; a document with nothing left is `{}`.
    */
   readonly select?: readonly Path[];
+  /** Deepest nesting of a good document. Default `DEFAULT_MAX_DEPTH`. */
+  readonly maxDepth?: number | undefined;
 }
 
 export type ColumnType =
@@ -171,6 +173,8 @@ export interface Selector {
 export interface SelectedDocuments {
   readonly documents: Document[];
   readonly bad: readonly BadLine[];
+  /** Physical lines, blank and bad ones included. */
+  readonly lineCount: number;
 }
 
 export interface Kernel {

@@ -56,6 +56,7 @@ export function createWasmColumns(
       let misfit: Misfit | undefined;
       const { bad } = machine.drive(program.program, bytes, {
         skip,
+        maxDepth: query.maxDepth,
         piece: ({ count }) => {
           for (const [i, buffer] of buffers.entries()) buffer.append(machine, places[i]!, count);
           rows += count;

@@ -110,7 +110,10 @@ export function readLines(
   { machine, twin }: WasmContext,
   program: BuiltProgram,
   bytes: Uint8Array,
-  options: LinesOptions & { readonly skip?: Uint8Array | undefined },
+  options: Omit<LinesOptions, 'maxDepth'> & {
+    readonly maxDepth?: number | undefined;
+    readonly skip?: Uint8Array | undefined;
+  },
   twinFilter?: (line: Uint8Array) => LineTable,
 ): LineTable {
   const { key = ID, maxDepth, skip } = options;
@@ -121,7 +124,9 @@ export function readLines(
     piece: ({ count }) => list.add(machine.records(count)),
     slow: ({ start, end, line }) => {
       const slice = bytes.subarray(start, end);
-      const table = twinFilter ? twinFilter(slice) : twin.lines(slice, options);
+      const table = twinFilter
+        ? twinFilter(slice)
+        : twin.lines(slice, { key, ...(maxDepth === undefined ? {} : { maxDepth }) });
       if (table.bad.length > 0) return shiftBad(table.bad[0]!, start, line);
       if (table.count > 0) list.addShifted(table.records.subarray(0, RECORD_WORDS), start, line);
       return undefined;
@@ -143,7 +148,7 @@ export function readLines(
 function createSelector(context: WasmContext, query: Query): Selector {
   const { machine, materialiser, twin } = context;
   const twinSelector = twin.selector(query);
-  const { where, select } = query;
+  const { where, select, maxDepth } = query;
   const tests = where && relax(where);
   const isExact = tests === where;
   const programs = new Map<number, BuiltProgram | undefined>();
@@ -164,7 +169,9 @@ function createSelector(context: WasmContext, query: Query): Selector {
   const filter = (bytes: Uint8Array, skip?: Uint8Array): LineTable => {
     const lines = program(Mode.lines);
     if (!lines) return twinSelector.filter(bytes, skip);
-    const table = readLines(context, lines, bytes, { skip }, (line) => twinSelector.filter(line));
+    const table = readLines(context, lines, bytes, { skip, maxDepth }, (line) =>
+      twinSelector.filter(line),
+    );
     return isExact ? table : keepExact(table, (line) => twinSelector.filter(line).count > 0);
   };
 
@@ -174,6 +181,7 @@ function createSelector(context: WasmContext, query: Query): Selector {
     const list = new RecordList();
     const result = machine.drive(writes, bytes, {
       skip,
+      maxDepth,
       piece: ({ count, out }) => {
         const from = machine.outStart;
         list.addOutput(machine.records(count), machine.u8.slice(from, out));
@@ -197,13 +205,14 @@ function createSelector(context: WasmContext, query: Query): Selector {
   const documents = (bytes: Uint8Array, skip?: Uint8Array) => {
     const tape = select ? undefined : program(Mode.tape);
     if (select) {
-      const { bytes: out, records, count, bad } = project(bytes, skip);
-      return { documents: decodeDocuments(context, out, records, count), bad };
+      const { bytes: out, records, count, bad, lineCount } = project(bytes, skip);
+      return { documents: decodeDocuments(context, out, records, count), bad, lineCount };
     }
     if (!tape) return twinSelector.documents(bytes, skip);
     const found: Document[] = [];
-    const { bad } = machine.drive(tape, bytes, {
+    const { bad, lineCount } = machine.drive(tape, bytes, {
       skip,
+      maxDepth,
       piece: ({ count }) => materialiser.build(0, count, found),
       slow: ({ start, end, line }) => {
         const result = twinSelector.documents(bytes.subarray(start, end));
@@ -212,12 +221,12 @@ function createSelector(context: WasmContext, query: Query): Selector {
         return undefined;
       },
     });
-    return { documents: found, bad };
+    return { documents: found, bad, lineCount };
   };
 
   if (isExact) return { filter, project, documents };
   // What the tests keep is only a superset: find the lines first, then work on those alone.
-  const rest = createSelector(context, select ? { select } : {});
+  const rest = createSelector(context, { ...(select ? { select } : {}), maxDepth });
   return {
     filter,
     project: (bytes, skip) => {
@@ -230,7 +239,8 @@ function createSelector(context: WasmContext, query: Query): Selector {
     },
     documents: (bytes, skip) => {
       const kept = filter(bytes, skip);
-      return { documents: rest.documents(joinLines(kept)).documents, bad: kept.bad };
+      const { documents: found } = rest.documents(joinLines(kept));
+      return { documents: found, bad: kept.bad, lineCount: kept.lineCount };
     },
   };
 }

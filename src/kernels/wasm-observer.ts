@@ -45,7 +45,8 @@ export function createWasmObserver(context: WasmContext, query: Query): SchemaOb
   const { machine, twin } = context;
   const root = newField([], false);
   const program: BuiltProgram = new ProgramBuilder().build({ mode: Mode.observe })!;
-  const selector = context.selector(query.where ? { where: query.where } : {});
+  const { where, maxDepth } = query;
+  const selector = context.selector({ ...(where ? { where } : {}), maxDepth });
 
   /** Counts a chunk in which every document counts. */
   const count = (bytes: Uint8Array): ReturnType<SchemaObserver['observe']> => {
@@ -53,6 +54,7 @@ export function createWasmObserver(context: WasmContext, query: Query): SchemaOb
       let overflow = false;
       let documents = 0;
       const { bad } = machine.drive(program, bytes, {
+        maxDepth,
         piece: (piece) => {
           documents += piece.count;
         },
@@ -69,7 +71,7 @@ export function createWasmObserver(context: WasmContext, query: Query): SchemaOb
       }
       machine.forget();
     }
-    const observer = twin.observer();
+    const observer = twin.observer({ maxDepth });
     const result = observer.observe(bytes);
     for (const field of observer.fields()) mergeStats(root, field);
     return result;
@@ -81,7 +83,7 @@ export function createWasmObserver(context: WasmContext, query: Query): SchemaOb
   };
 
   return {
-    observe: (bytes, skip) => (query.where || skip ? observeKept(bytes, skip) : count(bytes)),
+    observe: (bytes, skip) => (where || skip ? observeKept(bytes, skip) : count(bytes)),
     fields: () => {
       const fields = Array.from(root.children.values(), freeze);
       return query.select ? selectFields(fields, buildSelection(query.select)) : fields;

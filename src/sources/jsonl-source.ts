@@ -49,8 +49,8 @@ async function* readAll(
   for (const { name, open } of await listInputs(input)) {
     signal.throwIfAborted();
     const reader = await open(signal, batchBytes);
-    const key = wants.key ? { key: wants.key } : {};
-    for await (const batch of decodeLines(reader, { ...options, ...key, source: name, ordinal })) {
+    const decoding = { ...options, ...wants, source: name, ordinal };
+    for await (const batch of decodeLines(reader, decoding)) {
       ordinal += batch.length;
       yield batch;
       signal.throwIfAborted();

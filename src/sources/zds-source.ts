@@ -2,7 +2,7 @@
 import { type FieldsOffer, offerFields } from '../arrow/infer.ts';
 import type { Batch, Document } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
-import type { Source } from '../core/stage.ts';
+import type { Source, Wants } from '../core/stage.ts';
 import { FastStore } from '../store/fast-store.ts';
 import type { ZdsRoot } from '../store/root.ts';
 import type { Scan, ScanOptions } from '../store/scan.ts';
@@ -60,9 +60,9 @@ function prepareSource(
     own = undefined;
     await store?.close();
   };
-  async function* batches(signal: AbortSignal): AsyncGenerator<Batch, void, void> {
+  async function* batches(signal: AbortSignal, wants: Wants): AsyncGenerator<Batch, void, void> {
     try {
-      yield* (await start(signal)).batches();
+      yield* (await start(signal)).batches(wants);
     } finally {
       await close();
     }

@@ -12,6 +12,7 @@ import { Batch, type Document, type EncodedLines, RECORD_WORDS } from '../core/b
 import { EtlError } from '../core/errors.ts';
 import { type Path, type PathInput, parsePath } from '../core/path.ts';
 import type { Predicate } from '../core/predicate.ts';
+import type { Wants } from '../core/stage.ts';
 import type { DiskFile } from '../io/disk.ts';
 import type { FieldStats, IdIndex, Kernel, LineTable, Selector } from '../kernels/index.ts';
 import { readPieces } from './pieces.ts';
@@ -99,9 +100,15 @@ export class Scan<T extends object = Document> implements AsyncIterable<T> {
     return all;
   }
 
-  /** The same documents as batches of JSONL bytes; no object is made. */
-  async *batches(): AsyncGenerator<Batch, void, void> {
+  /** The same documents as batches of JSONL bytes, no object made; of objects where those are wanted. */
+  async *batches(wants: Wants = {}): AsyncGenerator<Batch, void, void> {
     const { kernel, path } = this.#host;
+    if (wants.documents) {
+      for await (const documents of this.#documents()) {
+        yield Batch.fromDocuments(documents, kernel.codec, { source: path });
+      }
+      return;
+    }
     const selector = this.#selector;
     const window = this.#window();
     for await (const { bytes, base, skip, table } of this.#pieces(false)) {

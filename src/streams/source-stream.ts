@@ -23,6 +23,9 @@ export interface StreamOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What strangers need. */
+const DOCUMENTS: Wants = { documents: true };
+
 export class SourceStream<T extends object = Document> extends Readable {
   readonly #source: Source;
   readonly #outlet = new Outlet(this, () => this.#stop());
@@ -60,14 +63,14 @@ export class SourceStream<T extends object = Document> extends Readable {
   override [Symbol.asyncIterator](): NodeJS.AsyncIterator<T> {
     if (this.#iterator) return super[Symbol.asyncIterator]();
     this.#claim();
-    return new DocumentIterator<T>(new BatchIterator(this, () => this.#pull({})));
+    return new DocumentIterator<T>(new BatchIterator(this, () => this.#pull(DOCUMENTS)));
   }
 
   /** A Web stream of documents, or of batches; pulled, never pushed. Cancelling it closes the source. */
   toWeb(options: { readonly batches: true }): ReadableStream<Batch>;
   toWeb(options?: { readonly batches?: false }): ReadableStream<T>;
   toWeb(options: { readonly batches?: boolean } = {}): ReadableStream<T> | ReadableStream<Batch> {
-    const batches = this.batches();
+    const batches = this.batches(options.batches ? {} : DOCUMENTS);
     return new ReadableStream<unknown>(
       {
         async pull(controller) {
@@ -108,8 +111,9 @@ export class SourceStream<T extends object = Document> extends Readable {
     this.#pulling = true;
     try {
       const batches = this.#outlet.sendsBatches();
-      let step = await this.#pull(this.#outlet.wants);
-      while (!step.done && step.value.length === 0) step = await this.#pull(this.#outlet.wants);
+      const wants = batches ? this.#outlet.wants : DOCUMENTS;
+      let step = await this.#pull(wants);
+      while (!step.done && step.value.length === 0) step = await this.#pull(wants);
       this.#pulling = false;
       if (this.destroyed) return;
       if (step.done) this.push(null);

@@ -3,30 +3,40 @@
  */
 import type { Document } from '../../core/batch.ts';
 import { compilePredicate, needsExactIntegers } from '../evaluate.ts';
-import type { LineTable, Query } from '../types.ts';
+import type { LinesOptions, LineTable, Query } from '../types.ts';
 import { readLines, type Visit } from './lines.ts';
 import { Kind, type Scanner } from './scanner.ts';
 import { sourceText, stringValue } from './text.ts';
 
-/** The query's predicate on the document that stands in the scanner. */
-export function compileQuery(query: Query): (scanner: Scanner) => boolean {
-  const { where } = query;
-  if (where === undefined) return () => true;
+/** A query's limits, and its predicate on the document that stands in the scanner. */
+export interface Keeps {
+  readonly lines: LinesOptions;
+  readonly test: (scanner: Scanner) => boolean;
+}
+
+/** Prepares a query for `readKept`. */
+export function compileQuery({ where, maxDepth }: Query): Keeps {
+  const lines = maxDepth === undefined ? {} : { maxDepth };
+  if (where === undefined) return { lines, test: () => true };
   const keeps = compilePredicate(where);
-  if (needsExactIntegers(where)) return (scanner) => keeps(readExact(scanner, 0) as Document);
-  return (scanner) => keeps(JSON.parse(sourceText(scanner, 0)) as Document);
+  const read = needsExactIntegers(where) ? readExact : readDocument;
+  return { lines, test: (scanner) => keeps(read(scanner, 0) as Document) };
+}
+
+function readDocument(scanner: Scanner, node: number): unknown {
+  return JSON.parse(sourceText(scanner, node));
 }
 
 /** Calls `visit` for the documents of a chunk that are neither skipped nor left out by the query. */
 export function readKept(
   bytes: Uint8Array,
   skip: Uint8Array | undefined,
-  keeps: (scanner: Scanner) => boolean,
+  keeps: Keeps,
   visit: Visit,
 ): LineTable {
-  return readLines(bytes, {}, (scanner, ordinal) => {
+  return readLines(bytes, keeps.lines, (scanner, ordinal) => {
     const isSkipped = skip !== undefined && skip[ordinal] !== 0;
-    if (!isSkipped && keeps(scanner)) visit(scanner, ordinal);
+    if (!isSkipped && keeps.test(scanner)) visit(scanner, ordinal);
   });
 }
 

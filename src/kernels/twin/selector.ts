@@ -8,8 +8,7 @@ import { type Document, LineRecord, RECORD_WORDS } from '../../core/batch.ts';
 import { buildSelection, projectDocument } from '../selection.ts';
 import type { LineTable, Query, Selector } from '../types.ts';
 import { compileProjection, type Output, type WriteProjection } from './projection.ts';
-import { compileQuery, readKept } from './query.ts';
-import type { Scanner } from './scanner.ts';
+import { compileQuery, type Keeps, readKept } from './query.ts';
 import { sourceText } from './text.ts';
 
 /** As `Kernel.selector`. */
@@ -26,11 +25,11 @@ export function createTwinSelector(query: Query): Selector {
     project: (bytes, skip) => projectLines(bytes, skip, keeps, write),
     documents: (bytes, skip) => {
       const documents: Document[] = [];
-      const { bad } = readKept(bytes, skip, keeps, (scanner) => {
+      const { bad, lineCount } = readKept(bytes, skip, keeps, (scanner) => {
         const document = JSON.parse(sourceText(scanner, 0)) as Document;
         documents.push(selection ? projectDocument(document, selection) : document);
       });
-      return { documents, bad };
+      return { documents, bad, lineCount };
     },
   };
 }
@@ -49,7 +48,7 @@ function keepLines(table: LineTable, kept: readonly number[]): LineTable {
 function projectLines(
   bytes: Uint8Array,
   skip: Uint8Array | undefined,
-  keeps: (scanner: Scanner) => boolean,
+  keeps: Keeps,
   write: WriteProjection,
 ): LineTable {
   // A line end more than the input may have: the last line can come without.
