@@ -112,17 +112,6 @@ export function bytesOption(args: Arguments, name: string): number | undefined {
   throw new EtlError('INVALID_ARGUMENT', `--${name} takes a size such as 32MiB, not ${text}`);
 }
 
-/** `a,b.c` as paths; a backslash keeps a comma in a name. Undefined when the option is absent. */
-export function fieldsOption(args: Arguments): string[] | undefined {
-  const text = args.text('fields');
-  if (text === undefined) return undefined;
-  const pieces = [...text.matchAll(/((?:\\.|[^,])*)(?:,|$)/gs)];
-  // The last match is the empty one behind the text.
-  const fields = pieces.slice(0, -1).map((piece) => piece[1]!.trim());
-  if (fields.length > 0 && fields.every((field) => field !== '')) return fields;
-  throw new EtlError('INVALID_ARGUMENT', '--fields takes names between commas: a,b.c');
-}
-
 function parseStrictly(command: Command, argv: readonly string[]) {
   const options: NonNullable<ParseArgsConfig['options']> = {};
   for (const [name, spec] of Object.entries({ ...command.options, ...commonOptions })) {

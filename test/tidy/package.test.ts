@@ -60,7 +60,8 @@ describe('documents', () => {
   it('link to files that exist', () => {
     const pages = ['README.md', 'ARCHITECTURE.md', 'CHANGELOG.md', ...listFiles('docs', /\.md$/)];
     const broken = pages.flatMap((page) => {
-      const links = [...readText(page).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)];
+      const prose = readText(page).replace(/```[\s\S]*?```|`[^`\n]*`/g, '');
+      const links = [...prose.matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)];
       return links
         .map((link) => join(page, '..', link[1]!))
         .filter((target) => !existsSync(join(root, target)))

@@ -1,7 +1,7 @@
 /** `zds delete`: removes one document. */
 import { EtlError } from '../../core/errors.ts';
-import { FastStore } from '../../store/index.ts';
 import { type Command, collectionOption } from '../command.ts';
+import { openForChange } from '../open.ts';
 
 export const deleteCommand: Command = {
   name: 'delete',
@@ -12,10 +12,7 @@ export const deleteCommand: Command = {
   required: ['collection'],
   async run(args) {
     const [path, id] = args.positionals as [string, string];
-    const store = await FastStore.open(path, args.text('collection')!, {
-      mode: 'write',
-      createIfMissing: false,
-    });
+    const store = await openForChange(path, args.text('collection')!, false);
     try {
       if (!store.delete(id)) {
         throw new EtlError('DOCUMENT_NOT_FOUND', `no document ${JSON.stringify(id)}`);

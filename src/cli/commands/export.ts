@@ -14,8 +14,8 @@ import { FastStore, type Scan } from '../../store/index.ts';
 import { type Arguments, type Command, collectionOption, type Terminal } from '../command.ts';
 import { untilInterrupt } from '../interrupt.ts';
 import { Progress } from '../progress.ts';
+import { selectionOf } from '../selection.ts';
 import { formatDocuments, formatRate, formatSeconds, formatSize } from '../text.ts';
-import { selectionOf } from './scan.ts';
 
 interface Written {
   readonly documents: number;

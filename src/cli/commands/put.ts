@@ -1,8 +1,8 @@
 /** `zds put`: stores one document, its bytes as they were given. */
 import type { Readable } from 'node:stream';
 import { EtlError } from '../../core/errors.ts';
-import { FastStore } from '../../store/index.ts';
 import { type Command, collectionOption } from '../command.ts';
+import { openForChange } from '../open.ts';
 
 /** Most bytes taken for one document from standard input. */
 const MAX_DOCUMENT_BYTES = 256 << 20;
@@ -22,7 +22,7 @@ export const putCommand: Command = {
     const data = args.text('data');
     const bytes = data === undefined ? await readAll(stdin) : Buffer.from(data);
     const document = onOneLine(bytes, data === undefined ? 'stdin' : '--data');
-    const store = await FastStore.open(path, args.text('collection')!, { mode: 'write' });
+    const store = await openForChange(path, args.text('collection')!, true);
     try {
       await store.putRaw(id, document);
       await store.close();

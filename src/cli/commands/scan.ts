@@ -1,15 +1,9 @@
 /** `zds scan`: documents in file order, as a table or as JSON Lines (then no object is made). */
-import { parseExpression } from '../../core/expression.ts';
 import { parsePath } from '../../core/path.ts';
-import { FastStore, type ScanOptions } from '../../store/index.ts';
-import {
-  type Arguments,
-  type Command,
-  collectionOption,
-  countOption,
-  fieldsOption,
-} from '../command.ts';
+import { FastStore } from '../../store/index.ts';
+import { type Command, collectionOption, countOption } from '../command.ts';
 import { untilInterrupt } from '../interrupt.ts';
+import { selectionOf } from '../selection.ts';
 import { Table } from '../table.ts';
 
 export const scanCommand: Command = {
@@ -52,13 +46,3 @@ export const scanCommand: Command = {
     return interrupt.requested ? 130 : 0;
   },
 };
-
-/** What `--where` and `--fields` ask for. Errors: INVALID_EXPRESSION, INVALID_ARGUMENT. */
-export function selectionOf(args: Arguments): Pick<ScanOptions, 'where'> & { select?: string[] } {
-  const where = args.text('where');
-  const select = fieldsOption(args);
-  return {
-    ...(where === undefined ? {} : { where: parseExpression(where) }),
-    ...(select === undefined ? {} : { select }),
-  };
-}

@@ -1,9 +1,10 @@
 /** What each command does to a store, prints, and ends with. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { tableFromIPC } from 'apache-arrow';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { Interrupt } from '../../../src/cli/interrupt.ts';
 import { temporaryFolder, zds } from './harness.ts';
 
 const folder = temporaryFolder();
@@ -39,6 +40,19 @@ describe('put, get, delete', () => {
     expect(gone).toMatchObject({ code: 1, stdout: '' });
     expect(gone.stderr).toMatch(/no document "x1"/);
     expect(await zds(['delete', lake, 'x1', '-c', 'things'])).toMatchObject({ code: 1 });
+  });
+
+  it('make no store and no collection by mistake', async () => {
+    const typo = at('typo');
+    for (const argv of [
+      ['put', typo, 'a', '-c', 't', '--data', '{}'],
+      ['delete', typo, 'a', '-c', 't'],
+    ]) {
+      expect(await zds(argv)).toMatchObject({ code: 1, stderr: expect.stringMatching(/no store/) });
+    }
+    expect(existsSync(typo)).toBe(false);
+    expect(await zds(['delete', lake, 'a', '-c', 'typo'])).toMatchObject({ code: 1 });
+    expect((await zds(['list', lake])).stdout).not.toContain('typo');
   });
 
   it('refuse what is no document or no id, and store nothing', async () => {
@@ -161,6 +175,20 @@ describe('export', () => {
       expect(table.numRows).toBe(3001);
       expect(table.get(3000)?.toJSON()).toEqual({ _id: 'last', n: 0.5, late: 'x' });
     }
+  });
+
+  it('leaves no file behind when it is stopped', async () => {
+    const interrupt = new Interrupt();
+    interrupt.request();
+    for (const name of ['stopped.jsonl', 'stopped.arrow']) {
+      const argv = ['export', lake, '-c', 'people', '--to', at(name)];
+      expect(await zds(argv, { interrupt })).toEqual({
+        code: 130,
+        stdout: '',
+        stderr: `stopped; ${at(name)} was not written\n`,
+      });
+    }
+    expect(readdirSync(folder).filter((name) => name.includes('stopped'))).toEqual([]);
   });
 
   it('leaves no file behind when it fails', async () => {

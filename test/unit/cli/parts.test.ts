@@ -3,12 +3,13 @@
 import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Arguments, bytesOption, fieldsOption } from '../../../src/cli/command.ts';
+import { type Arguments, bytesOption } from '../../../src/cli/command.ts';
 import { explainError } from '../../../src/cli/explain.ts';
 import { Interrupt, untilInterrupt } from '../../../src/cli/interrupt.ts';
 import { Output } from '../../../src/cli/output.ts';
 import { prettyJson } from '../../../src/cli/pretty.ts';
 import { Progress } from '../../../src/cli/progress.ts';
+import { fieldsOption } from '../../../src/cli/selection.ts';
 import { Table } from '../../../src/cli/table.ts';
 import { formatRate, formatSeconds, formatSize, formatValue } from '../../../src/cli/text.ts';
 import { EtlError } from '../../../src/core/errors.ts';
