@@ -24,7 +24,7 @@ import type { Kernel } from '../kernels/index.ts';
 import { createIdGenerator, type GeneratedIds } from './generate-id.ts';
 import { findInvalidId } from './index-file.ts';
 import { keyText } from './indexer.ts';
-import { invalidId, isValidId } from './names.ts';
+import { invalidId, isValidId, isValidIdAt, MAX_ID_BYTES } from './names.ts';
 
 /** Where ids come from. At most one of `idField` and `id`. */
 export interface IdOptions {
@@ -105,65 +105,92 @@ function rewriteLines(batch: Batch, rule: IdRule, kernel: Kernel): PreparedLines
   const known = rule.make === undefined && dense.key === rule.key;
   const lines = known ? dense : kernel.lines(dense.bytes, { key: rule.path });
   const { bytes, records, count } = lines;
-  const ids = resolveIds(batch, lines, rule);
-  const own = rule.make === undefined && rule.key === '_id';
-  const parts: Uint8Array[] = [];
+  const documents = rule.make === undefined ? undefined : batch.documents();
+  const own = documents === undefined && rule.key === '_id';
+  // An id that is not generated stands in the document, so it is no longer than that.
+  const idBytes = documents !== undefined || rule.generate !== undefined ? MAX_ID_BYTES : 0;
+  const out = Buffer.allocUnsafeSlow(2 * bytes.length + count * (FRAME_BYTES + idBytes));
+  let at = 0;
   for (let i = 0; i < count; i++) {
     const word = i * RECORD_WORDS;
-    let document = bytes.subarray(records[word]!, records[word + LineRecord.end]!);
+    const start = records[word]!;
+    const end = records[word + LineRecord.end]!;
+    const kind = documents === undefined ? records[word + LineRecord.keyKind]! : KeyKind.other;
+    out.set(HEAD, at);
+    at += HEAD.length;
+    if (kind === KeyKind.plain) {
+      const keyStart = records[word + LineRecord.keyStart]!;
+      const keyEnd = records[word + LineRecord.keyEnd]!;
+      if (!isValidIdAt(bytes, keyStart, keyEnd)) {
+        throw invalidId(keyText(bytes, records, i), batch.place(i));
+      }
+      for (let k = keyStart; k < keyEnd; k++) out[at++] = bytes[k]!;
+    } else at += out.write(resolveId(batch, lines, documents, rule, i), at);
     // Of several `_id` the last is the document's; all of them stand in for the one put first.
-    if (own && records[word + LineRecord.keyKind] !== KeyKind.missing) {
-      document = withoutMember(document, records[word + LineRecord.keyStart]! - records[word]! - 1);
-    }
-    parts.push(...storedLine(ids[i]!, document));
+    const document =
+      own && kind !== KeyKind.missing
+        ? withoutMember(
+            bytes.subarray(start, end),
+            records[word + LineRecord.keyStart]! - start - 1,
+          )
+        : bytes.subarray(start, end);
+    at = closeLine(out, at, document);
   }
-  return settle(concat(parts), ids, batch, own, kernel);
+  return settle(out.subarray(0, at), batch, own, kernel);
+}
+
+const HEAD: Uint8Array = new TextEncoder().encode('{"_id":"');
+const NEWLINE: Uint8Array = Uint8Array.of(10);
+/** Bytes of a stored line beside its id and its document. */
+const FRAME_BYTES = HEAD.length + 3;
+
+/** Writes what follows the id: quote, the document without its brace, newline. */
+function closeLine(out: Uint8Array, start: number, document: Uint8Array): number {
+  let at = start;
+  out[at++] = 34;
+  let first = 1;
+  while (document[first]! <= 32) first++;
+  if (document[first] === 125) out[at++] = 125;
+  else {
+    out[at++] = 44;
+    out.set(document.subarray(1), at);
+    at += document.length - 1;
+  }
+  out[at++] = 10;
+  return at;
 }
 
 /** The stored line of one document under a given id. `table` holds just that document. */
 export function prepareOne(id: string, table: EncodedLines, kernel: Kernel): PreparedLines {
   const document = table.bytes.subarray(table.records[0]!, table.records[LineRecord.end]!);
-  const batch = Batch.fromLines(table, kernel.codec);
-  return settle(concat(storedLine(id, document)), [id], batch, false, kernel);
+  const out = Buffer.allocUnsafeSlow(document.length + FRAME_BYTES + MAX_ID_BYTES);
+  out.set(HEAD);
+  const at = closeLine(out, HEAD.length + out.write(id, HEAD.length), document);
+  return settle(out.subarray(0, at), Batch.fromLines(table, kernel.codec), false, kernel);
 }
 
-function storedLine(id: string, document: Uint8Array): Uint8Array[] {
-  let at = 1;
-  while (document[at]! <= 32) at++;
-  const empty = document[at] === 125;
-  return [
-    Buffer.from(`{"_id":"${id}"${empty ? '' : ','}`),
-    empty ? EMPTY_END : document.subarray(1),
-    NEWLINE,
-  ];
-}
-
-const EMPTY_END: Uint8Array = Uint8Array.of(125);
-const NEWLINE: Uint8Array = Uint8Array.of(10);
-
-function resolveIds(batch: Batch, lines: EncodedLines, rule: IdRule): string[] {
-  const { bytes, records, count } = lines;
-  const documents = rule.make === undefined ? undefined : batch.documents();
-  const ids: string[] = [];
-  for (let i = 0; i < count; i++) {
-    let id: unknown;
-    if (documents !== undefined) id = rule.make!(documents[i]!);
-    else {
-      const word = i * RECORD_WORDS;
-      const kind = records[word + LineRecord.keyKind]!;
-      if (kind === KeyKind.missing) id = undefined;
-      else if (kind === KeyKind.number || kind === KeyKind.other) id = foreignValue(lines, i);
-      else id = keyText(bytes, records, i);
-    }
-    if (id === undefined) id = rule.generate?.();
-    if (id === undefined) {
-      const what = rule.make === undefined ? `no field ${JSON.stringify(rule.key)}` : 'no id';
-      throw new EtlError('MISSING_ID', `the document has ${what}`, { place: batch.place(i) });
-    }
-    if (typeof id !== 'string' || !isValidId(id)) throw invalidId(id, batch.place(i));
-    ids.push(id);
+/** The id of a document that is no plain string in it. */
+function resolveId(
+  batch: Batch,
+  lines: EncodedLines,
+  documents: readonly Document[] | undefined,
+  rule: IdRule,
+  i: number,
+): string {
+  let id: unknown;
+  if (documents !== undefined) id = rule.make!(documents[i]!);
+  else {
+    const kind = lines.records[i * RECORD_WORDS + LineRecord.keyKind]!;
+    if (kind === KeyKind.escaped) id = keyText(lines.bytes, lines.records, i);
+    else if (kind !== KeyKind.missing) id = foreignValue(lines, i);
   }
-  return ids;
+  if (id === undefined) id = rule.generate?.();
+  if (id === undefined) {
+    const what = rule.make === undefined ? `no field ${JSON.stringify(rule.key)}` : 'no id';
+    throw new EtlError('MISSING_ID', `the document has ${what}`, { place: batch.place(i) });
+  }
+  if (typeof id !== 'string' || !isValidId(id)) throw invalidId(id, batch.place(i));
+  return id;
 }
 
 function foreignValue({ bytes, records }: EncodedLines, i: number): unknown {
@@ -177,13 +204,7 @@ function foreignValue({ bytes, records }: EncodedLines, i: number): unknown {
  * Looks at the rewritten lines once more: an `_id` behind ours would count instead of it, so it is
  * taken out, or refused when it is another id (`own`: it is an earlier duplicate and never counted).
  */
-function settle(
-  bytes: Uint8Array,
-  ids: readonly string[],
-  batch: Batch,
-  own: boolean,
-  kernel: Kernel,
-): PreparedLines {
+function settle(bytes: Uint8Array, batch: Batch, own: boolean, kernel: Kernel): PreparedLines {
   const table = kernel.lines(bytes);
   if (isCanonical(table)) return table;
   const { records, count } = table;
@@ -192,12 +213,12 @@ function settle(
     const word = i * RECORD_WORDS;
     const start = records[word]!;
     const line = bytes.subarray(start, records[word + LineRecord.end]!);
-    const id = ids[i]!;
-    const first = Buffer.byteLength(id) + 9;
     if (isFirst(records, word)) {
       parts.push(line, NEWLINE);
       continue;
     }
+    const first = line.indexOf(34, HEAD.length) + 1;
+    const id = Buffer.from(line.subarray(HEAD.length, first - 1)).toString();
     const other = keyText(bytes, records, i);
     if (!own && other !== id) {
       throw new EtlError(
@@ -210,7 +231,7 @@ function settle(
     const quoted = other === undefined ? keyStart : keyStart - 1;
     parts.push(line.subarray(0, first), withoutMember(line, quoted).subarray(first), NEWLINE);
   }
-  return settle(concat(parts), ids, batch, own, kernel);
+  return settle(concat(parts), batch, own, kernel);
 }
 
 /**

@@ -7,9 +7,10 @@
 import type { Document } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
 import { type Disk, type DiskLock, nodeDisk } from '../io/index.ts';
-import { FastStore, type FastStoreOptions } from './fast-store.ts';
+import { FastStore } from './fast-store.ts';
 import { Layout, notAStore } from './layout.ts';
 import { checkCollectionName } from './names.ts';
+import type { FastStoreOptions } from './options.ts';
 
 export type StoreMode = 'read' | 'write';
 

@@ -1,0 +1,36 @@
+/** What a FastStore takes and tells. */
+import type { Document } from '../core/batch.ts';
+import type { Kernel } from '../kernels/index.ts';
+import type { StoreMode } from './root.ts';
+import type { StandardSchema } from './standard-schema.ts';
+
+export interface FastStoreOptions<T extends object = Document> {
+  /** `write` makes this the collection's one writer. Default: the root's mode. */
+  readonly mode?: StoreMode | undefined;
+  /** Make the collection when it is missing and the mode is `write`. Default true. */
+  readonly createIfMissing?: boolean | undefined;
+  /** Checks every document that is put or appended; what it returns is what is stored. */
+  readonly schema?: StandardSchema<T> | undefined;
+  /** Default: the thread's shared kernel. */
+  readonly kernel?: Kernel | undefined;
+}
+
+export interface GetOptions {
+  /** Leave `_id` in the document. Default true. */
+  readonly withId?: boolean | undefined;
+}
+
+export interface StoreInfo {
+  readonly path: string;
+  readonly collection: string;
+  readonly mode: StoreMode;
+  readonly documents: number;
+  /** Document lines, dead ones included. */
+  readonly lines: number;
+  /** Bytes of data.jsonl that this handle sees. */
+  readonly dataBytes: number;
+  /** Memory of the id index. */
+  readonly indexBytes: number;
+  /** Sequence number and time of the last commit; absent when there is none. */
+  readonly commit?: { readonly seq: number; readonly at: string };
+}

@@ -1,0 +1,135 @@
+import { spawn } from 'node:child_process';
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { nodeDisk, openReader, takeLock } from '../../../src/io/index.ts';
+import { native } from '../../../src/io/native.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'zds-io-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+describe.each(['auto', 'read'] as const)('openReader, use %s', (use) => {
+  it('reads text and bytes anywhere, also what comes later and across windows', () => {
+    const path = join(folder, 'f');
+    const windowBytes = 64 << 10;
+    let whole = Buffer.from('é日x'.repeat(40_000));
+    writeFileSync(path, whole);
+    const reader = openReader(path, { use, windowBytes });
+    const agree = () => {
+      for (const [offset, length] of [
+        [0, 5],
+        [windowBytes - 3, 6],
+        [windowBytes, 1],
+        [2 * windowBytes - 1, windowBytes + 2],
+        [whole.length - 4, 4],
+        [whole.length, 0],
+      ] as const) {
+        expect(reader.text(offset, length)).toBe(whole.toString('utf8', offset, offset + length));
+        expect(
+          Buffer.from(reader.bytes(offset, length)).equals(whole.subarray(offset, offset + length)),
+        ).toBe(true);
+      }
+    };
+    agree();
+    appendFileSync(path, 'more');
+    whole = Buffer.concat([whole, Buffer.from('more')]);
+    agree();
+    expect(() => reader.bytes(whole.length - 1, 2)).toThrow(/past the end/);
+    reader.close();
+    reader.close();
+    expect(() => reader.text(0, 1)).toThrow(/closed/);
+  });
+
+  it('hands out copies', () => {
+    const path = join(folder, 'f');
+    writeFileSync(path, 'abc');
+    const reader = openReader(path, { use });
+    const bytes = reader.bytes(0, 3);
+    bytes[0] = 0;
+    reader.close();
+    expect(readFileSync(path, 'utf8')).toBe('abc');
+    expect(bytes[1]).toBe(98);
+  });
+});
+
+describe('takeLock', () => {
+  it.skipIf(native() === undefined)(
+    'is exclusive, names its holder, and goes with its process',
+    async () => {
+      const path = join(folder, '.zds', 'lock');
+      const lock = takeLock(path);
+      const [pid, host, time] = readFileSync(path, 'utf8').split('\n');
+      expect([pid, host]).toEqual([String(process.pid), hostname()]);
+      expect(Number.isNaN(Date.parse(time!))).toBe(false);
+      expect(() => takeLock(path)).toThrow(new RegExp(`process ${process.pid} on ${hostname()}`));
+      await lock.release();
+      expect(existsSync(path)).toBe(false);
+      await lock.release();
+      const held = takeLock(path);
+      await held.release();
+      // A file that nobody locks blocks nobody, whatever it says.
+      writeFileSync(path, `${process.pid}\n${hostname()}\n`);
+      await takeLock(path).release();
+    },
+  );
+
+  it('without flock goes by the process that the file names', async () => {
+    const path = join(folder, 'lock');
+    const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+    try {
+      writeFileSync(path, `${child.pid}\n${hostname()}\nthen\n`);
+      expect(() => takeLock(path, { use: 'file' })).toThrow(
+        expect.objectContaining({ code: 'LOCKED' }),
+      );
+    } finally {
+      const gone = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGKILL');
+      await gone;
+    }
+    const lock = takeLock(path, { use: 'file' });
+    expect(readFileSync(path, 'utf8')).toContain(`${process.pid}\n`);
+    await lock.release();
+  });
+});
+
+describe('nodeDisk', () => {
+  it('reads, writes, cuts, lists and renames', async () => {
+    const path = join(folder, 'a', 'f');
+    expect(await nodeDisk.stat(path)).toBeUndefined();
+    await expect(nodeDisk.open(path, 'read')).rejects.toMatchObject({
+      code: 'IO_ERROR',
+      place: { path },
+    });
+    await nodeDisk.mkdir(join(folder, 'a'));
+    const file = await nodeDisk.open(path, 'create');
+    await file.write(Buffer.from('hello'), 0);
+    file.writeSync(Buffer.from('J'), 0);
+    await file.sync();
+    file.syncSync();
+    const target = new Uint8Array(10);
+    expect(await file.read(target, 1)).toBe(4);
+    expect(file.readSync(target, 5)).toBe(0);
+    await file.truncate(2);
+    expect(await file.size()).toBe(2);
+    await file.close();
+    await file.close();
+    await nodeDisk.rename(path, `${path}2`);
+    await nodeDisk.syncDir(join(folder, 'a'));
+    expect(await nodeDisk.list(join(folder, 'a'))).toEqual([{ name: 'f2', kind: 'file' }]);
+    expect(await nodeDisk.stat(`${path}2`)).toEqual({ kind: 'file', size: 2 });
+    await nodeDisk.remove(`${path}2`);
+    await nodeDisk.remove(`${path}2`);
+    await expect(nodeDisk.list(join(folder, 'b'))).rejects.toMatchObject({ code: 'IO_ERROR' });
+  });
+});

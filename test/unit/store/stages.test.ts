@@ -1,0 +1,162 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { gt } from '../../../src/core/predicate.ts';
+import { jsonlSink } from '../../../src/sinks/jsonl-sink.ts';
+import { zdsSink } from '../../../src/sinks/zds-sink.ts';
+import { jsonlSource } from '../../../src/sources/jsonl-source.ts';
+import { zdsSource } from '../../../src/sources/zds-source.ts';
+import { BufferedWriter, FastStore, ZdsRoot } from '../../../src/store/index.ts';
+import { FaultDisk } from '../../support/fault-disk.ts';
+
+let folder: string;
+let root: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'zds-stages-'));
+  root = join(folder, 'lake');
+});
+afterEach(() => {
+  vi.useRealTimers();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const write = (name: string, count: number, line = (i: number) => `{"_id":"d${i}","n":${i}}`) => {
+  const path = join(folder, name);
+  writeFileSync(path, Array.from({ length: count }, (_, i) => `${line(i)}\n`).join(''));
+  return path;
+};
+
+describe('zdsSink and zdsSource', () => {
+  it('carry a file into a store and out again without changing a byte', async () => {
+    const input = write(
+      'in.jsonl',
+      5000,
+      (i) => `{"_id":"d${i}","n":${i}.0,"big":1${i}2345678901234567890}`,
+    );
+    const sink = zdsSink(root, 'c', { commitBytes: 50_000, loadId: 'run' });
+    await pipeline(jsonlSource(input, { batchBytes: 10_000 }), sink);
+    const summary = await sink.summary;
+    expect(summary).toMatchObject({ collection: 'c', documents: 5000, total: 5000, replaced: 0 });
+    expect(summary.bytes).toBe(readFileSync(input).length);
+    expect(summary.commits).toBeGreaterThan(3);
+    const output = join(folder, 'out.jsonl');
+    await pipeline(zdsSource(root, 'c'), jsonlSink(output));
+    expect(readFileSync(output).equals(readFileSync(input))).toBe(true);
+    const store = await FastStore.open(root, 'c', { mode: 'read' });
+    expect(await store.cursor('run')).toMatchObject({ offset: summary.bytes });
+    let documents = 0;
+    for await (const commit of store.commits()) documents += commit.counts?.documents ?? 0;
+    expect(documents).toBe(5000);
+    await store.close();
+  });
+
+  it('filter and project on the way out, and take foreign documents in', async () => {
+    const documents = Array.from({ length: 300 }, (_, i) => ({
+      key: `k${i}`,
+      n: i,
+      deep: { x: i },
+    }));
+    await pipeline(Readable.from(documents), zdsSink(root, 'c', { idField: 'key' }));
+    const found: unknown[] = [];
+    for await (const doc of zdsSource(root, 'c', { where: gt('n', 297), select: ['_id', 'deep'] }))
+      found.push(doc);
+    expect(found).toEqual([
+      { _id: 'k298', deep: { x: 298 } },
+      { _id: 'k299', deep: { x: 299 } },
+    ]);
+  });
+
+  it('leaves what was committed when the input is bad, and names the record', async () => {
+    const input = write('in.jsonl', 1000, (i) => (i === 900 ? '{"n":1}' : `{"_id":"d${i}"}`));
+    const sink = zdsSink(root, 'c', { commitDocuments: 100 });
+    await expect(pipeline(jsonlSource(input, { batchBytes: 1000 }), sink)).rejects.toMatchObject({
+      code: 'MISSING_ID',
+      place: { path: input, line: 901 },
+    });
+    await expect(sink.summary).rejects.toMatchObject({ code: 'MISSING_ID' });
+    const store = await FastStore.open(root, 'c');
+    let n = 0;
+    for await (const id of store.docIds()) expect(id).toBe(`d${n++}`);
+    expect(n).toBeGreaterThanOrEqual(700);
+    expect(n).toBeLessThan(900);
+    await store.close();
+  });
+
+  it('work on an open root and an open store, and stop when the disk is full', async () => {
+    const zds = await ZdsRoot.open(root);
+    await pipeline(jsonlSource(write('a.jsonl', 50)), zdsSink(zds, 'a'));
+    const store = await zds.collection('b');
+    await pipeline(zdsSource(zds, 'a'), zdsSink(store, 'b'));
+    expect(store.count).toBe(50);
+    await pipeline(zdsSource(store, 'b', { limit: 3, offset: 2 }), zdsSink(zds, 'd'));
+    expect(await zds.collections()).toEqual(['a', 'b', 'd']);
+    await zds.close();
+    await expect(pipeline(zdsSource(root, 'nope'), zdsSink(root, 'e'))).rejects.toMatchObject({
+      code: 'COLLECTION_NOT_FOUND',
+    });
+    const disk = new FaultDisk();
+    disk.fault = 'ENOSPC';
+    const full = await ZdsRoot.open('/s', { disk });
+    const sink = zdsSink(full, 'c', { commitDocuments: 10 });
+    disk.dieAt = 20;
+    const input = write('b.jsonl', 500);
+    await expect(pipeline(jsonlSource(input, { batchBytes: 200 }), sink)).rejects.toMatchObject({
+      code: 'IO_ERROR',
+      cause: { code: 'ENOSPC' },
+    });
+  });
+});
+
+describe('BufferedWriter', () => {
+  it('commits by operations, by bytes, when asked and at the end, and says why', async () => {
+    const store = await FastStore.open(root, 'c');
+    const writer = new BufferedWriter(store, { maxPendingOps: 10, maxPendingBytes: 5000 });
+    for (let i = 0; i < 25; i++) await writer.put(`a${i}`, { i });
+    expect(writer.stats).toMatchObject({ ops: 2, bytes: 0 });
+    expect(await writer.delete('a0')).toBe(true);
+    expect(await writer.delete('a0')).toBe(false);
+    await writer.flush();
+    expect(writer.pendingOps).toBe(0);
+    await writer.put('big', { text: 'x'.repeat(6000) });
+    await expect(writer.put('../x', {})).rejects.toMatchObject({ code: 'INVALID_ID' });
+    await writer.put('last', {});
+    await writer.close();
+    expect(writer.stats).toEqual({ ops: 2, bytes: 1, interval: 0, explicit: 1, close: 1 });
+    expect(writer.count).toBe(27);
+    expect(store.uncommittedBytes).toBe(0);
+    await expect(writer.put('x', {})).rejects.toMatchObject({ code: 'CLOSED' });
+    await store.close();
+  });
+
+  it('commits after its interval though nobody calls', async () => {
+    vi.useFakeTimers();
+    const disk = new FaultDisk();
+    const store = await FastStore.open('/s', 'c', { disk });
+    const writer = new BufferedWriter(store, { flushIntervalMs: 50 });
+    await writer.put('a', {});
+    expect(store.uncommittedBytes).toBeGreaterThan(0);
+    await vi.advanceTimersByTimeAsync(60);
+    expect(writer.stats.interval).toBe(1);
+    const reader = await FastStore.open('/s', 'c', { disk, mode: 'read' });
+    expect(reader.count).toBe(1);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(writer.stats.interval).toBe(1);
+  });
+
+  it('gives a failure of its own commits to the next call and to close', async () => {
+    const disk = new FaultDisk();
+    const store = await FastStore.open('/s', 'c', { disk });
+    const writer = new BufferedWriter(store, { maxPendingOps: 2 });
+    await writer.put('a', {});
+    disk.fault = 'EIO';
+    disk.dieAt = disk.operations;
+    await writer.put('b', {});
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await expect(writer.put('c', {})).rejects.toMatchObject({ code: 'IO_ERROR' });
+    await expect(writer.close()).rejects.toMatchObject({ code: 'IO_ERROR' });
+    await expect(store.close()).rejects.toMatchObject({ code: 'POISONED' });
+  });
+});
