@@ -14,6 +14,7 @@ import { sharedKernel } from '../kernels/index.ts';
 import type { BadLine, Kernel, LinesOptions, Selector } from '../kernels/types.ts';
 import { readChunks } from './chunk-reader.ts';
 import { cutLines, type LineBlock } from './cut-lines.ts';
+import { OBJECT_PIECE_BYTES, piecesOfLines } from './pieces-of-lines.ts';
 
 /** A record that cannot be used, with all there is to say about it. */
 export interface Reject {
@@ -89,13 +90,25 @@ export async function* decodeLines(
     for await (const block of cutLines(reader, { maxLineBytes, offset: from.offset })) {
       if (block.tooLong) decoder.refuse(block, maxLineBytes);
       else {
-        const batch = decoder.decode(block);
-        if (batch) yield batch;
+        for (const part of options.documents ? smallBlocks(block) : [block]) {
+          const batch = decoder.decode(part);
+          if (batch) yield batch;
+          if (decoder.failure) break;
+        }
       }
       if (decoder.failure) throw decoder.failure;
     }
   } finally {
     await reader.close();
+  }
+}
+
+function* smallBlocks(block: LineBlock): Generator<LineBlock, void, void> {
+  let { offset } = block;
+  for (const bytes of piecesOfLines(block.bytes, OBJECT_PIECE_BYTES)) {
+    const end = offset + bytes.length;
+    yield { bytes, offset, end };
+    offset = end;
   }
 }
 

@@ -13,6 +13,7 @@ import { EtlError } from '../core/errors.ts';
 import { type Path, type PathInput, parsePath } from '../core/path.ts';
 import type { Predicate } from '../core/predicate.ts';
 import type { Wants } from '../core/stage.ts';
+import { OBJECT_PIECE_BYTES, piecesOfLines } from '../formats/pieces-of-lines.ts';
 import type { DiskFile } from '../io/disk.ts';
 import type { FieldStats, IdIndex, Kernel, LineTable, Selector } from '../kernels/index.ts';
 import { readPieces } from './pieces.ts';
@@ -150,11 +151,13 @@ export class Scan<T extends object = Document> implements AsyncIterable<T> {
     const { kernel } = this.#host;
     const selector = this.#selector ?? kernel.selector({});
     const window = this.#window();
-    for await (const { bytes, skip } of this.#pieces(true)) {
-      const { documents } = selector.documents(bytes, skip);
-      const { from, to, full } = window.take(documents.length);
-      if (to > from) yield to - from === documents.length ? documents : documents.slice(from, to);
-      if (full) return;
+    for await (const piece of this.#pieces(true)) {
+      for (const { bytes, skip } of smallPieces(piece)) {
+        const { documents } = selector.documents(bytes, skip);
+        const { from, to, full } = window.take(documents.length);
+        if (to > from) yield to - from === documents.length ? documents : documents.slice(from, to);
+        if (full) return;
+      }
     }
   }
 
@@ -194,6 +197,28 @@ interface ScanPiece {
   readonly skip: Uint8Array | undefined;
   /** The lines of `bytes`, where they had to be found anyway. */
   readonly table: LineTable | undefined;
+}
+
+/** Pieces whose documents are made into objects together. */
+function* smallPieces({
+  bytes,
+  skip,
+  table,
+}: ScanPiece): Generator<Pick<ScanPiece, 'bytes' | 'skip'>, void, void> {
+  if (skip === undefined || table === undefined) {
+    for (const part of piecesOfLines(bytes, OBJECT_PIECE_BYTES)) yield { bytes: part, skip };
+    return;
+  }
+  const { records, count } = table;
+  let first = 0;
+  let start = 0;
+  for (let i = 1; i <= count; i++) {
+    const at = i < count ? records[i * RECORD_WORDS]! : bytes.length;
+    if (at - start < OBJECT_PIECE_BYTES && i < count) continue;
+    yield { bytes: bytes.subarray(start, at), skip: skip.subarray(first, i) };
+    first = i;
+    start = at;
+  }
 }
 
 /** A byte per document: 0 for those that the snapshot sees. */
