@@ -3,6 +3,18 @@ export type { SchemaInput, ShortSchema } from './arrow/schema.ts';
 export { type BatchInput, type RecordBatchOptions, recordBatches, table } from './arrow/table.ts';
 export * from './core/index.ts';
 export * from './formats/index.ts';
+export {
+  createNodeDisk,
+  type Disk,
+  type DiskEntry,
+  type DiskFile,
+  type DiskLock,
+  type LockOptions,
+  type MapOptions as FileMapOptions,
+  type NodeDiskOptions,
+  type OpenMode,
+  type RandomReader,
+} from './io/index.ts';
 export { type ArrowSinkOptions, type ArrowSinkSummary, arrowSink } from './sinks/arrow-sink.ts';
 export { type JsonlSinkOptions, type JsonlSinkSummary, jsonlSink } from './sinks/jsonl-sink.ts';
 export { type ZdsSinkOptions, type ZdsSinkSummary, zdsSink } from './sinks/zds-sink.ts';

@@ -17,6 +17,7 @@ export interface RandomReader {
   close(): void;
 }
 
+/** An open file. */
 export interface DiskFile {
   readonly path: string;
   /** Current size in bytes. */
@@ -36,11 +37,13 @@ export interface DiskFile {
   close(): Promise<void>;
 }
 
+/** A name in a folder. */
 export interface DiskEntry {
   readonly name: string;
   readonly kind: 'file' | 'folder' | 'other';
 }
 
+/** A lock that is held until released, or until the process ends. */
 export interface DiskLock {
   release(): Promise<void>;
 }

@@ -24,21 +24,12 @@ export function zdsSource<T extends object = Document>(
   options: ZdsSourceOptions = {},
 ): SourceStream<T> & FieldsOffer {
   const { signal, ...rest } = options;
-  const { source, offer } = prepareSource(root, collection, rest);
+  const { source, offer } = createZdsSource(root, collection, rest);
   const stream = new SourceStream<T>(source, signal ? { signal } : {});
   return Object.assign(stream, offer);
 }
 
-/** The same without the stream around it. */
-export function createZdsSource(
-  root: string | ZdsRoot | FastStore<object>,
-  collection: string,
-  options: Omit<ZdsSourceOptions, 'signal'> = {},
-): Source {
-  return prepareSource(root, collection, options).source;
-}
-
-function prepareSource(
+function createZdsSource(
   root: string | ZdsRoot | FastStore<object>,
   collection: string,
   options: Omit<ZdsSourceOptions, 'signal'>,

@@ -13,6 +13,7 @@ import type { Snapshot } from './scan.ts';
 import { StoredLines } from './stored-lines.ts';
 import { Writer } from './writer.ts';
 
+/** Which collection, and how. */
 export interface FilesInput {
   readonly disk: Disk;
   readonly paths: CollectionPaths;

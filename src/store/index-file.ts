@@ -13,8 +13,9 @@ import type { IdIndex } from '../kernels/index.ts';
 import { isValidIdAt } from './names.ts';
 import { FileTail } from './tail.ts';
 
-export const INDEX_MAGIC = 0x5a445349;
-export const INDEX_VERSION = 1;
+const INDEX_MAGIC = 0x5a445349;
+const INDEX_VERSION = 1;
+/** Bytes before the first entry. */
 export const INDEX_HEADER_BYTES = 16;
 /** Bytes of an entry beside its id. */
 const ENTRY_BYTES = 14;

@@ -59,6 +59,7 @@ export class Indexer {
   /** Inserts the lines of a table whose first byte stands at `base` of the file. */
   insert(bytes: Uint8Array, records: Uint32Array, count: number, base: number): Inserted {
     const result: Inserted = { replaced: 0, replacedHere: 0, withoutId: 0 };
+    if (bytes.length > LONGEST_ID) hideLongIds(records, count);
     let i = 0;
     while (true) {
       i = this.index.insertLines(records, i, count, base);
@@ -94,6 +95,19 @@ export class Indexer {
     }
     index.add(low, high, offset, length);
     return -1;
+  }
+}
+
+/** Longest id that index.bin can hold, in bytes as it stands in the line. */
+const LONGEST_ID = 0xffff;
+
+/** Makes longer ids, which only other programs write, count as none. */
+function hideLongIds(records: Uint32Array, count: number): void {
+  for (let word = 0; word < count * RECORD_WORDS; word += RECORD_WORDS) {
+    const start = records[word + LineRecord.keyStart]!;
+    if (records[word + LineRecord.keyEnd]! - start > LONGEST_ID) {
+      records[word + LineRecord.keyKind] = KeyKind.other;
+    }
   }
 }
 

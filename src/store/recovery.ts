@@ -283,7 +283,7 @@ async function indexData(input: OpenInput, plan: IndexPlan): Promise<Indexed> {
       recovery.adoptedLines += countFrom(table, committed - base);
     const { withoutId } = indexer.insert(bytes, table.records, table.count, base);
     recovery.linesWithoutId += withoutId;
-    if (appender) appendTable(appender, table, base);
+    if (appender) appendTable(appender, table, base, table.canonical && withoutId === 0);
     if (known) {
       confirmed += countLiving(known, table, base);
       if (base < knownEnd) findMissing(table, base, known, knownEnd, missing);
@@ -340,9 +340,14 @@ async function openAppender(
   return new IndexAppender(file, { entries: 0, bytes: INDEX_HEADER_BYTES }, onFailure);
 }
 
-function appendTable(appender: IndexAppender, table: LineTable, base: number): void {
+function appendTable(
+  appender: IndexAppender,
+  table: LineTable,
+  base: number,
+  plain: boolean,
+): void {
   const { bytes, records, count } = table;
-  if (table.canonical) {
+  if (plain) {
     appender.append(bytes, records, 0, count, base);
     return;
   }

@@ -58,6 +58,7 @@ const GATHER_BYTES = 64 << 10;
 /** Bytes that writes in the background may hold when an append resolves. */
 const FLYING_BYTES = 2 << 20;
 
+/** The open files that a writer works on. */
 export interface WriterInput {
   readonly disk: Disk;
   readonly paths: CollectionPaths;

@@ -1,0 +1,138 @@
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Batch } from '../../../src/core/batch.ts';
+import { sharedKernel } from '../../../src/kernels/index.ts';
+import { FastStore } from '../../../src/store/index.ts';
+
+const kernel = sharedKernel();
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'zds-store-'));
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+const meta = (name: string) => join(root, 'collections', 'c', 'meta', name);
+const open = (mode: 'read' | 'write' = 'write') => FastStore.open(root, 'c', { mode });
+const _batchOf = (text: string) =>
+  Batch.fromLines(kernel.lines(Buffer.from(text)), kernel.codec, {
+    source: 'in.jsonl',
+    line: 0,
+    offset: 0,
+  });
+
+describe('files of other programs', () => {
+  const crateStore = (lines: string[], index?: Buffer | string) => {
+    mkdirSync(join(root, 'collections', 'c', 'meta'), { recursive: true });
+    writeFileSync(meta('data.jsonl'), lines.join(''));
+    if (index !== undefined) writeFileSync(meta('index.bin'), index);
+  };
+  const lines = [
+    '{"A":1,"_id":"a"}\n',
+    '{"_id":"b","n":1}\n',
+    '{"_id":"\\u0063"}\n',
+    '{"_id":"b","n":2}\n',
+  ];
+  const place = (i: number) => [lines.slice(0, i).join('').length, lines[i]!.length] as const;
+
+  it('opens one without a log by its index, and indexes what comes behind it', async () => {
+    const text = `a\t${place(0).join('\t')}\nc\t${place(2).join('\t')}\n`;
+    crateStore(lines, text);
+    // The index covers up to the line of c, so b was deleted before and put again behind it.
+    for (const mode of ['read', 'write', 'write'] as const) {
+      const store = await open(mode);
+      expect(await store.scanAll()).toEqual([{ A: 1, _id: 'a' }, { _id: 'c' }, { _id: 'b', n: 2 }]);
+      expect(store.get('c')).toEqual({ _id: 'c' });
+      await store.close();
+    }
+  });
+
+  it('honours deletes that only an index tells of', async () => {
+    const last = lines.join('').length;
+    crateStore([...lines, '{"_id":"x"}\n'], `a\t${place(0).join('\t')}\nx\t${last}\t12\n`);
+    for (let i = 0; i < 2; i++) {
+      const store = await open();
+      expect(store.count).toBe(2);
+      await store.close();
+    }
+    rmSync(meta('index.bin'));
+    const rebuilt = await open();
+    expect(rebuilt.exists('b')).toBe(false);
+    await rebuilt.close();
+  });
+
+  it('takes lines added after a close, mends or puts aside the last one', async () => {
+    let store = await open();
+    store.put('a', {});
+    await store.close();
+    appendFileSync(meta('data.jsonl'), '{"_id":"b"}\nrubbish\n{"n":1}\n{"_id":"c"}');
+    store = await open();
+    expect(store.recovery).toMatchObject({
+      adoptedLines: 3,
+      badLines: 1,
+      linesWithoutId: 1,
+      cutBytes: 0,
+    });
+    expect(await store.scanAll()).toEqual([{ _id: 'a' }, { _id: 'b' }, { _id: 'c' }]);
+    store.put('d', {});
+    await store.close();
+    appendFileSync(meta('data.jsonl'), '{"_id":"e"}\n{"_id":"to');
+    store = await open();
+    expect(readFileSync(store.recovery.tornPath!, 'utf8')).toBe('{"_id":"to');
+    expect((await store.scanAll()).map((doc) => doc._id)).toEqual(['a', 'b', 'c', 'd', 'e']);
+    await store.close();
+  });
+
+  it('passes over ids that no index can hold', async () => {
+    crateStore(['{"_id":"a"}\n', `{"_id":"${'x'.repeat(70_000)}"}\n`, '{"_id":"b"}\n']);
+    for (let i = 0; i < 2; i++) {
+      const store = await open();
+      if (i === 0) expect(store.recovery.linesWithoutId).toBe(1);
+      expect(await store.scanAll()).toEqual([{ _id: 'a' }, { _id: 'b' }]);
+      await store.close();
+    }
+  });
+
+  it('knows a reverted and a damaged index, and says when data is gone', async () => {
+    let store = await open();
+    store.put('a', {});
+    store.put('gone', {});
+    await store.close();
+    const old = readFileSync(meta('index.bin'));
+    store = await open();
+    store.delete('gone');
+    store.put('b', {});
+    await store.close();
+    const ids = async () => (await store.scanAll()).map((doc) => doc._id);
+    for (const index of [old, Buffer.from('junk'), Buffer.alloc(0), old.subarray(0, 30)]) {
+      writeFileSync(meta('index.bin'), index);
+      const reader = await open('read');
+      expect(reader.count).toBe(2);
+      await reader.close();
+      store = await open();
+      expect(await ids()).toEqual(['a', 'b']);
+      await store.close();
+    }
+    const flipped = readFileSync(meta('index.bin'));
+    flipped[18]! ^= 1;
+    writeFileSync(meta('index.bin'), flipped);
+    store = await open();
+    expect(await ids()).toEqual(['a', 'b']);
+    expect(store.recovery.indexRebuilt).toMatch(/no document/);
+    await store.close();
+    truncateSync(meta('data.jsonl'), 20);
+    await expect(open()).rejects.toMatchObject({
+      code: 'CORRUPTED_DATA',
+      message: expect.stringMatching(/20 bytes, but 39/),
+    });
+  });
+});
