@@ -93,11 +93,17 @@ function run(args, output) {
 function printSummary() {
   const count = (value) => value.toLocaleString('en-US');
   const rows = work.map(({ work, documents, bytes, seconds, documentsPerSecond }) => {
-    return [work, count(documents), count(bytes), seconds.toFixed(3), count(documentsPerSecond)];
+    return [
+      work,
+      count(documents),
+      `${(bytes / 1e6).toFixed(1)} MB`,
+      seconds.toFixed(3),
+      count(documentsPerSecond),
+    ];
   });
   rows.unshift(['work', 'documents', 'bytes', 'seconds', 'documents/s']);
   const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
-  console.log('\nsummary');
+  console.log('\nsummary (input bytes of ingests, output bytes of exports)');
   for (const row of rows) {
     console.log(
       row.map((cell, i) => (i ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join('  '),
