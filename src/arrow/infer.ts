@@ -29,7 +29,10 @@ const MAX_STRUCT_FIELDS = 1_000;
 export const offerFields: unique symbol = Symbol.for('zds-stream.offerFields');
 
 export interface FieldsOffer {
-  /** The fields of every document that it is going to send, not one fewer. */
+  /**
+   * The fields of every document that it is going to send, not one fewer. Who takes the offer reads
+   * these fields by name and no others: documents may come whole, with more fields than were selected.
+   */
   [offerFields](signal: AbortSignal): Promise<readonly FieldStats[] | undefined>;
 }
 

@@ -8,6 +8,7 @@ import { createWasmKernel, wasmSupported } from './wasm-kernel.ts';
 
 export { compareText, compilePredicate, evaluate, needsExactIntegers } from './evaluate.ts';
 export { faultCode, faultReasons, Reason } from './reasons.ts';
+export { isTransparent, selectFields } from './select-fields.ts';
 export { buildSelection, projectDocument, type Selection } from './selection.ts';
 export * from './types.ts';
 

@@ -34,6 +34,28 @@ function selectWithin(field: FieldStats, selection: Selection): FieldStats | und
   return { ...field, ...NO_SCALARS, children };
 }
 
+/**
+ * True if reading the selected fields from whole documents gives what reading them from projected
+ * ones does: no path leads through a value that the projection would have dropped.
+ */
+export function isTransparent(fields: readonly FieldStats[], selection: Selection): boolean {
+  for (const [name, inner] of selection) {
+    const field = fields.find(({ element, path }) => !element && path.at(-1) === name);
+    if (inner === 'all' || field === undefined) continue;
+    const { booleans, integers, floats, strings, children } = field;
+    if (booleans + integers + floats + strings > 0) return false;
+    const elements = children.find(({ element }) => element);
+    if (elements !== undefined && !isAllObjects(elements)) return false;
+    if (!isTransparent([...children, ...(elements?.children ?? [])], inner)) return false;
+  }
+  return true;
+}
+
+function isAllObjects(stats: FieldStats): boolean {
+  const { nulls, booleans, integers, floats, strings, arrays } = stats;
+  return nulls + booleans + integers + floats + strings + arrays === 0;
+}
+
 const NO_SCALARS = {
   nulls: 0,
   booleans: 0,

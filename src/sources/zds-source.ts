@@ -39,6 +39,8 @@ function createZdsSource(
     throw new EtlError('INVALID_ARGUMENT', `the store is of collection ${given.collection}`);
   }
   let own: Promise<FastStore<object>> | undefined;
+  // Who takes the offer reads those fields and no others, so they need not be cut out first.
+  let whole = false;
   const open = (): Promise<FastStore<object>> => {
     if (given) return Promise.resolve(given);
     own ??= FastStore.open<object>(root as string | ZdsRoot, collection, { mode: 'read' });
@@ -53,7 +55,7 @@ function createZdsSource(
   };
   async function* batches(signal: AbortSignal, wants: Wants): AsyncGenerator<Batch, void, void> {
     try {
-      yield* (await start(signal)).batches(wants);
+      yield* (await start(signal)).batches({ ...wants, whole });
     } finally {
       await close();
     }
@@ -65,7 +67,9 @@ function createZdsSource(
         // What a writer changes between this pass and the next would not be in the offer.
         if (given?.mode === 'write') return undefined;
         try {
-          return await (await start(signal)).fields();
+          const offered = await (await start(signal)).fields();
+          whole = offered?.wholeWillDo ?? false;
+          return offered?.fields;
         } catch (error) {
           await close();
           throw error;

@@ -15,7 +15,16 @@ import type { Predicate } from '../core/predicate.ts';
 import type { Wants } from '../core/stage.ts';
 import { OBJECT_PIECE_BYTES, piecesOfLines } from '../formats/pieces-of-lines.ts';
 import type { DiskFile } from '../io/disk.ts';
-import type { FieldStats, IdIndex, Kernel, LineTable, Selector } from '../kernels/index.ts';
+import {
+  buildSelection,
+  type FieldStats,
+  type IdIndex,
+  isTransparent,
+  type Kernel,
+  type LineTable,
+  type Selector,
+  selectFields,
+} from '../kernels/index.ts';
 import { readPieces } from './pieces.ts';
 import type { StoredLines } from './stored-lines.ts';
 
@@ -33,6 +42,19 @@ export interface ScanOptions {
   readonly signal?: AbortSignal | undefined;
   /** Bytes read at a time. Default 1 MiB. */
   readonly pieceBytes?: number | undefined;
+}
+
+/** What a reader of batches asks for. */
+export interface ScanWants extends Wants {
+  /** Leave `select` out: the reader takes the fields it needs from whole documents. */
+  readonly whole?: boolean;
+}
+
+/** The fields of what a scan gives. */
+export interface OfferedFields {
+  readonly fields: readonly FieldStats[];
+  /** Reading these fields from whole documents gives the same as from projected ones. */
+  readonly wholeWillDo: boolean;
 }
 
 /** What a scan sees, frozen. */
@@ -102,8 +124,10 @@ export class Scan<T extends object = Document> implements AsyncIterable<T> {
   }
 
   /** The same documents as batches of JSONL bytes, no object made; of objects where those are wanted. */
-  async *batches(wants: Wants = {}): AsyncGenerator<Batch, void, void> {
+  async *batches(wants: ScanWants = {}): AsyncGenerator<Batch, void, void> {
     const { kernel, path } = this.#host;
+    const select = wants.whole ? undefined : this.#select;
+    const { where } = this.#options;
     if (wants.documents) {
       for await (const documents of this.#documents()) {
         yield Batch.fromDocuments(documents, kernel.codec, { source: path });
@@ -114,17 +138,17 @@ export class Scan<T extends object = Document> implements AsyncIterable<T> {
     const window = this.#window();
     for await (const { bytes, base, skip, table } of this.#pieces(false)) {
       let lines: EncodedLines;
-      if (selector === undefined) {
+      if (selector === undefined || (wants.whole && where === undefined)) {
         const all = table ?? kernel.lines(bytes);
         lines = skip === undefined ? all : keepLiving(all, skip);
       } else {
-        lines = this.#select ? selector.project(bytes, skip) : selector.filter(bytes, skip);
+        lines = select ? selector.project(bytes, skip) : selector.filter(bytes, skip);
       }
       const { from, to, full } = window.take(lines.count);
       if (to > from) {
         const part = from === 0 && to === lines.count ? lines : cutLines(lines, from, to);
         // Projected or gathered lines stand nowhere in the file.
-        const stands = this.#select === undefined && this.#options.ids === undefined;
+        const stands = select === undefined && this.#options.ids === undefined;
         const origin = stands ? { source: path, offset: base } : { source: path };
         yield Batch.fromLines(part, kernel.codec, origin);
       }
@@ -136,15 +160,18 @@ export class Scan<T extends object = Document> implements AsyncIterable<T> {
    * What a schema can be made from: the fields of every document that `batches` gives. Undefined
    * with `limit` or `offset`, where finding out which documents those are would be the whole work.
    */
-  async fields(): Promise<readonly FieldStats[] | undefined> {
+  async fields(): Promise<OfferedFields | undefined> {
     const { where, limit, offset } = this.#options;
     if (limit !== undefined || offset !== undefined) return undefined;
-    const observer = this.#host.kernel.observer({
-      ...(where === undefined ? {} : { where }),
-      ...(this.#select === undefined ? {} : { select: this.#select }),
-    });
+    const observer = this.#host.kernel.observer(where === undefined ? {} : { where });
     for await (const { bytes, skip } of this.#pieces(true)) observer.observe(bytes, skip);
-    return observer.fields();
+    const fields = observer.fields();
+    if (this.#select === undefined) return { fields, wholeWillDo: true };
+    const selection = buildSelection(this.#select);
+    return {
+      fields: selectFields(fields, selection),
+      wholeWillDo: isTransparent(fields, selection),
+    };
   }
 
   async *#documents(): AsyncGenerator<readonly Document[], void, void> {
