@@ -40,7 +40,7 @@ function createZdsSource(
   }
   let own: Promise<FastStore<object>> | undefined;
   // Who takes the offer reads those fields and no others, so they need not be cut out first.
-  let whole = false;
+  const live = { whole: false };
   const open = (): Promise<FastStore<object>> => {
     if (given) return Promise.resolve(given);
     own ??= FastStore.open<object>(root as string | ZdsRoot, collection, { mode: 'read' });
@@ -55,7 +55,7 @@ function createZdsSource(
   };
   async function* batches(signal: AbortSignal, wants: Wants): AsyncGenerator<Batch, void, void> {
     try {
-      yield* (await start(signal)).batches({ ...wants, whole });
+      yield* (await start(signal)).batches(Object.assign(live, wants));
     } finally {
       await close();
     }
@@ -68,7 +68,7 @@ function createZdsSource(
         if (given?.mode === 'write') return undefined;
         try {
           const offered = await (await start(signal)).fields();
-          whole = offered?.wholeWillDo ?? false;
+          live.whole = offered?.wholeWillDo ?? false;
           return offered?.fields;
         } catch (error) {
           await close();

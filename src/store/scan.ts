@@ -46,7 +46,10 @@ export interface ScanOptions {
 
 /** What a reader of batches asks for. */
 export interface ScanWants extends Wants {
-  /** Leave `select` out: the reader takes the fields it needs from whole documents. */
+  /**
+   * Leave `select` out: the reader takes the fields it needs from whole documents. Looked at for
+   * every batch, as it may come to be known only on the way.
+   */
   readonly whole?: boolean;
 }
 
@@ -126,7 +129,6 @@ export class Scan<T extends object = Document> implements AsyncIterable<T> {
   /** The same documents as batches of JSONL bytes, no object made; of objects where those are wanted. */
   async *batches(wants: ScanWants = {}): AsyncGenerator<Batch, void, void> {
     const { kernel, path } = this.#host;
-    const select = wants.whole ? undefined : this.#select;
     const { where } = this.#options;
     if (wants.documents) {
       for await (const documents of this.#documents()) {
@@ -137,6 +139,7 @@ export class Scan<T extends object = Document> implements AsyncIterable<T> {
     const selector = this.#selector;
     const window = this.#window();
     for await (const { bytes, base, skip, table } of this.#pieces(false)) {
+      const select = wants.whole ? undefined : this.#select;
       let lines: EncodedLines;
       if (selector === undefined || (wants.whole && where === undefined)) {
         const all = table ?? kernel.lines(bytes);
