@@ -65,8 +65,7 @@ export class CollectionFiles {
       const stored = new StoredLines(data.reader());
       opened.push(stored);
       const onFailure = (cause: unknown): void => hear(cause);
-      const state = await openState({ ...input, data, stored, log, onFailure });
-      if (state.appender) opened.push(state.appender);
+      const state = await openState({ ...input, data, stored, log, opened, onFailure });
       if (fresh) await disk.syncDir(paths.meta);
       if (failed !== undefined) throw (failed as { cause: unknown }).cause;
       const files = new CollectionFiles(input, data, stored, log, state);
@@ -177,7 +176,7 @@ export class CollectionFiles {
     const { data, stored } = this;
     try {
       const onFailure = (): void => undefined;
-      this.#state = await openState({ ...this.#input, data, stored, log, onFailure });
+      this.#state = await openState({ ...this.#input, data, stored, log, opened: [], onFailure });
     } catch (error) {
       await log?.close();
       throw error;

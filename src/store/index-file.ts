@@ -20,6 +20,7 @@ export const INDEX_HEADER_BYTES = 16;
 /** Bytes of an entry beside its id. */
 const ENTRY_BYTES = 14;
 const PIECE_BYTES = 1 << 20;
+const CONFLICT_STEP_BYTES = 128;
 
 /** A position in index.bin behind whole entries. */
 export interface IndexPoint {
@@ -70,14 +71,21 @@ async function loadBinary(
   while (left > 0) {
     const got = await read(buffer, at);
     let used = 0;
+    // A call costs as much as the bytes it is given: few where ids come again and again.
+    let step = buffer.length;
     while (left > 0) {
-      const piece = buffer.subarray(used, got);
+      const piece = buffer.subarray(used, Math.min(got, used + step));
       const loaded = index.load(piece, left);
       used += loaded.consumed;
       left -= loaded.count;
       end = Math.max(end, loaded.end);
       const { conflict } = loaded;
-      if (conflict === undefined) break;
+      if (conflict === undefined) {
+        if (used + piece.length - loaded.consumed >= got) break;
+        step *= 4;
+        continue;
+      }
+      step = CONFLICT_STEP_BYTES;
       const id = piece.subarray(conflict.idStart, conflict.idEnd);
       const { hashLow, hashHigh, offset, length } = conflict;
       place(index, hashLow, hashHigh, offset, length, id, confirm);

@@ -61,9 +61,14 @@ export class Indexer {
     const result: Inserted = { replaced: 0, replacedHere: 0, withoutId: 0 };
     if (bytes.length > LONGEST_ID) hideLongIds(records, count);
     let i = 0;
+    // Where ids are present already, most calls would stop early: they get few lines then.
+    let step = count;
     while (true) {
-      i = this.index.insertLines(records, i, count, base);
+      const to = Math.min(count, i + step);
+      i = this.index.insertLines(records, i, to, base);
       if (i >= count) return result;
+      step = i === to ? step * 4 : 4;
+      if (i === to) continue;
       const word = i * RECORD_WORDS;
       const id = keyText(bytes, records, i);
       if (id === undefined) result.withoutId++;

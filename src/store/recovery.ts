@@ -60,6 +60,8 @@ export interface OpenInput {
   /** Absent when there is no log (and a reader must not make one). */
   readonly log: CommitLog | undefined;
   readonly writable: boolean;
+  /** What is opened here is put here, for the caller to close if opening fails later. */
+  readonly opened: { close(): unknown }[];
   /** Hears of write failures that surface later. */
   readonly onFailure: (cause: unknown) => void;
 }
@@ -331,9 +333,10 @@ async function openAppender(
   input: OpenInput,
   point: IndexPoint | undefined,
 ): Promise<IndexAppender | undefined> {
-  const { disk, paths, writable, onFailure } = input;
+  const { disk, paths, writable, opened, onFailure } = input;
   if (!writable) return undefined;
   const file = await disk.open(paths.index, 'create');
+  opened.push(file);
   if (point !== undefined) return new IndexAppender(file, point, onFailure);
   await file.truncate(0);
   await file.write(indexHeader(0), 0);

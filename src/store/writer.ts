@@ -260,8 +260,9 @@ export class Writer {
     const old = this.#checkpoint;
     if (old === undefined ? this.lines === 0 : old.end === end && old.indexSum === indexSum) return;
     let appender = this.#appender;
-    // Entries that were replaced stay in the file; past a half it is cheaper to be rid of them.
-    const crowded = appender !== undefined && appender.entries > 2 * index.size + 1024;
+    // Entries that were replaced stay in the file and slow down opening; past a fifth of all it is
+    // cheaper to be rid of them.
+    const crowded = appender !== undefined && appender.entries > 1.25 * index.size + 1024;
     if (this.#removed || crowded) {
       await appender?.tail.drain();
       await appender?.close();
