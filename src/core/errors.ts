@@ -15,7 +15,8 @@ export const errorTable = {
   JSON_ERROR: 'The text is not a JSON document. Mend the line, or run with on-error skip.',
   INVALID_UTF8: 'The bytes are not UTF-8. Convert the file to UTF-8 first.',
   LINE_TOO_LONG: 'A line is longer than maxLineBytes. Raise the limit if the data is right.',
-  NESTING_TOO_DEEP: 'The document nests deeper than maxDepth. Raise the limit if the data is right.',
+  NESTING_TOO_DEEP:
+    'The document nests deeper than maxDepth. Raise the limit if the data is right.',
   NOT_AN_OBJECT: 'A document must be a JSON object. Wrap the value, or drop the line.',
   INVALID_ID: 'Ids are 1 to 255 bytes: letters, digits, "_", "-", "."; no leading "." and no "..".',
   MISSING_ID: 'The document has no id. Name a field with idField, or let ids be generated.',

@@ -48,6 +48,7 @@ const oneOf = (path: PathInput, values: readonly Scalar[]): Predicate => {
   for (const value of values) checkScalar(value);
   return { op: 'in', path: parsePath(path), values: [...values] };
 };
+
 export { oneOf as in, oneOf };
 /** The field is there, `null` included. */
 export const exists = (path: PathInput): Predicate => ({ op: 'exists', path: parsePath(path) });

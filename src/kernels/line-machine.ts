@@ -33,6 +33,7 @@ export const Layout = {
   slotLimit: 512,
 } as const;
 
+/** What a program does with each document; the numbers of wasm/lines.ts. */
 export const Mode = { lines: 0, project: 1, tape: 2, columns: 3, observe: 4 } as const;
 
 const Status = { done: 0, full: 1, slow: 2, misfit: 3 } as const;
@@ -70,7 +71,7 @@ interface LinesExports {
   hashAt(at: number, length: number): void;
 }
 
-/** What a program does with each document; addresses are those `ProgramBuilder` gave out. */
+/** A compiled query; addresses are those `ProgramBuilder` gave out. */
 export interface Program {
   readonly mode: number;
   /** Slot i + 1 belongs to paths[i]. */
@@ -117,6 +118,7 @@ export interface DriveOptions {
   readonly misfit?: (line: SlowLine) => void;
 }
 
+/** What is known of a chunk after the drive; as the fields of the same names in `LineTable`. */
 export interface DriveResult {
   readonly bad: BadLine[];
   readonly lineCount: number;

@@ -262,4 +262,5 @@ export interface IndexLoad {
   };
 }
 
+/** Lengths in an id index saturate here; such a document is at least this long. */
 export const MAX_LENGTH = 0xff_ffff;
