@@ -64,12 +64,14 @@ export interface OfferedFields {
 export interface Snapshot {
   readonly file: DiskFile;
   readonly end: number;
-  readonly index: IdIndex;
+  /** Undefined only where `clean`. */
+  readonly index: IdIndex | undefined;
   /** Every line before `end` is alive. */
   readonly clean: boolean;
   /** Offsets of lines that were alive at the snapshot and are not any more. */
   readonly retired: ReadonlySet<number>;
-  readonly stored: StoredLines;
+  /** Undefined only without `places`. */
+  readonly stored: StoredLines | undefined;
   /** Places of the documents asked for by id, by offset. */
   readonly places: readonly (readonly [offset: number, length: number])[] | undefined;
   release(): void;
@@ -202,7 +204,7 @@ export class Scan<T extends object = Document> implements AsyncIterable<T> {
     const snapshot = await this.#host.snapshot(ids);
     try {
       if (snapshot.places)
-        yield* readPlaces(snapshot.stored, snapshot.places, pieceBytes ?? 1 << 20);
+        yield* readPlaces(snapshot.stored!, snapshot.places, pieceBytes ?? 1 << 20);
       else {
         const options = { reuse, ...(pieceBytes === undefined ? {} : { pieceBytes }) };
         for await (const { bytes, base } of readPieces(snapshot.file, 0, snapshot.end, options)) {
@@ -255,7 +257,7 @@ function* smallPieces({
 function deadLines(snapshot: Snapshot, table: LineTable, base: number): Uint8Array {
   const { records, count } = table;
   const { index, retired } = snapshot;
-  const skip = index.live(records, count, base);
+  const skip = index!.live(records, count, base);
   if (retired.size > 0) {
     for (let i = 0; i < count; i++) {
       if (retired.has(base + records[i * RECORD_WORDS]!)) skip[i] = 0;

@@ -1,0 +1,105 @@
+/**
+ * Reading a whole collection without loading its id index. The log of a store of ours says how many
+ * lines and how many documents a commit has; where the numbers are equal every line is alive, so a
+ * scan needs nothing else.
+ *
+ * Only for what is in plain order: whatever looks like another program's work (an index.bin of
+ * another size or count than the checkpoint's, bytes behind a closed session's end), has dead lines, or
+ * cannot be read, is left to `FastStore.open`, which knows what to do or what to say.
+ */
+import type { DiskFile } from '../io/disk.ts';
+import { type Kernel, sharedKernel } from '../kernels/index.ts';
+import { CommitLog, type LogRecord } from './commit-log.ts';
+import { INDEX_HEADER_BYTES, indexHeader } from './index-file.ts';
+import { type CollectionPaths, Layout } from './layout.ts';
+import { checkCollectionName } from './names.ts';
+import type { ZdsRoot } from './root.ts';
+import { Scan, type ScanOptions } from './scan.ts';
+
+/** A collection open for scans only. */
+export interface CleanScan {
+  scan(options: ScanOptions): Scan<object>;
+  close(): Promise<void>;
+}
+
+/** Opens the committed state for scanning; undefined where that takes more than the log and the data. */
+export async function openCleanScan(
+  root: ZdsRoot,
+  collection: string,
+  kernel: Kernel = sharedKernel(),
+): Promise<CleanScan | undefined> {
+  checkCollectionName(collection);
+  const { disk } = root;
+  const paths = Layout.collection(root.path, collection);
+  for (const path of [paths.data, paths.log, paths.index]) {
+    if ((await disk.stat(path)) === undefined) return undefined;
+  }
+  const file = await disk.open(paths.data, 'read');
+  try {
+    const end = await cleanEnd(root, paths, file, kernel);
+    if (end === undefined) {
+      await file.close();
+      return undefined;
+    }
+    const snapshot = {
+      file,
+      end,
+      index: undefined,
+      clean: true,
+      retired: new Set<number>(),
+      stored: undefined,
+      places: undefined,
+      release: () => undefined,
+    };
+    const host = { kernel, path: paths.data, snapshot: () => Promise.resolve(snapshot) };
+    return {
+      scan: (options) => new Scan<object>(host, options),
+      close: () => file.close(),
+    };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+/** Where the committed data ends, if every line before it is alive. */
+async function cleanEnd(
+  { disk }: ZdsRoot,
+  paths: CollectionPaths,
+  file: DiskFile,
+  kernel: Kernel,
+): Promise<number | undefined> {
+  const log = new CommitLog(await disk.open(paths.log, 'read'), kernel);
+  let last: LogRecord | undefined;
+  let commit: LogRecord | undefined;
+  let checkpoint: LogRecord | undefined;
+  try {
+    for await (const record of log.records(0)) {
+      last = record;
+      if (record.op === 'commit') commit = record;
+      else if (record.op === 'checkpoint') checkpoint = record;
+    }
+  } finally {
+    await log.close();
+  }
+  if (last === undefined || commit?.op !== 'commit' || commit.count !== commit.lines) return;
+  if (checkpoint?.op !== 'checkpoint') return;
+  const index = await disk.open(paths.index, 'read');
+  const header = new Uint8Array(INDEX_HEADER_BYTES);
+  let indexBytes: number;
+  try {
+    await index.read(header, 0);
+    indexBytes = await index.size();
+  } finally {
+    await index.close();
+  }
+  // Without dead lines there is an entry for each document and no other.
+  if (Buffer.compare(header, indexHeader(checkpoint.count)) !== 0) return;
+  const size = await file.size();
+  // A session under way spills entries behind the checkpoint's; a closed one leaves none.
+  const isOurs =
+    last.op === 'close'
+      ? indexBytes === checkpoint.indexBytes && size === last.end
+      : indexBytes >= checkpoint.indexBytes && size >= commit.end;
+  return isOurs ? commit.end : undefined;
+}
