@@ -151,9 +151,12 @@ async function loadText(
   return loadBinary(read, at, index, entries, confirm);
 }
 
+/** Where entries are put: a `FileTail`, or memory on its way elsewhere. */
+export type EntryRoom = Pick<FileTail, 'reserve' | 'claim'>;
+
 /** Writes the entries of line records [from, to) into `tail`. All keys must be plain strings. */
 export function appendRecords(
-  tail: FileTail,
+  tail: EntryRoom,
   bytes: Uint8Array,
   records: Uint32Array,
   from: number,
@@ -196,7 +199,7 @@ export function findInvalidId(bytes: Uint8Array, records: Uint32Array, count: nu
 }
 
 /** Writes one entry, its id as text. */
-export function appendEntry(tail: FileTail, id: string, offset: number, length: number): void {
+export function appendEntry(tail: EntryRoom, id: string, offset: number, length: number): void {
   const { bytes, at } = tail.reserve(id.length * 3 + ENTRY_BYTES);
   const size = bytes.write(id, at + 2);
   bytes.writeUInt16LE(size, at);

@@ -24,7 +24,13 @@ import {
   type Counts,
   formatSum,
 } from './commit-log.ts';
-import { appendEntry, appendRecords, type IndexAppender, rewriteIndex } from './index-file.ts';
+import {
+  appendEntry,
+  appendRecords,
+  type EntryRoom,
+  type IndexAppender,
+  rewriteIndex,
+} from './index-file.ts';
 import { type Indexer, keyText } from './indexer.ts';
 import type { CollectionPaths } from './layout.ts';
 import { readPieces } from './pieces.ts';
@@ -329,9 +335,9 @@ export class Writer {
   }
 }
 
-/** Entries of the records that are not dead, in runs. */
-function appendLiving(
-  tail: FileTail,
+/** Writes the entries of the records that are not dead, in runs. Answers how many there were. */
+export function appendLiving(
+  tail: EntryRoom,
   bytes: Uint8Array,
   records: Uint32Array,
   count: number,
