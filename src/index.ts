@@ -9,6 +9,7 @@ export {
   type DiskEntry,
   type DiskFile,
   type DiskLock,
+  type DiskStat,
   type LockOptions,
   type MapOptions as FileMapOptions,
   type NodeDiskOptions,

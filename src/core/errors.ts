@@ -23,6 +23,8 @@ export const errorTable = {
   ID_MISMATCH: 'The document carries another _id than the one it is stored under.',
   INVALID_DOCUMENT: 'The document cannot be written as JSON, or the schema refuses it.',
   SCHEMA_CHANGED: 'The data no longer fits the schema in use. Give a schema that covers it.',
+  SCHEMA_MISMATCH:
+    'The collection is strict: all its documents have the schema of its first. Change the document.',
   INVALID_ARGUMENT: 'An option or argument is not usable. The message says which and why.',
   INVALID_EXPRESSION: 'The where-expression cannot be read. See docs/expressions.md.',
   TRUNCATED_INPUT: 'The input ends too early. Fetch or copy it again.',

@@ -81,6 +81,27 @@ export const and = (...terms: Predicate[]): Predicate => ({ op: 'and', terms });
 export const or = (...terms: Predicate[]): Predicate => ({ op: 'or', terms });
 export const not = (term: Predicate): Predicate => ({ op: 'not', term });
 
+/** The same functions in one place: `Predicate.eq('name', 'Ada')`. */
+export const Predicate = {
+  eq,
+  ne,
+  lt,
+  lte,
+  gt,
+  gte,
+  between,
+  in: oneOf,
+  exists,
+  isNull,
+  startsWith,
+  endsWith,
+  contains,
+  matches,
+  and,
+  or,
+  not,
+} as const;
+
 function compare(op: CompareOp, path: PathInput, value: Scalar): Predicate {
   checkScalar(value);
   return { op, path: parsePath(path), value };

@@ -43,6 +43,14 @@ export interface DiskEntry {
   readonly kind: 'file' | 'folder' | 'other';
 }
 
+/** What stands at a path. */
+export interface DiskStat {
+  readonly kind: DiskEntry['kind'];
+  readonly size: number;
+  /** Milliseconds since 1970 of the last change of the contents; absent where it is not known. */
+  readonly modifiedMs?: number;
+}
+
 /** A lock that is held until released, or until the process ends. */
 export interface DiskLock {
   release(): Promise<void>;
@@ -54,9 +62,12 @@ export type OpenMode = 'read' | 'write' | 'create';
 export interface Disk {
   open(path: string, mode: OpenMode): Promise<DiskFile>;
   /** What stands at the path; undefined when nothing does. */
-  stat(
-    path: string,
-  ): Promise<{ readonly kind: DiskEntry['kind']; readonly size: number } | undefined>;
+  stat(path: string): Promise<DiskStat | undefined>;
+  /**
+   * The contents of a small file, read without leaving the current turn; undefined when it is
+   * missing. Only collections of a file per document need it.
+   */
+  readSync?(path: string): Uint8Array | undefined;
   /** The entries of a folder by name. Errors: IO_ERROR when it is missing. */
   list(path: string): Promise<DiskEntry[]>;
   /** Makes the folder and its parents; no error when it is there. */

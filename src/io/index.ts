@@ -4,6 +4,7 @@ export type {
   DiskEntry,
   DiskFile,
   DiskLock,
+  DiskStat,
   OpenMode,
   RandomReader,
 } from './disk.ts';

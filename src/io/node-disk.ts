@@ -11,13 +11,22 @@ import {
   open,
   promises,
   read,
+  readFileSync,
   readSync,
   write,
   writeSync,
 } from 'node:fs';
 import { promisify } from 'node:util';
 import { EtlError } from '../core/errors.ts';
-import type { Disk, DiskEntry, DiskFile, DiskLock, OpenMode, RandomReader } from './disk.ts';
+import type {
+  Disk,
+  DiskEntry,
+  DiskFile,
+  DiskLock,
+  DiskStat,
+  OpenMode,
+  RandomReader,
+} from './disk.ts';
 import { type LockOptions, takeLock } from './lock.ts';
 import { type MapOptions, openReader } from './map.ts';
 
@@ -53,14 +62,23 @@ class NodeDisk implements Disk {
     });
   }
 
-  async stat(path: string): Promise<{ kind: DiskEntry['kind']; size: number } | undefined> {
+  async stat(path: string): Promise<DiskStat | undefined> {
     try {
       const found = await promises.stat(path);
-      return { kind: kindOf(found), size: found.size };
+      return { kind: kindOf(found), size: found.size, modifiedMs: found.mtimeMs };
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException;
       if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
       throw failure(path, 'look at', cause);
+    }
+  }
+
+  readSync(path: string): Uint8Array | undefined {
+    try {
+      return readFileSync(path);
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw failure(path, 'read', cause);
     }
   }
 

@@ -91,7 +91,7 @@ export class FastStore<T extends object = Document> {
           place: { path },
         });
       }
-      await Layout.initCollection(disk, path, name);
+      await Layout.initCollection(path, name, disk);
     }
     const files = await CollectionFiles.open({ disk, paths, kernel, writable: mode === 'write' });
     return new FastStore<T>(root, name, kernel, files, options.schema);

@@ -1,11 +1,14 @@
 /**
- * Where things stand in a store's folder (docs/format/collection.md), and how one is told from any
- * other folder.
+ * Where things stand in a store's folder (docs/format/collection.md, docs/guide/engine.md), how one
+ * is told from any other folder, and whether it is as it should be.
+ *
+ * Making folders is durable when it returns; checking reads only, and tells everything that is
+ * wrong with its place instead of stopping at the first.
  */
 import { join } from 'node:path';
-import { EtlError } from '../core/errors.ts';
-import type { Disk } from '../io/disk.ts';
-import { checkCollectionName } from './names.ts';
+import { EtlError, type Place } from '../core/errors.ts';
+import { type Disk, nodeDisk } from '../io/index.ts';
+import { checkCollectionName, isValidId } from './names.ts';
 
 /** The paths of one collection. */
 export interface CollectionPaths {
@@ -19,12 +22,18 @@ export interface CollectionPaths {
   readonly log: string;
 }
 
-/** Paths inside a store root, and the making and recognising of roots. */
+/** Something that is not as it should be. */
+export interface LayoutProblem {
+  readonly place: Place;
+  readonly message: string;
+}
+
+/** Paths inside a store root, and the making, recognising and checking of roots and collections. */
 export const Layout = {
   collections: (root: string): string => join(root, 'collections'),
   lock: (root: string): string => join(root, '.zds', '.zds_write.lock'),
 
-  /** Errors: INVALID_PATH for a name that is no plain folder name. */
+  /** Errors, here and in all functions below that take a name: INVALID_PATH for no plain folder name. */
   collection(root: string, name: string): CollectionPaths {
     checkCollectionName(name);
     const folder = join(root, 'collections', name);
@@ -38,9 +47,26 @@ export const Layout = {
     };
   },
 
+  metaDir: (root: string, name: string): string => Layout.collection(root, name).meta,
+  /** One JSON file per document, for collections of that kind. */
+  docsDir: (root: string, name: string): string =>
+    join(Layout.collection(root, name).folder, 'docs'),
+  dataFile: (root: string, name: string): string => Layout.collection(root, name).data,
+  indexFile: (root: string, name: string): string => Layout.collection(root, name).index,
+  /** Version, strictness and counts of a collection of files. */
+  manifestFile: (root: string, name: string): string => inMeta(root, name, 'manifest.json'),
+  /** What was put and deleted. */
+  journalFile: (root: string, name: string): string => inMeta(root, name, 'journal.log'),
+  /** The schemas of the documents, with counts. */
+  schemasFile: (root: string, name: string): string => inMeta(root, name, 'schemas.jsonl'),
+  /** Schema, size and time of every document. */
+  docIndexFile: (root: string, name: string): string => inMeta(root, name, 'doc_index.jsonl'),
+  /** The ids in the order in which they came. */
+  orderFile: (root: string, name: string): string => inMeta(root, name, 'order.ids'),
+
   /** Makes an empty store. A folder that is one already is left as it is. Errors: NOT_A_STORE. */
-  async initRoot(disk: Disk, root: string): Promise<void> {
-    const state = await Layout.inspect(disk, root);
+  async initRoot(root: string, disk: Disk = nodeDisk): Promise<void> {
+    const state = await Layout.inspect(root, disk);
     if (state === 'foreign') throw notAStore(root);
     if (state === 'store') return;
     await disk.mkdir(join(root, 'metadata'));
@@ -49,7 +75,7 @@ export const Layout = {
   },
 
   /** Makes the folders of a collection, durably. */
-  async initCollection(disk: Disk, root: string, name: string): Promise<void> {
+  async initCollection(root: string, name: string, disk: Disk = nodeDisk): Promise<void> {
     const { folder, meta } = Layout.collection(root, name);
     if ((await disk.stat(meta)) !== undefined) return;
     await disk.mkdir(meta);
@@ -58,8 +84,49 @@ export const Layout = {
     await disk.syncDir(root);
   },
 
+  /** Everything wrong with a store's folders; empty when all is well. */
+  async validate(root: string, disk: Disk = nodeDisk): Promise<LayoutProblem[]> {
+    const found = await disk.stat(root);
+    if (found === undefined) return [problem(root, 'there is nothing here')];
+    if (found.kind !== 'folder') return [problem(root, 'a store is a folder')];
+    const problems = [
+      ...(await missingFolder(disk, Layout.collections(root))),
+      ...(await missingFolder(disk, join(root, 'metadata'))),
+    ];
+    if (problems.some(({ place }) => place.path === Layout.collections(root))) return problems;
+    for (const { name, kind } of await disk.list(Layout.collections(root))) {
+      const path = join(Layout.collections(root), name);
+      if (kind !== 'folder') problems.push(problem(path, 'a file among the collections'));
+      else if (!name.startsWith('.')) {
+        problems.push(...(await Layout.validateCollection(root, name, disk)));
+      }
+    }
+    return problems;
+  },
+
+  /** Everything wrong with a collection's folders and the names in them; empty when all is well. */
+  async validateCollection(
+    root: string,
+    name: string,
+    disk: Disk = nodeDisk,
+  ): Promise<LayoutProblem[]> {
+    const { folder, meta, data, index } = Layout.collection(root, name);
+    const missing = await missingFolder(disk, folder);
+    if (missing.length > 0) return missing;
+    const problems = await missingFolder(disk, meta);
+    const docs = Layout.docsDir(root, name);
+    const hasData = (await disk.stat(data)) !== undefined;
+    const hasDocs = (await disk.stat(docs)) !== undefined;
+    if (hasDocs) problems.push(...(await wrongNames(disk, docs)));
+    if (!hasData && (await disk.stat(index)) !== undefined) {
+      problems.push(problem(index, 'an index without its data.jsonl'));
+    }
+    if (!hasData && !hasDocs) problems.push(problem(folder, 'neither meta/data.jsonl nor docs/'));
+    return problems;
+  },
+
   /** `none`: nothing there, or an empty folder, which a store may be made in. */
-  async inspect(disk: Disk, root: string): Promise<'store' | 'none' | 'foreign'> {
+  async inspect(root: string, disk: Disk = nodeDisk): Promise<'store' | 'none' | 'foreign'> {
     const found = await disk.stat(root);
     if (found === undefined) return 'none';
     if (found.kind !== 'folder') return 'foreign';
@@ -75,4 +142,32 @@ export const Layout = {
 /** The error for a path that holds something else than a store. */
 export function notAStore(root: string): EtlError {
   return new EtlError('NOT_A_STORE', 'this is no store', { place: { path: root } });
+}
+
+function inMeta(root: string, name: string, file: string): string {
+  return join(Layout.collection(root, name).meta, file);
+}
+
+async function missingFolder(disk: Disk, path: string): Promise<LayoutProblem[]> {
+  const found = await disk.stat(path);
+  if (found?.kind === 'folder') return [];
+  return [problem(path, found === undefined ? 'this folder is missing' : 'this is no folder')];
+}
+
+async function wrongNames(disk: Disk, docs: string): Promise<LayoutProblem[]> {
+  const problems = await missingFolder(disk, docs);
+  if (problems.length > 0) return problems;
+  for (const { name, kind } of await disk.list(docs)) {
+    const path = join(docs, name);
+    if (name.startsWith('.')) {
+      if (name.endsWith('.tmp')) problems.push(problem(path, 'left by a writer that was stopped'));
+    } else if (kind !== 'file') problems.push(problem(path, 'documents are plain files'));
+    else if (!name.endsWith('.json')) problems.push(problem(path, 'documents are named ID.json'));
+    else if (!isValidId(name.slice(0, -5))) problems.push(problem(path, 'this is no valid id'));
+  }
+  return problems;
+}
+
+function problem(path: string, message: string): LayoutProblem {
+  return { place: { path }, message };
 }

@@ -36,7 +36,7 @@ export class ZdsRoot {
   readonly disk: Disk;
   readonly #held: HeldLock | undefined;
   readonly #letGo: () => Promise<void>;
-  readonly #open = new Set<FastStore<object>>();
+  readonly #open = new Set<{ close(): Promise<void> }>();
   #closed = false;
 
   private constructor(
@@ -59,10 +59,10 @@ export class ZdsRoot {
    */
   static async open(path: string, options: RootOptions = {}): Promise<ZdsRoot> {
     const { mode = 'write', disk = nodeDisk } = options;
-    const state = await Layout.inspect(disk, path);
+    const state = await Layout.inspect(path, disk);
     if (state === 'foreign' || (state === 'none' && mode === 'read')) throw notAStore(path);
     if (mode === 'read') return new ZdsRoot(path, mode, disk, undefined, async () => undefined);
-    await Layout.initRoot(disk, path);
+    await Layout.initRoot(path, disk);
     const { held, letGo } = await hold(disk, path);
     return new ZdsRoot(path, mode, disk, held, letGo);
   }
@@ -80,24 +80,29 @@ export class ZdsRoot {
     const { mode = this.mode } = options;
     if (mode === 'read')
       return this.#track(await FastStore.attach<T>(this, name, { ...options, mode }));
-    const writing = this.#held?.writing;
-    if (writing === undefined) throw new EtlError('READ_ONLY', 'the root was opened for reading');
-    if (writing.has(name)) {
-      throw new EtlError('LOCKED', `collection ${name} is open for writing in this process`, {
-        place: { path: this.path },
-      });
-    }
-    writing.add(name);
+    const letGo = this.#claim(name);
     try {
       const store = await FastStore.attach<T>(this, name, { ...options, mode });
-      store.onClose(async () => {
-        writing.delete(name);
-      });
+      store.onClose(async () => letGo());
       return this.#track(store);
     } catch (error) {
-      writing.delete(name);
+      letGo();
       throw error;
     }
+  }
+
+  /**
+   * For the writers of collections with a file per document: counts as the collection's one writer
+   * until the answer is called, and is closed with the root. Errors: LOCKED, READ_ONLY, CLOSED.
+   */
+  enlist(name: string, writer: { close(): Promise<void> }): () => void {
+    if (this.#closed) throw new EtlError('CLOSED', 'the root is closed');
+    const letGo = this.#claim(name);
+    this.#open.add(writer);
+    return () => {
+      this.#open.delete(writer);
+      letGo();
+    };
   }
 
   /** Names of the collections, sorted. */
@@ -124,11 +129,23 @@ export class ZdsRoot {
     return this.close();
   }
 
+  /** Makes sure that nobody else in this process writes to the collection, until the answer is called. */
+  #claim(name: string): () => void {
+    const writing = this.#held?.writing;
+    if (writing === undefined) throw new EtlError('READ_ONLY', 'the root was opened for reading');
+    if (writing.has(name)) {
+      throw new EtlError('LOCKED', `collection ${name} is open for writing in this process`, {
+        place: { path: this.path },
+      });
+    }
+    writing.add(name);
+    return () => writing.delete(name);
+  }
+
   #track<T extends object>(store: FastStore<T>): FastStore<T> {
-    const opened = store as unknown as FastStore<object>;
-    this.#open.add(opened);
+    this.#open.add(store);
     store.onClose(async () => {
-      this.#open.delete(opened);
+      this.#open.delete(store);
     });
     return store;
   }

@@ -81,6 +81,11 @@ export class FaultDisk implements Disk {
     return this.#folders.has(path) ? { kind: 'folder', size: 0 } : undefined;
   }
 
+  readSync(path: string): Uint8Array | undefined {
+    this.alive();
+    return this.#names.get(path)?.now.slice();
+  }
+
   async list(path: string): Promise<DiskEntry[]> {
     this.alive();
     const found = new Map<string, DiskEntry['kind']>();
