@@ -148,7 +148,9 @@ async function loadText(
     target.set(part);
     return part.length;
   };
-  return loadBinary(read, at, index, entries, confirm);
+  const loaded = await loadBinary(read, at, index, entries, confirm);
+  // Never the checkpoint that the log names, whatever it holds: no entries can be appended to it.
+  return loaded && { ...loaded, bytes: 0 };
 }
 
 /** Where entries are put: a `FileTail`, or memory on its way elsewhere. */
