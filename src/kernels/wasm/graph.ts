@@ -5,8 +5,8 @@
 //
 // Node, 64 bytes: u32 parent, key pointer, key length, next in chain; 4 x u32 transitions after its
 // value; 4 x u32 transitions into its object; u32 slot + 1; u32 element node; u32 number; u32 spare.
-// Transition, 80 bytes: u32 length, target node, mask of the last 16-byte block, whole blocks before
-// it; up to 64 literal bytes. Lists keep the last hit first.
+// Transition, 80 bytes: u32 length, target node, mask of the first 16 bytes, 1 if there are more; up
+// to 64 literal bytes. Lists keep the last hit first.
 import {
   HEADS, HEAD_MASK, KEYS, KEYS_END, LITERAL_LIMIT, NODES, NODE_LIMIT, NODE_SIZE,
   TRANSITIONS, TRANSITION_LIMIT, TRANSITION_SIZE, STATS, STAT_SIZE,
@@ -19,6 +19,8 @@ export const SLOT: usize = 48;
 export const ELEMENT: usize = 52;
 export const NUMBER: usize = 56;
 const LIST: usize = 4;
+/** Stands in a list where there is no transition. */
+const NEVER: usize = TRANSITIONS;
 
 /** Values below keys that are not tracked; has no transitions, children or slot. */
 export const GENERIC: usize = NODES;
@@ -32,12 +34,15 @@ let keysAt: usize = KEYS;
 /** Forgets everything. Slots must be bound anew. */
 export function resetGraph(): void {
   memory.fill(HEADS, 0, (HEAD_MASK + 1) << 2);
-  memory.fill(NODES, 0, NODE_SIZE << 1);
+  clearNode(GENERIC);
+  clearNode(ROOT);
+  // Bits above the 16 that a comparison gives: it fails everywhere.
+  store<u32>(NEVER, 0x10000, 8);
   memory.fill(STATS, 0, <usize>NODE_LIMIT * STAT_SIZE);
   store<u32>(GENERIC, <u32>GENERIC, ELEMENT);
   store<u32>(ROOT, 1, NUMBER);
   nodeCount = 2;
-  transitionCount = 0;
+  transitionCount = 1;
   keysAt = KEYS;
 }
 
@@ -54,9 +59,17 @@ export function graphIsFull(): bool {
   );
 }
 
+function clearNode(node: usize): void {
+  memory.fill(node, 0, NODE_SIZE);
+  for (let i: usize = 0; i < LIST << 2; i += 4) {
+    store<u32>(node + i, <u32>NEVER, AFTER);
+    store<u32>(node + i, <u32>NEVER, ENTRY);
+  }
+}
+
 function newNode(parent: usize): usize {
   const node = NODES + <usize>nodeCount * NODE_SIZE;
-  memory.fill(node, 0, NODE_SIZE);
+  clearNode(node);
   store<u32>(node, <u32>parent);
   store<u32>(node, nodeCount, NUMBER);
   nodeCount++;
@@ -113,38 +126,34 @@ export function learn(list: usize, from: usize, to: usize, target: usize): void 
   if (length > LITERAL_LIMIT || target == GENERIC || transitionCount >= TRANSITION_LIMIT) return;
   let t = TRANSITIONS + <usize>transitionCount * TRANSITION_SIZE;
   const last = load<u32>(list, (LIST - 1) << 2);
-  if (last) t = last;
+  if (last != <u32>NEVER) t = last;
   else transitionCount++;
   store<u32>(t, <u32>length);
   store<u32>(t, <u32>target, 4);
-  const blocks = (length - 1) >> 4;
-  const rest = length - (blocks << 4);
-  store<u32>(t, rest == 16 ? 0xffff : (1 << <u32>rest) - 1, 8);
-  store<u32>(t, <u32>blocks, 12);
+  store<u32>(t, length >= 16 ? 0xffff : (1 << <u32>length) - 1, 8);
+  store<u32>(t, length > 16, 12);
   memory.copy(t + 16, from, length);
   memory.copy(list + 4, list, (LIST - 1) << 2);
   store<u32>(list, <u32>t);
 }
 
-/** True if the literal of transition `t` stands at `p`. */
+/** True if the literal of transition `t` stands at `p`; NEVER's does nowhere. */
 // @ts-ignore: decorator
 @inline
 export function stands(t: usize, p: usize): bool {
-  const blocks = load<u32>(t, 12);
-  const mask = load<u32>(t, 8);
-  if (blocks == 0) {
-    return (i8x16.bitmask(i8x16.eq(v128.load(p), v128.load(t, 16))) & mask) == mask;
-  }
-  return standsLong(t, p, blocks, mask);
+  const differ = ~i8x16.bitmask(i8x16.eq(v128.load(p), v128.load(t, 16))) & load<u32>(t, 8);
+  return differ == 0 && (load<u32>(t, 12) == 0 || standsLong(t, p));
 }
 
-function standsLong(t: usize, p: usize, blocks: u32, mask: u32): bool {
-  let at = t + 16;
-  for (let i: u32 = 0; i < blocks; i++) {
+/** The rest of a literal whose first 16 bytes stand. */
+function standsLong(t: usize, p: usize): bool {
+  const end = t + 16 + load<u32>(t);
+  let at = t + 32;
+  for (p += 16; at + 16 <= end; at += 16) {
     if (i8x16.bitmask(i8x16.eq(v128.load(p), v128.load(at))) != 0xffff) return false;
     p += 16;
-    at += 16;
   }
+  const mask = (1 << <u32>(end - at)) - 1;
   return (i8x16.bitmask(i8x16.eq(v128.load(p), v128.load(at))) & mask) == mask;
 }
 
@@ -152,7 +161,7 @@ function standsLong(t: usize, p: usize, blocks: u32, mask: u32): bool {
 export function findOther(list: usize, p: usize): usize {
   for (let i: usize = 4; i < LIST << 2; i += 4) {
     const t = <usize>load<u32>(list + i);
-    if (!t) return 0;
+    if (t == NEVER) return 0;
     if (stands(t, p)) {
       store<u32>(list + i, load<u32>(list));
       store<u32>(list, <u32>t);

@@ -8,7 +8,7 @@ import {
 } from './layout';
 import { ROOT, SLOT, childNode, graphIsFull, graphNodes, resetGraph } from './graph';
 import {
-  clearFlags, prepare, readValue, resetStats, sawTwice, sawUntracked, setTape, stamp, tapeAt, tapeFull,
+  clearFlags, prepare, readAndCount, readPlain, readToTape, resetStats, sawTwice, sawUntracked, setTape, stamp, tapeAt, tapeFull,
 } from './parse';
 import { UNSURE, YES, evaluate } from './predicate';
 import { writeProjection } from './project';
@@ -120,7 +120,7 @@ export function begin(length: usize, maxDepth: u32, scratchAt: usize, out: usize
 
 /** Goes on at `p`. Returns where the next call must go on. Results are in STATE. */
 export function run(p: usize): usize {
-  prepare(mode == MODE_TAPE, mode == MODE_OBSERVE, ascii, depthLimit, scratch);
+  prepare(ascii, depthLimit, scratch);
   setTape(TAPE);
   let record = RECORDS;
   let bad: u32 = 0;
@@ -129,7 +129,7 @@ export function run(p: usize): usize {
   let status = DONE;
   while (p < inputEnd) {
     const lineStart = p;
-    const start = skipSpace(p);
+    const start = load<u8>(p) <= 0x20 ? skipSpace(p) : p;
     if (load<u8>(start) == 0x0a) {
       line++;
       p = start + 1;
@@ -141,11 +141,12 @@ export function run(p: usize): usize {
     }
     const tapeBefore = tapeAt;
     clearFlags();
-    const end = readValue(start);
+    const end =
+      mode == MODE_TAPE ? readToTape(start) : mode == MODE_OBSERVE ? readAndCount(start) : readPlain(start);
     let after: usize = 0;
     let ok = false;
     if (end) {
-      after = skipSpace(end);
+      after = load<u8>(end) == 0x0a ? end : skipSpace(end);
       if (load<u8>(after) != 0x0a) fail(after, R_TRAILING);
       else if (load<u8>(start) != 0x7b) fail(start, R_NOT_OBJECT);
       else if (nextIll < after) fail(after, R_UTF8);
@@ -251,13 +252,13 @@ export function run(p: usize): usize {
 
 /** Reads the documents of records [from, to) onto the tape; their tape places go to word 3. Returns the record reached. */
 export function readRecords(records: usize, from: u32, to: u32): u32 {
-  prepare(true, false, ascii, STACK_LIMIT, scratch);
+  prepare(ascii, STACK_LIMIT, scratch);
   setTape(TAPE);
   for (let i = from; i < to; i++) {
     const record = records + (<usize>i << 5);
     const before = tapeAt;
     clearFlags();
-    const end = readValue(INPUT + load<u32>(record));
+    const end = readToTape(INPUT + load<u32>(record));
     if (!end) {
       setTape(before);
       if (tapeFull && before != TAPE) return i;

@@ -18,11 +18,13 @@ let longExponent: i32 = 0;
 let longDigits: usize = 0;
 export let longInteger: bool = false;
 
-/** Reads a number of any length, with or without exponent, from its first digit; its end, or 0. */
+/** Reads a number of any form from where its digits should begin; its end, or 0 on a fault. */
 export function readLongNumber(p: usize): usize {
   const first = p;
   let mantissa: u64 = 0;
   let c = <u32>load<u8>(p);
+  if (!isDigit(c)) return fail(p, R_NUMBER);
+  if (c == 0x30 && isDigit(load<u8>(p, 1))) return fail(p + 1, R_NUMBER);
   for (; isDigit(c); c = load<u8>(++p)) mantissa = mantissa * 10 + <u64>(c - 0x30);
   longDigits = p - first;
   longExponent = 0;
@@ -30,7 +32,9 @@ export function readLongNumber(p: usize): usize {
   if (c == 0x2e) {
     longInteger = false;
     const point = ++p;
-    for (c = load<u8>(p); isDigit(c); c = load<u8>(++p)) mantissa = mantissa * 10 + <u64>(c - 0x30);
+    c = load<u8>(p);
+    if (!isDigit(c)) return fail(p, R_NUMBER);
+    for (; isDigit(c); c = load<u8>(++p)) mantissa = mantissa * 10 + <u64>(c - 0x30);
     longExponent = <i32>(point - p);
     longDigits += p - point;
   }

@@ -10,7 +10,7 @@
 // end. T_OBJECT and T_ARRAY: u32 hash of the keys' order, u32 address after their T_END. Strings
 // start and end inside the quotes. Stats, 48 bytes: see `Stat`.
 import {
-  R_COMMA_OR_BRACE, R_COMMA_OR_BRACKET, R_DEPTH, R_KEY, R_COLON, R_NUMBER,
+  R_COMMA_OR_BRACE, R_COMMA_OR_BRACKET, R_DEPTH, R_KEY, R_COLON,
   SLOTS, STACK, STATS, STAT_SIZE, TAPE_END, T_ARRAY, T_END, T_FALSE, T_NULL, T_NUMBER, T_NUMBER_SLOW,
   T_OBJECT, T_STRING, T_STRING_ESCAPED, T_STRING_UTF8, T_TRUE,
 } from './layout';
@@ -18,7 +18,7 @@ import {
   AFTER, ELEMENT, ENTRY, GENERIC, NUMBER, ROOT, SLOT, childNode, elementNode, findOther, learn, stands,
 } from './graph';
 import {
-  digitRun, fail, failLiteral, hasHighByte, isDigit, sawEscape, skipEscape, skipSpace, skipString, stopMask,
+  careMask, digitMask, fail, failLiteral, hasHighByte, isDigit, sawEscape, skipSpace, skipString, SPLATS,
 } from './scan';
 import { inexact, longInteger, longValue, readLongNumber, shortValue } from './numbers';
 import { LONE_KEEP, decodeEscapes } from './text';
@@ -46,8 +46,6 @@ export let sawTwice: bool = false;
 export let sawUntracked: bool = false;
 export let stamp: u32 = 0;
 
-let useTape: bool = false;
-let useStats: bool = false;
 let allAscii: bool = true;
 let maxDepth: u32 = 512;
 /** Free memory for decoding a key; as long as the chunk. */
@@ -58,9 +56,7 @@ let objects: u32 = 0;
 /** Result of `readKey` beside the value's place: the key's node. */
 let keyNode: usize = 0;
 
-export function prepare(tape: bool, stats: bool, ascii: bool, depth: u32, scratchAt: usize): void {
-  useTape = tape;
-  useStats = stats;
+export function prepare(ascii: bool, depth: u32, scratchAt: usize): void {
   allAscii = ascii;
   maxDepth = depth;
   scratch = scratchAt;
@@ -146,7 +142,24 @@ function readKey(p: usize, from: usize, parent: usize, list: usize): usize {
 }
 
 /** Reads the value at `p` (no space before it). Returns the byte after it, or 0 on a fault. */
-export function readValue(p: usize): usize {
+export function readPlain(p: usize): usize {
+  return readValue(p, false, false);
+}
+
+/** The same, and every value goes to the tape. */
+export function readToTape(p: usize): usize {
+  return readValue(p, true, false);
+}
+
+/** The same, and every value is counted at its node. */
+export function readAndCount(p: usize): usize {
+  return readValue(p, false, true);
+}
+
+// Inlined three times, so that the plain reader pays nothing for the others.
+// @ts-ignore: decorator
+@inline
+function readValue(p: usize, withTape: bool, withStats: bool): usize {
   let sp: usize = STACK;
   let node: usize = ROOT;
   let container: usize = 0;
@@ -155,8 +168,11 @@ export function readValue(p: usize): usize {
   let instance: u32 = 0;
   let depth: u32 = 0;
   let tape = tapeAt;
-  const withTape = useTape;
-  const withStats = useStats;
+  const ascii = allAscii;
+  // Loaded, not written as constants: those would be built anew at every use.
+  const quote = v128.load(SPLATS);
+  const backslash = v128.load(SPLATS, 16);
+  const control = v128.load(SPLATS, 32);
   sawTwice = false;
   stamp++;
 
@@ -172,24 +188,20 @@ export function readValue(p: usize): usize {
     if (c == 0x22) {
       let type = T_STRING;
       p++;
-      while (true) {
-        const m = stopMask(v128.load(p));
-        if (!m) {
-          p += 16;
-          continue;
-        }
-        p += <usize>ctz(m);
-        c = load<u8>(p);
-        if (c == 0x22) break;
-        if (c != 0x5c) {
-          skipString(p);
-          return 0;
-        }
-        type = T_STRING_ESCAPED;
-        p = skipEscape(p);
+      // Where the string ends hangs on the quotes alone; that nothing before them needs care is
+      // checked beside, so that the next value's place is known early.
+      const v = v128.load(p);
+      const quotes = i8x16.bitmask(i8x16.eq(v, quote));
+      const others = careMask(v, backslash, control);
+      if (quotes && !(others & (quotes ^ (quotes - 1)))) p += <usize>ctz(quotes);
+      else {
+        p = skipString(p);
         if (!p) return 0;
+        if (sawEscape) type = T_STRING_ESCAPED;
       }
-      if (!allAscii && type == T_STRING && hasHighByte(start + 1, p)) type = T_STRING_UTF8;
+      if (!ascii) {
+        if (type == T_STRING && hasHighByte(start + 1, p)) type = T_STRING_UTF8;
+      }
       const slot = load<u32>(node, SLOT);
       if (slot) fillSlot(slot, type, start + 1, p, 0);
       if (withTape) {
@@ -203,20 +215,22 @@ export function readValue(p: usize): usize {
     } else if (isDigit(c) || c == 0x2d) {
       const negative = c == 0x2d;
       const first = p + <usize>negative;
-      const whole = digitRun(first);
-      if (whole == 0) return fail(first, R_NUMBER);
-      if (whole > 1 && load<u8>(first) == 0x30) return fail(first + 1, R_NUMBER);
-      let fraction: u32 = 0;
-      p = first + whole;
-      c = load<u8>(p);
-      if (c == 0x2e) {
-        fraction = digitRun(p + 1);
-        if (fraction == 0) return fail(p + 1, R_NUMBER);
-        p += 1 + fraction;
-        c = load<u8>(p);
-      }
-      const simple = whole <= 8 && fraction <= 8 && (c | 0x20) != 0x65;
-      let integer = fraction == 0;
+      // One look finds the end; whether what lies before is a number is checked beside.
+      const v = v128.load(first);
+      const points = i8x16.bitmask(i8x16.eq(v, i8x16.splat(0x2e)));
+      const length = ctz(~(digitMask(v) | points) | 0x10000);
+      const within = points & ((1 << length) - 1);
+      const whole: u32 = within ? ctz(within) : length;
+      const fraction: u32 = within ? length - whole - 1 : 0;
+      p = first + length;
+      const simple =
+        length < 16 &&
+        whole - 1 < 8 &&
+        fraction <= 8 &&
+        (within == 0 || (fraction != 0 && !(within & (within - 1)))) &&
+        !(whole > 1 && load<u8>(first) == 0x30) &&
+        (load<u8>(p) | 0x20) != 0x65;
+      let integer = within == 0;
       if (!simple) {
         p = readLongNumber(first);
         if (!p) return 0;
@@ -247,9 +261,11 @@ export function readValue(p: usize): usize {
       if (withStats) count(node, c == 0x7b ? STAT_OBJECT : STAT_ARRAY, instance);
       if (node == GENERIC) sawUntracked = true;
       store<u32>(sp, <u32>container | <u32>inObject);
-      store<u32>(sp, shape, 4);
-      store<u32>(sp, <u32>tape, 8);
-      store<u32>(sp, instance, 12);
+      if (withTape) {
+        store<u32>(sp, shape, 4);
+        store<u32>(sp, <u32>tape, 8);
+      }
+      if (withStats) store<u32>(sp, instance, 12);
       sp += 16;
       if (withTape) {
         store<u32>(tape, type | (load<u32>(node, NUMBER) << 8));
@@ -294,15 +310,19 @@ export function readValue(p: usize): usize {
       if (inObject) {
         const list = opened ? container + ENTRY : node + AFTER;
         let t = <usize>load<u32>(list);
-        if (t && (stands(t, p) || (t = findOther(list, p)) != 0)) {
+        if (!stands(t, p)) t = findOther(list, p);
+        if (t) {
           p += load<u32>(t);
           node = load<u32>(t, 4);
-          shape = rotl<u32>(shape ^ load<u32>(node, NUMBER), 5) * 0x9e3779b1;
+          if (withTape) shape = rotl<u32>(shape ^ load<u32>(node, NUMBER), 5) * 0x9e3779b1;
           break;
         }
         const from = p;
-        p = skipSpace(p);
         c = load<u8>(p);
+        if (c <= 0x20) {
+          p = skipSpace(p);
+          c = load<u8>(p);
+        }
         if (c != 0x7d) {
           if (!opened) {
             if (c != 0x2c) return fail(p, R_COMMA_OR_BRACE);
@@ -311,7 +331,7 @@ export function readValue(p: usize): usize {
           if (!p) return 0;
           node = keyNode;
           if (withTape && node == GENERIC) sawUntracked = true;
-          shape = rotl<u32>(shape ^ load<u32>(node, NUMBER), 5) * 0x9e3779b1;
+          if (withTape) shape = rotl<u32>(shape ^ load<u32>(node, NUMBER), 5) * 0x9e3779b1;
           break;
         }
       } else {
@@ -319,10 +339,14 @@ export function readValue(p: usize): usize {
           tapeAt = tape;
           return p;
         }
-        p = skipSpace(p);
         c = load<u8>(p);
+        if (c <= 0x20) {
+          p = skipSpace(p);
+          c = load<u8>(p);
+        }
         if (c == 0x2c && !opened) {
-          p = skipSpace(p + 1);
+          p++;
+          if (load<u8>(p) <= 0x20) p = skipSpace(p);
           break;
         }
         if (c != 0x5d) {
@@ -350,8 +374,8 @@ export function readValue(p: usize): usize {
       const saved = load<u32>(sp);
       container = saved & ~1;
       inObject = (saved & 1) != 0;
-      shape = load<u32>(sp, 4);
-      instance = load<u32>(sp, 12);
+      if (withTape) shape = load<u32>(sp, 4);
+      if (withStats) instance = load<u32>(sp, 12);
     }
   }
 }

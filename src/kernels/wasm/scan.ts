@@ -18,24 +18,26 @@ export function isDigit(c: u32): bool {
   return c - 0x30 <= 9;
 }
 
-/** Bit i set: byte i of `v` is a quote, a backslash or a control character. */
+/** Sixteen quotes, sixteen backslashes, sixteen times the last control character. */
+export const SPLATS: usize = memory.data<u8>([
+  0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22,
+  0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c,
+  0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f, 0x1f,
+]);
+
+/** Bit i set: byte i of `v` is a backslash or a control character. */
 // @ts-ignore: decorator
 @inline
-export function stopMask(v: v128): i32 {
-  return i8x16.bitmask(
-    v128.or(
-      v128.or(i8x16.eq(v, i8x16.splat(0x22)), i8x16.eq(v, i8x16.splat(0x5c))),
-      i8x16.eq(i8x16.min_u(v, i8x16.splat(0x1f)), v),
-    ),
-  );
+export function careMask(v: v128, backslash: v128, control: v128): i32 {
+  return i8x16.bitmask(v128.or(i8x16.eq(v, backslash), i8x16.eq(i8x16.min_u(v, control), v)));
 }
 
-/** How many digits stand at `p`, at most 16. */
+/** Bit i set: byte i of `v` is a digit. */
 // @ts-ignore: decorator
 @inline
-export function digitRun(p: usize): u32 {
-  const v = i8x16.sub(v128.load(p), i8x16.splat(0x30));
-  return ctz(~i8x16.bitmask(i8x16.eq(i8x16.min_u(v, i8x16.splat(9)), v)) | 0x10000);
+export function digitMask(v: v128): i32 {
+  const d = i8x16.sub(v, i8x16.splat(0x30));
+  return i8x16.bitmask(i8x16.eq(i8x16.min_u(d, i8x16.splat(9)), d));
 }
 
 /** The value of the `n` digits at `p`, 1 to 8 of them: three multiplications, no loop. */
@@ -76,9 +78,13 @@ export let sawEscape: bool = false;
 
 /** From the byte after an opening quote to the closing quote; 0 on a fault. */
 export function skipString(p: usize): usize {
+  const quote = v128.load(SPLATS);
+  const backslash = v128.load(SPLATS, 16);
+  const control = v128.load(SPLATS, 32);
   sawEscape = false;
   while (true) {
-    const m = stopMask(v128.load(p));
+    const v = v128.load(p);
+    const m = careMask(v, backslash, control) | i8x16.bitmask(i8x16.eq(v, quote));
     if (!m) {
       p += 16;
       continue;
