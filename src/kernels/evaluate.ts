@@ -94,10 +94,8 @@ function compileTest(predicate: Exclude<Predicate, { op: 'and' | 'or' | 'not' }>
       return () => true;
     case 'isNull':
       return (value) => value === null;
-    case 'in': {
-      const { values } = predicate;
-      return (value) => values.some((constant) => isEqual(value, constant));
-    }
+    case 'in':
+      return compileMembership(predicate.values);
     case 'contains': {
       const { value: constant } = predicate;
       return (value) =>
@@ -129,6 +127,18 @@ function compileTest(predicate: Exclude<Predicate, { op: 'and' | 'or' | 'not' }>
     default:
       return compileComparison(predicate.op, predicate.value);
   }
+}
+
+/** As `isEqual` with any of the constants, however many they are. */
+function compileMembership(values: readonly Scalar[]): Test {
+  const constants = new Set<unknown>(values);
+  const hasExact = values.some((constant) => typeof constant === 'bigint');
+  return (value) => {
+    // A number constant compares with what a number can hold, a bigint exactly.
+    if (typeof value === 'bigint') return constants.has(value) || constants.has(Number(value));
+    if (constants.has(value)) return true;
+    return hasExact && Number.isInteger(value) && constants.has(BigInt(value as number));
+  };
 }
 
 function compileComparison(op: CompareOp, constant: Scalar): Test {

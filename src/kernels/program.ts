@@ -4,44 +4,36 @@
  * become descriptors (wasm/columns.ts). Everything lies in one image that is copied into the module.
  */
 import type { Path } from '../core/path.ts';
-import type { Predicate, Scalar } from '../core/predicate.ts';
+import type { Predicate } from '../core/predicate.ts';
 import { Layout, type Program } from './line-machine.ts';
+import { comparisonTest, containmentTest, memberTests, Op, type Test } from './program-tests.ts';
 import type { Selection } from './selection.ts';
 import { encodeWtf8 } from './wasm-bytes.ts';
 
 const TEST_WORDS = 8;
+const STEP_WORDS = 5;
+const ENTRY_WORDS = 6;
+const COLUMN_WORDS = 8;
+/** Of a step that is no index into an array. */
+const NO_INDEX = 0xffff_ffff;
 const HEADER_BYTES = 64;
 const HOLDS = 0xffff_ffff;
 const FAILS = 0xffff_fffe;
 
-const Op = {
-  true: 1,
-  false: 2,
-  null: 3,
-  exists: 4,
-  eqNumber: 5,
-  eqString: 10,
-  starts: 15,
-  ends: 16,
-  contains: { string: 17, number: 18, true: 19, false: 20, null: 21 },
-  order: { lt: 1, lte: 2, gt: 3, gte: 4 },
-} as const;
-
-interface Test {
-  readonly op: number;
+interface PlacedTest extends Test {
   readonly path: Path;
-  readonly constant: Uint8Array | undefined;
-  yes: number;
-  no: number;
+  readonly yes: number;
+  readonly no: number;
 }
 
 /** Collects slots, constants and tables, and lays them out. */
 export class ProgramBuilder {
   readonly #paths: Path[] = [];
   readonly #slots = new Map<string, number>();
-  readonly #tests: Test[] = [];
-  readonly #tables: number[] = [];
+  readonly #tests: PlacedTest[] = [];
   readonly #blobs: Uint8Array[] = [];
+  /** Names that are looked up together, as blobs. */
+  readonly #nameLists: { readonly blob: number; readonly length: number }[][] = [];
   #blobBytes = 0;
   #deep = false;
   /** The first test to run, or HOLDS or FAILS. */
@@ -76,15 +68,17 @@ export class ProgramBuilder {
     return at;
   }
 
-  /** Compiles a selection into entries, parents first; returns the words with blob handles resolved later. */
+  /** Compiles a selection into entries, parents before what is below them. */
   selection(selection: Selection, prefix: Path = []): SelectionEntry[] {
     const entries: SelectionEntry[] = [];
     for (const [field, inner] of selection) {
       const path = [...prefix, field];
       const label = encodeWtf8(`${JSON.stringify(field)}:`);
       const below = inner === 'all' ? [] : this.selection(inner, path);
+      const names = inner === 'all' ? undefined : this.#names([...inner.keys()]);
+      const size = label.length;
       entries.push(
-        { slot: this.slot(path), label: this.blob(label), size: label.length, below: below.length },
+        { slot: this.slot(path), label: this.blob(label), size, below: below.length, names },
         ...below,
       );
     }
@@ -96,19 +90,31 @@ export class ProgramBuilder {
     readonly mode: number;
     readonly key?: Path;
     readonly entries?: readonly SelectionEntry[];
-    readonly columns?: readonly { readonly kind: number; readonly path: Path }[];
+    readonly columns?: readonly ProgramColumn[];
   }): BuiltProgram | undefined {
     const { mode, key, entries = [], columns = [] } = options;
     const keySlot = key ? this.slot(key) : 0;
-    const columnSlots = columns.map(({ path }) => this.slot(path));
+    const columnSlots = columns.map(({ path }) => (path ? this.slot(path) : 0));
+    const columnNames = columns.map(({ names }) => names && this.#names(names));
     for (const test of this.#tests) this.slot(test.path);
     const constants = this.#tests.map(({ constant }) => (constant ? this.blob(constant) : 0));
-    const stepLists = this.#tests.map(({ path }) => this.#steps(path));
-    const testsAt = HEADER_BYTES;
-    const stepsAt = testsAt + this.#tests.length * TEST_WORDS * 4;
-    const entriesAt = stepsAt + stepLists.reduce((sum, list) => sum + list.length * 4, 0);
-    const columnsAt = Math.ceil((entriesAt + entries.length * 24) / 8) * 8;
-    const blobsAt = columnsAt + columns.length * 32;
+    const stepLists = new Map<string, StepList>();
+    let at = HEADER_BYTES + this.#tests.length * TEST_WORDS * 4;
+    for (const { path } of this.#tests) {
+      const name = JSON.stringify(path);
+      if (path.length === 1 || stepLists.has(name)) continue;
+      const names = path.map((step) => this.blob(encodeWtf8(step)));
+      stepLists.set(name, { at, path, names });
+      at += 4 + path.length * STEP_WORDS * 4;
+    }
+    const namesAt = this.#nameLists.map((list) => {
+      const listAt = at;
+      at += 4 + list.length * 8;
+      return listAt;
+    });
+    const entriesAt = at;
+    const columnsAt = Math.ceil((entriesAt + entries.length * ENTRY_WORDS * 4) / 8) * 8;
+    const blobsAt = columnsAt + columns.length * COLUMN_WORDS * 4;
     const size = Math.ceil((blobsAt + this.#blobBytes) / 8) * 8;
     if (size > Layout.programEnd - Layout.program || this.#paths.length >= Layout.slotLimit - 1) {
       return undefined;
@@ -116,27 +122,45 @@ export class ProgramBuilder {
     const image = new Uint8Array(size);
     const words = new Uint32Array(image.buffer);
     const base = Layout.program;
+    const blobs = base + blobsAt;
+    const listAddress = (list: number | undefined) =>
+      list === undefined ? 0 : base + namesAt[list]!;
     words[0] = this.#entry ?? HOLDS;
-    let stepAt = stepsAt;
-    for (const [i, test] of this.#tests.entries()) {
-      const list = stepLists[i]!;
-      const at = (testsAt >> 2) + i * TEST_WORDS;
-      words[at] = test.op;
-      words[at + 1] = this.slot(test.path);
-      words[at + 2] = list.length > 0 ? base + stepAt : 0;
-      words[at + 3] = test.yes;
-      words[at + 4] = test.no;
-      words[at + 5] = base + blobsAt + constants[i]!;
-      words[at + 6] = test.constant?.length ?? 0;
-      words.set(list, stepAt >> 2);
-      stepAt += list.length * 4;
+    for (const [i, { op, path, constant, inner, yes, no }] of this.#tests.entries()) {
+      const steps = stepLists.get(JSON.stringify(path));
+      words.set(
+        [
+          ...[op, this.slot(path), steps ? base + steps.at : 0, yes, no],
+          ...[blobs + constants[i]!, constant?.length ?? 0, inner ?? 0],
+        ],
+        (HEADER_BYTES >> 2) + i * TEST_WORDS,
+      );
+    }
+    for (const { at: stepsAt, path, names } of stepLists.values()) {
+      words[stepsAt >> 2] = path.length;
+      for (const [i, step] of path.entries()) {
+        const slot = this.slot(path.slice(0, i + 1));
+        words.set(
+          [slot, indexOf(step), 1, blobs + names[i]!, encodeWtf8(step).length],
+          (stepsAt >> 2) + 1 + i * STEP_WORDS,
+        );
+      }
+    }
+    for (const [i, list] of this.#nameLists.entries()) {
+      const pairs = list.flatMap(({ blob, length }) => [blobs + blob, length]);
+      words.set([list.length, ...pairs], namesAt[i]! >> 2);
     }
     for (const [i, entry] of entries.entries()) {
-      const label = base + blobsAt + entry.label;
-      words.set([entry.slot, label, entry.size, entry.below], (entriesAt >> 2) + i * 6);
+      words.set(
+        [entry.slot, blobs + entry.label, entry.size, entry.below, listAddress(entry.names)],
+        (entriesAt >> 2) + i * ENTRY_WORDS,
+      );
     }
-    for (const [i, { kind }] of columns.entries()) {
-      words.set([kind, columnSlots[i]!], (columnsAt >> 2) + i * 8);
+    for (const [i, { kind, below }] of columns.entries()) {
+      words.set(
+        [kind, columnSlots[i]!, 0, 0, below, 0, 0, listAddress(columnNames[i])],
+        (columnsAt >> 2) + i * COLUMN_WORDS,
+      );
     }
     let blobAt = blobsAt;
     for (const blob of this.#blobs) {
@@ -159,11 +183,13 @@ export class ProgramBuilder {
     };
   }
 
-  /** Slots of the steps before the last, preceded by their number; empty for a single step. */
-  #steps(path: Path): number[] {
-    const steps: number[] = [];
-    for (let depth = 1; depth < path.length; depth++) steps.push(this.slot(path.slice(0, depth)));
-    return steps.length > 0 ? [steps.length, ...steps] : [];
+  /** Notes a list of names for wasm/cursor.ts; returns its ordinal. */
+  #names(names: readonly string[]): number {
+    const list = names.map((name) => {
+      const bytes = encodeWtf8(name);
+      return { blob: this.blob(bytes), length: bytes.length };
+    });
+    return this.#nameLists.push(list) - 1;
   }
 
   /** Adds the tests of a predicate that go on to `yes` and `no`; returns where to enter. */
@@ -176,68 +202,52 @@ export class ProgramBuilder {
       case 'not':
         return this.#compile(predicate.term, no, yes);
       case 'in':
-        return predicate.values.reduceRight(
-          (next: number, value) => this.#compare('eq', predicate.path, value, yes, next),
+        return memberTests(predicate.values).reduceRight(
+          (next, test) => this.#add(test, predicate.path, yes, next),
           no,
         );
       case 'exists':
-        return this.#add(Op.exists, predicate.path, undefined, yes, no);
+        return this.#add({ op: Op.exists }, predicate.path, yes, no);
       case 'isNull':
-        return this.#add(Op.null, predicate.path, undefined, yes, no);
+        return this.#add({ op: Op.null }, predicate.path, yes, no);
       case 'startsWith':
-        return this.#add(Op.starts, predicate.path, encodeWtf8(predicate.value), yes, no);
-      case 'endsWith':
-        return this.#add(Op.ends, predicate.path, encodeWtf8(predicate.value), yes, no);
+      case 'endsWith': {
+        const constant = encodeWtf8(predicate.value);
+        return this.#add({ op: Op[predicate.op], constant }, predicate.path, yes, no);
+      }
       case 'contains':
-        return this.#contains(predicate.path, predicate.value, yes, no);
+        return this.#add(containmentTest(predicate.value), predicate.path, yes, no);
       case 'matches':
         return yes;
-      default:
-        return this.#compare(predicate.op, predicate.path, predicate.value, yes, no);
+      default: {
+        const test = comparisonTest(predicate.op, predicate.value);
+        return test ? this.#add(test, predicate.path, yes, no) : no;
+      }
     }
   }
 
-  #compare(
-    op: 'eq' | 'lt' | 'lte' | 'gt' | 'gte',
-    path: Path,
-    value: Scalar,
-    yes: number,
-    no: number,
-  ): number {
-    if (typeof value === 'string' || typeof value === 'number') {
-      const base = typeof value === 'string' ? Op.eqString : Op.eqNumber;
-      const shift = op === 'eq' ? 0 : Op.order[op];
-      return this.#add(base + shift, path, constantBytes(value), yes, no);
-    }
-    if (op !== 'eq') return no;
-    return this.#add(
-      value === null ? Op.null : value ? Op.true : Op.false,
-      path,
-      undefined,
-      yes,
-      no,
-    );
+  #add(test: Test, path: Path, yes: number, no: number): number {
+    return this.#tests.push({ ...test, path, yes, no }) - 1;
   }
+}
 
-  #contains(path: Path, value: Scalar, yes: number, no: number): number {
-    const { contains } = Op;
-    if (typeof value === 'string')
-      return this.#add(contains.string, path, encodeWtf8(value), yes, no);
-    const op =
-      value === null
-        ? contains.null
-        : value === true
-          ? contains.true
-          : value === false
-            ? contains.false
-            : contains.number;
-    return this.#add(op, path, undefined, yes, no);
-  }
+interface StepList {
+  /** Offset in the image. */
+  readonly at: number;
+  readonly path: Path;
+  /** Blobs of the steps' names. */
+  readonly names: readonly number[];
+}
 
-  #add(op: number, path: Path, constant: Uint8Array | undefined, yes: number, no: number): number {
-    this.#tests.push({ op, path, constant, yes, no });
-    return this.#tests.length - 1;
-  }
+/** A column as the module sees it; what is below it (fields, elements) follows it. */
+export interface ProgramColumn {
+  readonly kind: number;
+  /** Where it is read from; absent for what is inside a list. */
+  readonly path?: Path | undefined;
+  /** How many columns that follow are below it. */
+  readonly below: number;
+  /** Of a struct inside a list: the names of its fields. */
+  readonly names?: readonly string[] | undefined;
 }
 
 export interface SelectionEntry {
@@ -245,6 +255,8 @@ export interface SelectionEntry {
   readonly label: number;
   readonly size: number;
   readonly below: number;
+  /** The list of the names below it. */
+  readonly names: number | undefined;
 }
 
 export interface BuiltProgram extends Program {
@@ -252,9 +264,14 @@ export interface BuiltProgram extends Program {
   readonly columnsAt: number;
 }
 
+/** The element that a step picks from an array, as far as a u32 can say; NO_INDEX if none. */
+function indexOf(step: string): number {
+  return /^\d+$/.test(step) ? Math.min(Number(step), NO_INDEX - 1) : NO_INDEX;
+}
+
 /**
  * A predicate that the module can evaluate and that holds wherever the given one does; the same
- * object if it is exact. Regular expressions and bigint constants are left to the caller.
+ * object if it is exact. Regular expressions are left to the caller.
  */
 export function relax(predicate: Predicate): Predicate {
   return relaxed(predicate, true);
@@ -277,22 +294,7 @@ function relaxed(predicate: Predicate, upward: boolean): Predicate {
     }
     case 'matches':
       return upward ? ANY : NONE;
-    case 'in':
-      return predicate.values.some((value) => typeof value === 'bigint')
-        ? upward
-          ? ANY
-          : NONE
-        : predicate;
     default:
-      return 'value' in predicate && typeof predicate.value === 'bigint'
-        ? upward
-          ? ANY
-          : NONE
-        : predicate;
+      return predicate;
   }
-}
-
-function constantBytes(value: string | number): Uint8Array {
-  if (typeof value === 'string') return encodeWtf8(value);
-  return new Uint8Array(new Float64Array([value]).buffer);
 }

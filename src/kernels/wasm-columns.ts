@@ -23,6 +23,7 @@ interface FlatColumn {
   readonly kind: number;
   readonly path: readonly string[];
   readonly type: ColumnType;
+  readonly below: number;
 }
 
 /** As `Kernel.columns`. */
@@ -121,7 +122,7 @@ function flatten(columns: readonly Column[]): FlatColumn[] | undefined {
   const visit = (type: ColumnType, path: readonly string[]): boolean => {
     const kind = kindNumber(type);
     if (kind === 0) return false;
-    flat.push({ kind, path, type });
+    flat.push({ kind, path, type, below: 0 });
     if (type.kind !== 'struct') return true;
     return type.fields.every((field) => visit(field.type, [...path, field.name]));
   };

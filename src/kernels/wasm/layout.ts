@@ -13,6 +13,8 @@ export const SLOT_LIMIT: u32 = 512;
 /** Open containers, 16 bytes each. */
 export const STACK: usize = 0x1c000;
 export const STACK_LIMIT: u32 = 8192;
+/** Addresses of the members of objects inside arrays, a u32 each, a group per open object. */
+export const PLACES: usize = 0x3c000;
 /** Paths met, 64 bytes each; see graph.ts. */
 export const NODES: usize = 0x40000;
 export const NODE_SIZE: usize = 64;

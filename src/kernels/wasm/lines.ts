@@ -209,12 +209,9 @@ export function run(p: usize): usize {
         status = FULL;
         break;
       }
-      const written = program ? writeProjection(program, entries, out) : copyWhole(start, end, out);
-      if (!written) {
-        p = leaveToCaller(lineStart, start);
-        status = SLOW;
-        break;
-      }
+      const written = program
+        ? writeProjection(program, entries, out, scratch)
+        : copyWhole(start, end, out);
       store<u32>(record, <u32>(out - outStart));
       store<u32>(record, <u32>(written - outStart), 4);
       store<u32>(record, line, 8);

@@ -1,6 +1,7 @@
 // Numbers. Short ones (up to 8 digits on either side of the point, no exponent) are read without a
-// loop by the reader itself; here are the long ones, and the step from digits to a double: exact while
-// the digits fit 2^53 and the power of ten is within 22 (Clinger's fast path), else `inexact`.
+// loop by the reader itself; here are the long ones, and the step from digits to a double: exact for
+// integers of up to 19 digits, and while the digits fit 2^53 and the power of ten is within 22
+// (Clinger's fast path), else `inexact`.
 import { R_NUMBER } from './layout';
 import { fail, isDigit, readDigits } from './scan';
 
@@ -71,7 +72,8 @@ export function shortValue(p: usize, whole: u32, fraction: u32, negative: bool):
 // @ts-ignore: decorator
 @inline
 function toDouble(mantissa: u64, exponent: i32, negative: bool): f64 {
-  inexact = mantissa > 9007199254740992 || exponent < -22 || exponent > 22;
+  // The conversion itself rounds as it should, so a mantissa alone may be any.
+  inexact = exponent != 0 && (mantissa > 9007199254740992 || exponent < -22 || exponent > 22);
   let number = <f64>mantissa;
   if (inexact) return 0;
   if (exponent < 0) number /= load<f64>(POW10 + (<usize>-exponent << 3));
