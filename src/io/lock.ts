@@ -1,6 +1,6 @@
 /**
- * The writer's lock: an exclusive flock(2) on a file that says who holds it in three lines: process
- * id, host name, time. The kernel frees it when the process ends, however it ends, so a file left
+ * The writer's lock: an exclusive flock(2) on a file that says who holds it in three lines,
+ * `pid=`, `hostname=` and `timestamp=`, as the Rust programs write and read them. The kernel frees it when the process ends, however it ends, so a file left
  * behind blocks nobody; the same lock excludes the Rust programs that write this format.
  *
  * Without koffi there is no flock: then a lock file that names a living process of this host
@@ -53,7 +53,7 @@ export function takeLock(path: string, options: LockOptions = {}): DiskLock {
       }
     }
     ftruncateSync(fd, 0);
-    writeSync(fd, `${process.pid}\n${hostname()}\n${new Date().toISOString()}\n`);
+    writeSync(fd, formatHolder());
   } catch (cause) {
     if (fd !== undefined) closeSync(fd);
     if (cause instanceof EtlError) throw cause;
@@ -74,6 +74,17 @@ export function takeLock(path: string, options: LockOptions = {}): DiskLock {
   };
 }
 
+function formatHolder(): string {
+  const time = new Date().toISOString();
+  return `pid=${process.pid}\nhostname=${hostname()}\ntimestamp=${time}\n`;
+}
+
+/** Process id, host name and time, with or without their names in front. */
+function readHolder(path: string): string[] {
+  const lines = readFileSync(path, 'utf8').split('\n');
+  return lines.map((line) => line.replace(/^(pid|hostname|timestamp)=/, ''));
+}
+
 function sameFile(fd: number, path: string): boolean {
   try {
     return fstatSync(fd).ino === statSync(path).ino;
@@ -83,7 +94,7 @@ function sameFile(fd: number, path: string): boolean {
 }
 
 function namesLivingProcess(path: string): boolean {
-  const [pid, host] = readFileSync(path, 'utf8').split('\n');
+  const [pid, host] = readHolder(path);
   if (!/^\d+$/.test(pid ?? '') || host !== hostname()) return false;
   try {
     process.kill(Number(pid), 0);
@@ -96,7 +107,7 @@ function namesLivingProcess(path: string): boolean {
 function locked(path: string): EtlError {
   let holder = 'an unnamed process';
   try {
-    const [pid, host, since] = readFileSync(path, 'utf8').split('\n');
+    const [pid, host, since] = readHolder(path);
     if (pid) holder = `process ${pid} on ${host || 'an unnamed host'} since ${since || 'unknown'}`;
   } catch {
     // The holder may be letting go right now: the lock was refused all the same.

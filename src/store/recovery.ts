@@ -18,6 +18,7 @@ import type { IdIndex, Kernel, LineTable } from '../kernels/index.ts';
 import { adoptTail } from './adopt.ts';
 import type { CheckpointRecord, CommitLog, CommitRecord, LogRecord } from './commit-log.ts';
 import { formatSum } from './commit-log.ts';
+import { ForeignIndex } from './foreign-index.ts';
 import {
   INDEX_HEADER_BYTES,
   IndexAppender,
@@ -132,12 +133,10 @@ export async function openState(input: OpenInput): Promise<OpenState> {
   }
   stored.end = end;
 
-  let known: IdIndex | undefined;
-  let knownEnd = 0;
+  let foreign: ForeignIndex | undefined;
   if (!trusted) {
     if (loaded !== undefined && loaded.entries > 0) {
-      known = index;
-      knownEnd = Math.min(loaded.end, checkpoint?.end ?? loaded.end);
+      foreign = new ForeignIndex(index, Math.min(loaded.end, checkpoint?.end ?? loaded.end));
     } else if (checkpoint !== undefined && writable)
       recovery.indexRebuilt = 'index.bin is missing or damaged';
     index = kernel.createIndex();
@@ -146,8 +145,7 @@ export async function openState(input: OpenInput): Promise<OpenState> {
     index,
     trusted,
     point: trusted ? loaded : undefined,
-    known,
-    knownEnd,
+    foreign,
     state,
     end,
     recovery,
@@ -161,8 +159,7 @@ export async function openState(input: OpenInput): Promise<OpenState> {
       index,
       trusted: false,
       point: undefined,
-      known: undefined,
-      knownEnd: 0,
+      foreign: undefined,
       state,
       end,
       recovery,
@@ -248,9 +245,8 @@ interface IndexPlan {
   readonly trusted: boolean;
   /** Where the entries of a trusted index.bin end. */
   readonly point: IndexPoint | undefined;
-  /** What another program's index knows, up to `knownEnd`. */
-  readonly known: IdIndex | undefined;
-  readonly knownEnd: number;
+  /** The index.bin of another program. */
+  readonly foreign: ForeignIndex | undefined;
   readonly state: LogState;
   readonly end: number;
   readonly recovery: Recovery;
@@ -265,13 +261,11 @@ interface Indexed {
 
 async function indexData(input: OpenInput, plan: IndexPlan): Promise<Indexed> {
   const { data, kernel, stored, log } = input;
-  const { index, trusted, known, knownEnd, state, end, recovery } = plan;
+  const { index, trusted, foreign, state, end, recovery } = plan;
   const indexer = new Indexer(kernel, index, stored);
-  let appender = known === undefined ? await openAppender(input, plan.point) : undefined;
+  let appender = foreign === undefined ? await openAppender(input, plan.point) : undefined;
   const committed = state.last?.end ?? 0;
   let lines = trusted ? state.checkpoint!.lines : 0;
-  const missing: { offset: number; id: string }[] = [];
-  let confirmed = 0;
   recovery.badLines = 0;
   recovery.linesWithoutId = 0;
   recovery.adoptedLines = 0;
@@ -286,17 +280,13 @@ async function indexData(input: OpenInput, plan: IndexPlan): Promise<Indexed> {
     const { withoutId } = indexer.insert(bytes, table.records, table.count, base);
     recovery.linesWithoutId += withoutId;
     if (appender) appendTable(appender, table, base, table.canonical && withoutId === 0);
-    if (known) {
-      confirmed += countLiving(known, table, base);
-      if (base < knownEnd) findMissing(table, base, known, knownEnd, missing);
-    }
+    foreign?.take(table, base);
     await appender?.tail.settle(4 << 20);
   }
   const foreignDeletes: string[] = [];
-  // An index with entries that lead to no line of theirs is damaged: what it lacks proves nothing.
-  const damaged = known !== undefined && confirmed < known.size;
-  if (damaged) recovery.indexRebuilt = 'index.bin has entries that lead to no document';
-  for (const { id, offset } of damaged ? [] : missing) {
+  if (foreign?.damaged) recovery.indexRebuilt = 'index.bin has entries that lead to no document';
+  const missing = foreign === undefined || foreign.damaged ? [] : await foreign.missing(log);
+  for (const { id, offset } of missing) {
     const entry = indexer.find(id);
     if (entry < 0 || index.offset(entry) !== offset) continue;
     index.remove(entry);
@@ -363,36 +353,9 @@ function appendTable(
   }
 }
 
-function countLiving(index: IdIndex, { records, count }: LineTable, base: number): number {
-  let living = 0;
-  for (const dead of index.live(records, count, base)) living += 1 - dead;
-  return living;
-}
-
 /** Documents that start at byte `from` of the piece or later. */
 function countFrom({ records, count }: LineTable, from: number): number {
   let before = 0;
   while (before < count && records[before * RECORD_WORDS]! < from) before++;
   return count - before;
-}
-
-/** Lines in the part that another program's index covers, of ids that it does not know. */
-function findMissing(
-  table: LineTable,
-  base: number,
-  known: IdIndex,
-  knownEnd: number,
-  missing: { offset: number; id: string }[],
-): void {
-  const { bytes, records, count } = table;
-  for (let i = 0; i < count; i++) {
-    const word = i * RECORD_WORDS;
-    const offset = base + records[word]!;
-    if (offset >= knownEnd) return;
-    const id = keyText(bytes, records, i);
-    if (id === undefined) continue;
-    const low = records[word + LineRecord.hashLow]!;
-    const high = records[word + LineRecord.hashHigh]!;
-    if (known.find(low, high) < 0) missing.push({ offset, id });
-  }
 }

@@ -67,7 +67,11 @@ export function readReference(meta: string): ReferenceState | undefined {
   if (index !== undefined && !trusted && index.places.size > 0) {
     const starts = new Map(lines.map((line) => [line.offset, line.document._id]));
     const sound = [...index.places].every(([id, { offset }]) => starts.get(offset) === id);
-    const limit = Math.min(reach, checkpoint?.end ?? reach);
+    const known = Math.min(reach, checkpoint?.end ?? reach);
+    const places = [...index.places.values()].filter(({ offset }) => offset < known);
+    const last = Math.max(0, ...places.map(({ offset, length }) => offset + length));
+    const covered = log.find(({ op, end }) => op === 'checkpoint' && end >= last)?.end ?? known;
+    const limit = Math.min(known, covered);
     for (const [id, { offset }] of newest) {
       if (sound && offset < limit && !index.places.has(id)) newest.delete(id);
     }

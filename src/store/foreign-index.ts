@@ -1,0 +1,68 @@
+/**
+ * An index.bin that another program wrote, and what it says about deletes: a document that it does
+ * not have was deleted by that program, if the index covers the document's place at all.
+ *
+ * It covers no more than it reaches. A program that read the index before our last sessions, or wrote
+ * an old one back, knows nothing of what they committed, and nothing may be lost by that: so an index
+ * that has no document of ours behind one of our checkpoints is taken for as old as that checkpoint.
+ */
+import { LineRecord, RECORD_WORDS } from '../core/batch.ts';
+import type { IdIndex, LineTable } from '../kernels/index.ts';
+import type { CommitLog } from './commit-log.ts';
+import { keyText } from './indexer.ts';
+
+/** A document's newest line as far as was read, which the other index does not have. */
+export interface MissingLine {
+  readonly id: string;
+  readonly offset: number;
+}
+
+/** Takes all lines of the data in order, then tells. */
+export class ForeignIndex {
+  readonly #index: IdIndex;
+  readonly #end: number;
+  readonly #missing: MissingLine[] = [];
+  #confirmed = 0;
+  #reach = 0;
+
+  /** `end`: where the data ended that the index could know of. */
+  constructor(index: IdIndex, end: number) {
+    this.#index = index;
+    this.#end = end;
+  }
+
+  take({ bytes, records, count }: LineTable, base: number): void {
+    const dead = this.#index.live(records, count, base);
+    for (let i = 0; i < count; i++) {
+      const word = i * RECORD_WORDS;
+      const offset = base + records[word]!;
+      if (dead[i] === 0) {
+        this.#confirmed++;
+        if (offset < this.#end) this.#reach = base + records[word + LineRecord.end]! + 1;
+      } else if (offset < this.#end) {
+        const low = records[word + LineRecord.hashLow]!;
+        const high = records[word + LineRecord.hashHigh]!;
+        const id = this.#index.find(low, high) < 0 ? keyText(bytes, records, i) : undefined;
+        if (id !== undefined) this.#missing.push({ id, offset });
+      }
+    }
+  }
+
+  /** It has entries that lead to no line of theirs: what it lacks proves nothing. */
+  get damaged(): boolean {
+    return this.#confirmed < this.#index.size;
+  }
+
+  /** The lines that it covers and does not have. */
+  async missing(log: CommitLog | undefined): Promise<readonly MissingLine[]> {
+    let covered = this.#end;
+    if (log !== undefined) {
+      for await (const record of log.records(0)) {
+        if (record.op !== 'checkpoint' || record.end < this.#reach) continue;
+        covered = Math.min(covered, record.end);
+        break;
+      }
+    }
+    return this.#missing.filter(({ offset }) => offset < covered);
+  }
+}
