@@ -9,6 +9,8 @@ import { xxh3 } from './xxh3';
 
 /** Results and small arguments. */
 const STATE: usize = 0x1000;
+/** Hashes of the entries being loaded. */
+const HASHES: usize = 0x2000;
 /** Input and output of the calls that go over many entries; 1 MiB. */
 const EXCHANGE: usize = 0x10000;
 const EXCHANGE_END: usize = 0x110000;
@@ -16,6 +18,11 @@ const TABLE: usize = EXCHANGE_END;
 const SPARE: u32 = 4096;
 const SLOT_SIZE: usize = 16;
 const MAX_LENGTH: u64 = 0xffffff;
+const MAX_BITS: u32 = 27;
+/** Entries whose places are touched ahead of their insertion. */
+const AHEAD: u32 = 32;
+/** Keeps the touching loads from being optimised away. */
+let touched: u64 = 0;
 
 let bits: u32 = 0;
 let slots: u32 = 0;
@@ -32,8 +39,13 @@ export function checksum(): u64 {
 
 /** Empties the table; capacity 2^10. False if memory cannot be had. */
 export function clear(): bool {
-  if (!ensure(10)) return false;
-  bits = 10;
+  return allot(10);
+}
+
+/** An empty table of capacity 2^wanted. */
+function allot(wanted: u32): bool {
+  if (wanted > MAX_BITS || !ensure(wanted)) return false;
+  bits = wanted;
   slots = (1 << bits) + SPARE;
   used = 0;
   sum = 0;
@@ -75,7 +87,7 @@ function mix(hash: u64, placed: u64): u64 {
 
 /** Doubles the capacity. False if memory cannot be had or too many hashes crowd the last places. */
 function grow(): bool {
-  if (bits >= 27 || !fitsDoubled() || !ensure(bits + 1)) return false;
+  if (bits >= MAX_BITS || !fitsDoubled() || !ensure(bits + 1)) return false;
   const oldSlots = slots;
   bits++;
   slots = (1 << bits) + SPARE;
@@ -141,6 +153,18 @@ function insertAt(slot: u32, hash: u64, placed: u64): bool {
   return true;
 }
 
+/**
+ * Loads the places of `count` hashes, `stride` bytes apart. The loads hang on nothing, so the memory
+ * system works on all of them at once; one by one each insertion would wait for its own.
+ */
+function touch(hashes: usize, stride: usize, count: u32): void {
+  let seen: u64 = 0;
+  for (let i: u32 = 0; i < count; i++) {
+    seen |= load<u64>(at(home(load<u64>(hashes + <usize>i * stride))));
+  }
+  touched = seen;
+}
+
 /** Keeps a quarter of the places free. */
 // @ts-ignore: decorator
 @inline
@@ -201,6 +225,7 @@ export function insertLines(from: u32, to: u32, base: f64): i32 {
   const shift = <u64>base;
   for (let i = from; i < to; i++) {
     const record = EXCHANGE + (<usize>i << 5);
+    if ((i - from) % AHEAD == 0) touch(record + 24, 32, min(AHEAD, to - i));
     const kind = load<u32>(record, 20);
     if (kind != 1 && kind != 2) return <i32>i;
     if (isCrowded() && !grow()) return -1;
@@ -222,6 +247,7 @@ export function live(count: u32, base: f64): void {
   const shift = <u64>base;
   for (let i: u32 = 0; i < count; i++) {
     const record = EXCHANGE + (<usize>i << 5);
+    if (i % AHEAD == 0) touch(record + 24, 32, min(AHEAD, count - i));
     const hash = load<u64>(record, 24);
     const offset = shift + <u64>load<u32>(record);
     let dead: u8 = 1;
@@ -236,6 +262,21 @@ export function live(count: u32, base: f64): void {
   }
 }
 
+let nextHash: usize = 0;
+
+/** Hashes the ids of up to AHEAD whole entries from `p` on into HASHES; how many. */
+function hashAhead(p: usize, end: usize): u32 {
+  let count: u32 = 0;
+  while (count < AHEAD && p + 2 <= end) {
+    const idLength = <usize>load<u16>(p);
+    if (p + 14 + idLength > end) break;
+    store<u64>(HASHES + (<usize>count << 3), xxh3(p + 2, idLength));
+    p += 14 + idLength;
+    count++;
+  }
+  return count;
+}
+
 /**
  * Reads at most `limit` entries (u16 id length, id, u64 offset, u32 length) from `length` bytes at
  * EXCHANGE. STATE: u32 bytes consumed, u32 entries, u32 1 if stopped at a present hash, u32 spare,
@@ -247,10 +288,21 @@ export function loadEntries(length: u32, limit: u32): bool {
   let count: u32 = 0;
   let largest: u64 = 0;
   store<u32>(STATE, 0, 8);
+  if (used == 0 && limit > 768) {
+    // Three quarters of the places for what is to come.
+    const room = <u64>limit + <u64>limit / 3;
+    if (!allot(min(MAX_BITS, max(10, 64 - <u32>clz(room))))) return false;
+  }
+  let ahead: u32 = 0;
   while (count < limit && p + 2 <= end) {
     const idLength = <usize>load<u16>(p);
     if (p + 14 + idLength > end) break;
-    const hash = xxh3(p + 2, idLength);
+    if (ahead == 0) {
+      ahead = hashAhead(p, end);
+      touch(HASHES, 8, ahead);
+      nextHash = HASHES;
+    }
+    const hash = load<u64>(nextHash);
     const offset = load<u64>(p + 2 + idLength);
     const size = <u64>load<u32>(p + 10 + idLength);
     if (offset >> 40 || size == 0) return false;
@@ -267,6 +319,8 @@ export function loadEntries(length: u32, limit: u32): bool {
       continue;
     }
     p += 14 + idLength;
+    nextHash += 8;
+    ahead--;
     count++;
   }
   store<u32>(STATE, <u32>(p - EXCHANGE));
