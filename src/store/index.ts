@@ -1,9 +1,30 @@
 /** The document store: collections of documents in JSON Lines files, by id. */
-export { BufferedWriter, type BufferedWriterOptions, type FlushStats } from './buffered-writer.ts';
+export { ArchiveDisk } from './archive/archive-disk.ts';
+export type {
+  ArchiveLimits,
+  ArchiveOptions,
+  ArchiveProgress,
+  PackOptions,
+  PackSummary,
+  UnpackOptions,
+  UnpackSummary,
+} from './archive/options.ts';
+export { pack } from './archive/pack.ts';
+export { unpack } from './archive/unpack.ts';
+export {
+  type BufferedTarget,
+  BufferedWriter,
+  type FlushStats,
+  type WriteConfig,
+} from './buffered-writer.ts';
 export type { CommitRecord, Counts } from './commit-log.ts';
+export { type CollectionStats, Engine, type EngineOptions } from './engine/engine.ts';
+export { EngineWriter, type EngineWriterOptions } from './engine/engine-writer.ts';
+export { Scanner } from './engine/scanner.ts';
+export { SyncWriter } from './engine/sync-writer.ts';
 export { FastStore } from './fast-store.ts';
 export { createIdGenerator, type GeneratedIds } from './generate-id.ts';
-export { type CollectionPaths, Layout } from './layout.ts';
+export { type CollectionPaths, Layout, type LayoutProblem } from './layout.ts';
 export { isValidId, MAX_ID_BYTES } from './names.ts';
 export type { FastStoreOptions, GetOptions, StoreInfo } from './options.ts';
 export type { IdOptions } from './prepare.ts';

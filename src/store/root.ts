@@ -7,6 +7,7 @@
 import type { Document } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
 import { type Disk, type DiskLock, nodeDisk } from '../io/index.ts';
+import { ArchiveDisk, isArchiveAt } from './archive/archive-disk.ts';
 import { FastStore } from './fast-store.ts';
 import { Layout, notAStore } from './layout.ts';
 import { checkCollectionName } from './names.ts';
@@ -54,17 +55,30 @@ export class ZdsRoot {
   }
 
   /**
-   * Opens a store. A folder that holds something else is left untouched.
-   * Errors: NOT_A_STORE, LOCKED, IO_ERROR.
+   * Opens a store. A folder that holds something else is left untouched. With mode `read` the path may
+   * be that of an archive (`pack`), which is read without unpacking it.
+   * Errors: NOT_A_STORE, LOCKED, IO_ERROR; READ_ONLY for an archive to be written; for one to be read
+   * also those of `ArchiveDisk.open`.
    */
   static async open(path: string, options: RootOptions = {}): Promise<ZdsRoot> {
     const { mode = 'write', disk = nodeDisk } = options;
     const state = await Layout.inspect(path, disk);
+    if (state === 'foreign' && (await isArchiveAt(disk, path))) {
+      if (mode === 'read') return ZdsRoot.#openArchive(path, disk);
+      throw new EtlError('READ_ONLY', 'an archive can only be read; unpack it to change it', {
+        place: { path },
+      });
+    }
     if (state === 'foreign' || (state === 'none' && mode === 'read')) throw notAStore(path);
     if (mode === 'read') return new ZdsRoot(path, mode, disk, undefined, async () => undefined);
     await Layout.initRoot(path, disk);
     const { held, letGo } = await hold(disk, path);
     return new ZdsRoot(path, mode, disk, held, letGo);
+  }
+
+  static async #openArchive(path: string, disk: Disk): Promise<ZdsRoot> {
+    const archive = await ArchiveDisk.open(path, { disk });
+    return new ZdsRoot(path, 'read', archive, undefined, () => archive.close());
   }
 
   /**

@@ -1,0 +1,30 @@
+/**
+ * Names and folders for work that is not done yet: it gets its place by one rename, or is removed.
+ * What a killed process leaves behind has a name that begins with a dot and ends in `.tmp`.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, rmdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
+import { ioStep } from './file-reader.ts';
+
+/** A fresh name in the folder of `path`. */
+export function temporaryBeside(path: string): string {
+  const whole = resolve(path);
+  return join(dirname(whole), `.${basename(whole)}.${randomBytes(6).toString('hex')}.tmp`);
+}
+
+/** Makes a folder among the system's temporary ones. Errors: IO_ERROR. */
+export function makeTemporaryFolder(): Promise<string> {
+  return ioStep(tmpdir(), 'cannot be written', () => mkdtemp(join(tmpdir(), 'zds-')));
+}
+
+/** Removes a folder with all in it, or a file; no error when it is missing. Errors: IO_ERROR. */
+export function removeTree(path: string): Promise<void> {
+  return ioStep(path, 'cannot be removed', () => rm(path, { recursive: true, force: true }));
+}
+
+/** Removes a folder if it is empty. Errors: IO_ERROR when it is not, or missing. */
+export function removeEmptyFolder(path: string): Promise<void> {
+  return ioStep(path, 'cannot be removed', () => rmdir(path));
+}

@@ -1,0 +1,185 @@
+/**
+ * A store as one file: a ZIP archive of its folder, as the Rust crate makes it.
+ *
+ * Beside a writer the archive holds the last commit of each collection, and looks as if the writer had
+ * closed. Documents kept in a file each are taken as they stand, one after the other: pack those while
+ * nobody writes. The lock and unfinished files (`*.tmp`) are left out. Links and other things that are
+ * neither file nor folder are refused rather than left out in silence.
+ *
+ * The archive appears under its name only when it is whole and synced: it is written under a temporary
+ * name beside and renamed. On failure the temporary file is removed; a killed process may leave it.
+ */
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { EtlError } from '../../core/errors.ts';
+import { type Disk, type DiskFile, nodeDisk } from '../../io/index.ts';
+import { temporaryBeside } from '../../io/temporary.ts';
+import { type Kernel, sharedKernel } from '../../kernels/index.ts';
+import { type CollectionPaths, Layout, notAStore } from '../layout.ts';
+import { checkSignal, type PackOptions, type PackSummary } from './options.ts';
+import { PackedCollection } from './packed-collection.ts';
+import { ZipWriter } from './zip-writer.ts';
+
+const PIECE_BYTES = 1 << 20;
+
+interface Found {
+  /** Path in the archive. */
+  readonly name: string;
+  readonly path: string;
+  readonly size: number;
+  readonly kind: 'file' | 'folder';
+  /** The data of this collection, whose index and log go with it. */
+  readonly paths?: CollectionPaths;
+}
+
+interface Job extends PackOptions {
+  readonly disk: Disk;
+  readonly kernel: Kernel;
+  readonly zip: ZipWriter;
+  readonly found: readonly Found[];
+}
+
+/**
+ * Packs the store at `root` into the archive `file`, replacing one that is there.
+ * Errors: NOT_A_STORE, INVALID_PATH for a link in the store, CORRUPTED_DATA, CORRUPTED_INDEX,
+ * IO_ERROR, ABORTED.
+ */
+export async function pack(
+  root: string,
+  file: string,
+  options: PackOptions = {},
+): Promise<PackSummary> {
+  const { disk = nodeDisk, compression = 'deflate', kernel = sharedKernel(), signal } = options;
+  checkSignal(signal);
+  if ((await Layout.inspect(root, disk)) !== 'store') throw notAStore(root);
+  const found = await findAll(disk, root, file);
+  const temporary = temporaryBeside(file);
+  const target = await disk.open(temporary, 'create');
+  try {
+    const zip = new ZipWriter(target, compression);
+    const done = await addAll({ ...options, disk, kernel, zip, found });
+    const archiveBytes = await zip.finish();
+    await target.sync();
+    await target.close();
+    await disk.rename(temporary, resolve(file));
+    await disk.syncDir(dirname(resolve(file)));
+    return { path: file, entries: zip.entries, archiveBytes, ...done };
+  } catch (error) {
+    await target.close().catch(() => undefined);
+    await disk.remove(temporary).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Everything in the store that belongs into the archive, folders before what is in them. */
+async function findAll(disk: Disk, root: string, file: string): Promise<Found[]> {
+  const found: Found[] = [];
+  const leftOut = new Set([Layout.lock(root), file].map((path) => resolve(path)));
+  const visit = async (folder: string): Promise<void> => {
+    const paths = collectionAt(root, folder);
+    const entries = await disk.list(folder);
+    const isPacked =
+      paths !== undefined && entries.some(({ name }) => name === basename(paths.data));
+    entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (const { name, kind } of entries) {
+      const path = join(folder, name);
+      if (name.endsWith('.tmp') || leftOut.has(resolve(path))) continue;
+      if (kind === 'other') {
+        throw new EtlError('INVALID_PATH', 'neither a file nor a folder: cannot be packed', {
+          place: { path },
+        });
+      }
+      const inArchive = relative(root, path).split(sep).join('/');
+      if (kind === 'folder') {
+        found.push({ name: inArchive, path, size: 0, kind });
+        await visit(path);
+        continue;
+      }
+      const size = (await disk.stat(path))?.size;
+      // Gone meanwhile: a document deleted, a temporary file.
+      if (size === undefined) continue;
+      // The index and the log go with the data, made to fit it.
+      if (isPacked && (path === paths.index || path === paths.log)) continue;
+      const data = isPacked && path === paths.data ? { paths } : {};
+      found.push({ name: inArchive, path, size, kind, ...data });
+    }
+  };
+  await visit(root);
+  return found;
+}
+
+/** The collection whose `meta` this folder is. */
+function collectionAt(root: string, folder: string): CollectionPaths | undefined {
+  const [name, meta, ...more] = relative(Layout.collections(root), folder).split(sep);
+  if (meta !== 'meta' || more.length > 0 || !name || name.startsWith('.')) return undefined;
+  return Layout.collection(root, name);
+}
+
+async function addAll(job: Job): Promise<Omit<PackSummary, 'path' | 'entries' | 'archiveBytes'>> {
+  const { zip, found, disk, kernel, signal, onProgress } = job;
+  const totalEntries = found.length;
+  const totalBytes = found.reduce((sum, { size }) => sum + size, 0);
+  let entries = 0;
+  let bytes = 0;
+  let name = '';
+  let documents = 0;
+  const tell = (): void => onProgress?.({ entries, totalEntries, bytes, totalBytes, name });
+  async function* told(
+    contents: AsyncIterable<Uint8Array>,
+  ): AsyncGenerator<Uint8Array, void, void> {
+    for await (const piece of contents) {
+      checkSignal(signal);
+      yield piece;
+      bytes += piece.length;
+      tell();
+    }
+  }
+  for (const each of found) {
+    checkSignal(signal);
+    name = each.name;
+    if (each.kind === 'folder') await zip.addFolder(name);
+    else if (each.paths === undefined) await addFile(zip, disk, each, told);
+    else {
+      const collection = await PackedCollection.open(disk, each.paths, kernel);
+      try {
+        documents += collection.documents;
+        const beside = (other: string) => `${dirname(each.name)}/${other}`;
+        await zip.addFile(name, told(collection.data()), collection.dataBytes);
+        await zip.addFile(beside('index.bin'), told(collection.index()));
+        await zip.addFile(beside('commits.log'), told(collection.log()));
+      } finally {
+        await collection.close();
+      }
+    }
+    entries++;
+    tell();
+  }
+  const collections = found.filter((each) => /^collections\/[^/]+$/.test(each.name)).length;
+  return { collections, documents, bytes };
+}
+
+async function addFile(
+  zip: ZipWriter,
+  disk: Disk,
+  { name, path }: Found,
+  told: (contents: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>,
+): Promise<void> {
+  if ((await disk.stat(path)) === undefined) return;
+  const file = await disk.open(path, 'read');
+  try {
+    const size = await file.size();
+    await zip.addFile(name, told(contentsOf(file, size)), size);
+  } finally {
+    await file.close();
+  }
+}
+
+/** The first `size` bytes: what is appended meanwhile is not part of it. */
+async function* contentsOf(file: DiskFile, size: number): AsyncGenerator<Uint8Array, void, void> {
+  for (let at = 0; at < size; ) {
+    const piece = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, size - at));
+    const got = await file.read(piece, at);
+    if (got === 0) return;
+    yield piece.subarray(0, got);
+    at += got;
+  }
+}
