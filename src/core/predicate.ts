@@ -82,7 +82,25 @@ export const or = (...terms: Predicate[]): Predicate => ({ op: 'or', terms });
 export const not = (term: Predicate): Predicate => ({ op: 'not', term });
 
 /** The same functions in one place: `Predicate.eq('name', 'Ada')`. */
-export const Predicate = {
+export const Predicate: {
+  readonly eq: typeof eq;
+  readonly ne: typeof ne;
+  readonly lt: typeof lt;
+  readonly lte: typeof lte;
+  readonly gt: typeof gt;
+  readonly gte: typeof gte;
+  readonly between: typeof between;
+  readonly exists: typeof exists;
+  readonly isNull: typeof isNull;
+  readonly startsWith: typeof startsWith;
+  readonly endsWith: typeof endsWith;
+  readonly contains: typeof contains;
+  readonly matches: typeof matches;
+  readonly and: typeof and;
+  readonly or: typeof or;
+  readonly not: typeof not;
+  readonly in: typeof oneOf;
+} = {
   eq,
   ne,
   lt,
@@ -90,7 +108,6 @@ export const Predicate = {
   gt,
   gte,
   between,
-  in: oneOf,
   exists,
   isNull,
   startsWith,
@@ -100,7 +117,8 @@ export const Predicate = {
   and,
   or,
   not,
-} as const;
+  in: oneOf,
+};
 
 function compare(op: CompareOp, path: PathInput, value: Scalar): Predicate {
   checkScalar(value);
