@@ -4,7 +4,8 @@
  *
  * It covers no more than it reaches. A program that read the index before our last sessions, or wrote
  * an old one back, knows nothing of what they committed, and nothing may be lost by that: so an index
- * that has no document of ours behind one of our checkpoints is taken for as old as that checkpoint.
+ * that has no document behind the end of some earlier state (one of our checkpoints, or what another
+ * program had left when we adopted it) is taken for as old as that state.
  */
 import { LineRecord, RECORD_WORDS } from '../core/batch.ts';
 import type { IdIndex, LineTable } from '../kernels/index.ts';
@@ -57,9 +58,13 @@ export class ForeignIndex {
   async missing(log: CommitLog | undefined): Promise<readonly MissingLine[]> {
     let covered = this.#end;
     if (log !== undefined) {
-      for await (const record of log.records(0)) {
-        if (record.op !== 'checkpoint' || record.end < this.#reach) continue;
-        covered = Math.min(covered, record.end);
+      let before = '';
+      for await (const { op, end } of log.records(0)) {
+        // A commit outside a session is one that adopts.
+        const adopts = op === 'commit' && before !== 'open' && before !== 'commit';
+        before = op;
+        if (end < this.#reach || !(op === 'checkpoint' || adopts)) continue;
+        covered = Math.min(covered, end);
         break;
       }
     }

@@ -49,7 +49,7 @@ class Sequence {
   readonly history: string[] = [];
   /** Put and not deleted by anybody. */
   readonly model = new Map<string, Document>();
-  /** Deleted by the crate since we last looked: the newest contents, which may be there again. */
+  /** Deleted by the crate and not put since: the newest contents, which may be there again. */
   readonly uncertain = new Map<string, Document>();
   /** index.bin is known to tell all of the model. */
   current = false;
@@ -132,7 +132,9 @@ class Sequence {
         await store.append(Batch.fromDocuments([{ ...document, _id: id }], sharedKernel().codec));
       } else if (choice < 9) {
         this.history.push(`delete ${id}`);
-        expect(store.delete(id)).toBe(this.model.delete(id));
+        const there = this.model.delete(id) || (this.uncertain.has(id) && store.exists(id));
+        this.uncertain.delete(id);
+        expect(store.delete(id)).toBe(there);
         continue;
       } else {
         await store.flush();
@@ -189,8 +191,23 @@ class Sequence {
     this.history.push('crate reader drops');
     await this.#oracle.ask('close', { name: 'r' });
     this.current = false;
+    if (this.#random(2) === 0) await this.#crateAddition();
     await this.#checkOurs(this.#random(2) === 0 ? 'read' : 'write');
     if (!this.current) await this.#ourSession();
+  }
+
+  /** A writer of the crate on whatever index there is, blind to what that does not tell. */
+  async #crateAddition(): Promise<void> {
+    const name = 'blind';
+    await this.#openCrate(name);
+    for (let i = 1 + this.#random(3); i > 0; i--) {
+      const id = this.#id();
+      const document = this.#document();
+      this.history.push(`crate, blind: put ${id} ${document.n}`);
+      await this.#oracle.ask('put', { name, id, document });
+      this.#keep(id, document);
+    }
+    await this.#oracle.ask('close', { name });
   }
 
   async #changeIndex(): Promise<void> {
@@ -218,7 +235,6 @@ class Sequence {
     const found = await store.scanAll();
     expect(found).toEqual([...expected.values()]);
     expect(store.count).toBe(expected.size);
-    this.#settle(expected);
     return store;
   }
 
@@ -227,7 +243,8 @@ class Sequence {
     await this.#oracle.ask('open', { name, root: this.root, collection: 'c', batch: 3 });
     if (!this.current) return;
     const found = await this.#oracle.ask<CrateDocuments>('all', { name });
-    const expected = [...this.model].map(([id, { _id, ...rest }]) => [id, rest]);
+    const { documents } = readReference(this.meta)!;
+    const expected = [...documents].map(([id, { _id, ...rest }]) => [id, rest]);
     // An empty index makes the crate read the data anew, with all that was ever deleted.
     if (expected.length > 0) expect(found).toEqual(Object.fromEntries(expected));
     this.current = false;
@@ -242,10 +259,7 @@ class Sequence {
     for (const document of found) expect(store.get(document._id as string)).toEqual(document);
     await store.close();
     expect(found).toEqual([...expected.values()]);
-    if (mode === 'write') {
-      this.#settle(expected);
-      this.current = true;
-    }
+    if (mode === 'write') this.current = true;
   }
 
   /** What the format says, after it has been held against the Map. */
@@ -258,12 +272,6 @@ class Sequence {
       if (!this.model.has(id)) expect(this.uncertain.get(id)).toEqual(document);
     }
     return documents;
-  }
-
-  /** From here on our log knows who is dead. */
-  #settle(documents: Map<string, Document>): void {
-    for (const [id, document] of documents) this.model.set(id, document);
-    this.uncertain.clear();
   }
 }
 

@@ -70,7 +70,11 @@ export function readReference(meta: string): ReferenceState | undefined {
     const known = Math.min(reach, checkpoint?.end ?? reach);
     const places = [...index.places.values()].filter(({ offset }) => offset < known);
     const last = Math.max(0, ...places.map(({ offset, length }) => offset + length));
-    const covered = log.find(({ op, end }) => op === 'checkpoint' && end >= last)?.end ?? known;
+    const states = log.filter(({ op }, i) => {
+      const adopts = op === 'commit' && !['open', 'commit'].includes(log[i - 1]?.op ?? '');
+      return op === 'checkpoint' || adopts;
+    });
+    const covered = states.find(({ end }) => end >= last)?.end ?? known;
     const limit = Math.min(known, covered);
     for (const [id, { offset }] of newest) {
       if (sound && offset < limit && !index.places.has(id)) newest.delete(id);
