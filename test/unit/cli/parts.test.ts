@@ -161,7 +161,9 @@ describe('Table', () => {
     const table = new Table(new Output(stream), paths);
     for (const document of documents) await table.add(document);
     const hidden = await table.finish();
-    return { lines: String(stream.read() ?? '').split('\n'), hidden };
+    let text = '';
+    for (let chunk = stream.read(); chunk !== null; chunk = stream.read()) text += chunk;
+    return { lines: text.split('\n'), hidden };
   };
 
   it('follows paths through arrays, and aligns numbers right', async () => {

@@ -243,7 +243,7 @@ describe('jsonlSource', () => {
       ],
       ['a wrong checksum', 'a.gz', spoil(gzipSync(text), -6)],
       ['no brotli', 'a.br', Buffer.from('this is no brotli at all')],
-      ['broken zstd', 'a.zst', Buffer.from('28b52ffdffffffffffffffffffffffff', 'hex')],
+      ['broken zstd', 'a.zst', Buffer.from('28b52ffd2005070000ffffffffffffffff', 'hex')],
     ])('says CORRUPTED_INPUT for %s', async (_, name, bytes) => {
       const path = join(temporaryFolder(), name);
       writeFileSync(path, bytes);
