@@ -1,13 +1,25 @@
 /**
- * Puts documents into a store and commits on its own: after so many operations, so many bytes, or
- * so long. `await put()` waits while a commit is behind, so memory stays bounded however fast the
- * caller is. A failure of a commit made in the background comes out of the next call and of `close`.
+ * Puts documents into a collection of either kind and commits on its own: after so many operations,
+ * so many bytes, or so long. `await put()` waits while a commit is behind, so memory stays bounded
+ * however fast the caller is. A failure of a commit made in the background comes out of the next
+ * call and of `close`.
  */
 import type { Document } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
-import type { FastStore } from './fast-store.ts';
+import { EngineWriter, type EngineWriterOptions } from './engine/engine-writer.ts';
+import type { ZdsRoot } from './root.ts';
 
-export interface BufferedWriterOptions {
+/** What a BufferedWriter writes to: a FastStore, or the EngineWriter of a collection of files. */
+export interface BufferedTarget<T extends object = Document> {
+  put(id: string, document: T): void;
+  delete(id: string): boolean;
+  /** Bytes put that no commit covers yet. */
+  readonly uncommittedBytes: number;
+  flush(): Promise<unknown>;
+}
+
+/** When to commit. */
+export interface WriteConfig {
   /** Commit after this many puts and deletes. Default 1,000. */
   readonly maxPendingOps?: number;
   /** Commit after this many bytes. Default 100 MiB. */
@@ -28,7 +40,8 @@ export interface FlushStats {
 type Cause = keyof FlushStats;
 
 export class BufferedWriter<T extends object = Document> {
-  readonly #store: FastStore<T>;
+  readonly #store: BufferedTarget<T>;
+  readonly #end: () => Promise<void>;
   readonly #maxOps: number;
   readonly #maxBytes: number;
   readonly #intervalMs: number;
@@ -46,8 +59,15 @@ export class BufferedWriter<T extends object = Document> {
   #failure: { readonly cause: unknown } | undefined;
   #closed = false;
 
-  /** Errors: INVALID_ARGUMENT for a limit below 1. */
-  constructor(store: FastStore<T>, options: BufferedWriterOptions = {}) {
+  /**
+   * Writes to what stays open, and the caller's, when this is closed; `ending` runs at the end of
+   * `close`. Errors: INVALID_ARGUMENT for a limit below 1.
+   */
+  constructor(
+    store: BufferedTarget<T>,
+    options: WriteConfig = {},
+    ending: () => Promise<void> = async () => undefined,
+  ) {
     const { maxPendingOps = 1000, maxPendingBytes = 100 << 20, flushIntervalMs = 60_000 } = options;
     for (const [name, value] of Object.entries({
       maxPendingOps,
@@ -57,9 +77,28 @@ export class BufferedWriter<T extends object = Document> {
       if (!(value >= 1)) throw new EtlError('INVALID_ARGUMENT', `${name} must be at least 1`);
     }
     this.#store = store;
+    this.#end = ending;
     this.#maxOps = maxPendingOps;
     this.#maxBytes = maxPendingBytes;
     this.#intervalMs = flushIntervalMs;
+  }
+
+  /**
+   * Opens a collection with a file per document, to be closed with this writer.
+   * Errors: as `EngineWriter.open`, and INVALID_ARGUMENT for a limit below 1.
+   */
+  static async open<T extends object = Document>(
+    root: ZdsRoot | string,
+    collection: string,
+    options: WriteConfig & EngineWriterOptions = {},
+  ): Promise<BufferedWriter<T>> {
+    const engine = await EngineWriter.open<T>(root, collection, options);
+    try {
+      return new BufferedWriter<T>(engine, options, () => engine.close());
+    } catch (error) {
+      await engine.abandon();
+      throw error;
+    }
   }
 
   /** Documents put so far. */
@@ -77,7 +116,7 @@ export class BufferedWriter<T extends object = Document> {
     return { ...this.#stats };
   }
 
-  /** As `FastStore.put`; resolves when the next may come. */
+  /** As the target's `put`; resolves when the next may come. */
   put(id: string, document: T): Promise<void> {
     return this.#apply(() => {
       this.#store.put(id, document);
@@ -85,7 +124,7 @@ export class BufferedWriter<T extends object = Document> {
     });
   }
 
-  /** As `FastStore.delete`. Answers whether the document was there. */
+  /** As the target's `delete`. Answers whether the document was there. */
   async delete(id: string): Promise<boolean> {
     let found = false;
     await this.#apply(() => {
@@ -102,14 +141,21 @@ export class BufferedWriter<T extends object = Document> {
     this.#rethrow();
   }
 
-  /** Commits and ends; the store stays open. Errors: those of commits not yet heard of. */
+  /** Commits and ends; a store given to the constructor stays open. Errors: those of commits not yet heard of. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#timer);
     await this.#settle();
     if (this.#failure === undefined && this.#pendingOps > 0) await this.#startFlush('close');
-    this.#rethrow();
+    try {
+      this.#rethrow();
+    } catch (error) {
+      // What failed here fails there again, and the first failure is the answer.
+      await this.#end().catch(() => undefined);
+      throw error;
+    }
+    await this.#end();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

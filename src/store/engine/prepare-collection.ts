@@ -1,0 +1,73 @@
+/** Opening a collection of files for writing: its folders, its manifest, what it holds. */
+import { EtlError } from '../../core/errors.ts';
+import { Layout } from '../layout.ts';
+import type { ZdsRoot } from '../root.ts';
+import { encodeManifest, type Manifest, newManifest } from './manifest.ts';
+import { MetaFile, writeWhole } from './meta-file.ts';
+import { type EngineState, enginePaths, loadState } from './state.ts';
+
+/** What the opener wants of the collection. */
+export interface CollectionWishes {
+  readonly strict?: boolean | undefined;
+  readonly createIfMissing?: boolean | undefined;
+}
+
+/** Makes what is missing, durably, and answers what is there. Errors: as `EngineWriter.open`. */
+export async function prepareCollection(
+  { disk, path: root }: ZdsRoot,
+  collection: string,
+  { strict, createIfMissing = true }: CollectionWishes,
+): Promise<EngineState> {
+  const paths = enginePaths(root, collection);
+  const hasFiles = (await disk.stat(paths.docs)) !== undefined;
+  if (!hasFiles) {
+    const data = Layout.dataFile(root, collection);
+    if (((await disk.stat(data))?.size ?? 0) > 0) {
+      throw new EtlError('INVALID_ARGUMENT', `the documents of ${collection} are in one file`, {
+        place: { path: data },
+      });
+    }
+    if (!createIfMissing) {
+      throw new EtlError('COLLECTION_NOT_FOUND', `there is no collection ${collection}`, {
+        place: { path: root },
+      });
+    }
+    await Layout.initCollection(root, collection, disk);
+    await disk.mkdir(paths.docs);
+    await disk.syncDir(paths.folder);
+  }
+  await disk.mkdir(paths.meta);
+  const state = await loadState(disk, paths, { as: 'writer' });
+  if (state.journal.size === 0) {
+    // The order of documents after a power cut is the journal's to tell: its name must last.
+    await writeWhole(disk, paths.journal, new Uint8Array(0), false);
+    await disk.syncDir(paths.meta);
+  }
+  const manifest = decideManifest(state, collection, strict);
+  if (manifest === state.manifest) return state;
+  const { entries, schemas } = state;
+  const file = new MetaFile(disk, paths.manifest);
+  await file.replace(encodeManifest(manifest!, entries.size, schemas.size), true);
+  await disk.syncDir(paths.meta);
+  return { ...state, manifest };
+}
+
+/** The manifest that there should be; the one there is where it will do. */
+function decideManifest(
+  { manifest, entries, schemas }: EngineState,
+  collection: string,
+  strict: boolean | undefined,
+): Manifest | undefined {
+  if (strict === undefined || strict === (manifest?.strict ?? false)) {
+    // A collection that others made without a manifest keeps going without one.
+    return manifest ?? (entries.size === 0 ? newManifest(collection, false) : undefined);
+  }
+  const used = new Set([...entries.values()].map(({ schemaId }) => schemaId));
+  if (strict && (used.size > 1 || (used.size === 1 && !used.has(schemas.first!)))) {
+    throw new EtlError(
+      'SCHEMA_MISMATCH',
+      `the documents of ${collection} have ${used.size} schemas`,
+    );
+  }
+  return { ...(manifest ?? newManifest(collection, strict)), strict };
+}
