@@ -7,11 +7,13 @@
  * another size or count than the checkpoint's, bytes behind a closed session's end), has dead lines, or
  * cannot be read, is left to `FastStore.open`, which knows what to do or what to say.
  */
-import type { DiskFile } from '../io/disk.ts';
+import type { Disk, DiskFile } from '../io/disk.ts';
 import { type Kernel, sharedKernel } from '../kernels/index.ts';
-import { CommitLog, type LogRecord } from './commit-log.ts';
+import { CommitLog } from './commit-log.ts';
+import { openSettled } from './generation.ts';
 import { INDEX_HEADER_BYTES, indexHeader } from './index-file.ts';
 import { type CollectionPaths, Layout } from './layout.ts';
+import { type LogState, readLog } from './log-state.ts';
 import { checkCollectionName } from './names.ts';
 import type { ZdsRoot } from './root.ts';
 import { Scan, type ScanOptions } from './scan.ts';
@@ -30,13 +32,25 @@ export async function openCleanScan(
 ): Promise<CleanScan | undefined> {
   checkCollectionName(collection);
   const { disk } = root;
-  const paths = Layout.collection(root.path, collection);
+  return openSettled(
+    disk,
+    Layout.collection(root.path, collection),
+    ({ paths }) => openPaths(disk, paths, kernel),
+    async (opened) => opened?.close(),
+  );
+}
+
+async function openPaths(
+  disk: Disk,
+  paths: CollectionPaths,
+  kernel: Kernel,
+): Promise<CleanScan | undefined> {
   for (const path of [paths.data, paths.log, paths.index]) {
     if ((await disk.stat(path)) === undefined) return undefined;
   }
   const file = await disk.open(paths.data, 'read');
   try {
-    const end = await cleanEnd(root, paths, file, kernel);
+    const end = await cleanEnd(disk, paths, file, kernel);
     if (end === undefined) {
       await file.close();
       return undefined;
@@ -64,26 +78,21 @@ export async function openCleanScan(
 
 /** Where the committed data ends, if every line before it is alive. */
 async function cleanEnd(
-  { disk }: ZdsRoot,
+  disk: Disk,
   paths: CollectionPaths,
   file: DiskFile,
   kernel: Kernel,
 ): Promise<number | undefined> {
   const log = new CommitLog(await disk.open(paths.log, 'read'), kernel);
-  let last: LogRecord | undefined;
-  let commit: LogRecord | undefined;
-  let checkpoint: LogRecord | undefined;
+  let state: LogState;
   try {
-    for await (const record of log.records(0)) {
-      last = record;
-      if (record.op === 'commit') commit = record;
-      else if (record.op === 'checkpoint') checkpoint = record;
-    }
+    state = await readLog(log);
   } finally {
     await log.close();
   }
-  if (last === undefined || commit?.op !== 'commit' || commit.count !== commit.lines) return;
-  if (checkpoint?.op !== 'checkpoint') return;
+  const { last, commit, checkpoint } = state;
+  if (last === undefined || commit === undefined || commit.count !== commit.lines) return;
+  if (checkpoint === undefined) return;
   const index = await disk.open(paths.index, 'read');
   const header = new Uint8Array(INDEX_HEADER_BYTES);
   let indexBytes: number;

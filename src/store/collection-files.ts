@@ -1,10 +1,13 @@
 /**
  * The open files of one collection and the state that they are in: what a handle reads from. A
- * reader follows the log from here; a writer adds to the same state.
+ * reader follows the log from here; a writer adds to the same state. When the collection was written
+ * anew the handle opens the new files beside these, which stay open until their last scan is done.
  */
 import type { Disk, DiskFile } from '../io/disk.ts';
 import type { Kernel } from '../kernels/index.ts';
 import { CommitLog, type CommitRecord } from './commit-log.ts';
+import { type CompactOptions, type CompactReport, compactCollection } from './compact.ts';
+import { finishReplacement, openSettled, readGeneration } from './generation.ts';
 import type { Indexer } from './indexer.ts';
 import type { CollectionPaths } from './layout.ts';
 import { readPieces } from './pieces.ts';
@@ -21,18 +24,29 @@ export interface FilesInput {
   readonly writable: boolean;
 }
 
+/** What the files are opened with: the input, and where exactly they stand. */
+interface PlacedInput extends FilesInput {
+  readonly generation: number;
+}
+
 export class CollectionFiles {
   readonly data: DiskFile;
   readonly stored: StoredLines;
   readonly writer: Writer | undefined;
+  readonly log: CommitLog | undefined;
+  readonly generation: number;
   readonly #input: FilesInput;
   readonly #scans: Set<Set<number>> = new Set();
-  #log: CommitLog | undefined;
+  /** Earlier files of this handle that scans still read. */
+  #earlier: Set<CollectionFiles> = new Set();
+  /** Where these files stand among the earlier ones; undefined while they are the handle's own. */
+  #shelf: Set<CollectionFiles> | undefined;
+  #isReplaced = false;
   #state: OpenState;
-  #following: Promise<void> | undefined;
+  #following: Promise<boolean> | undefined;
 
   private constructor(
-    input: FilesInput,
+    input: PlacedInput,
     data: DiskFile,
     stored: StoredLines,
     log: CommitLog | undefined,
@@ -41,14 +55,34 @@ export class CollectionFiles {
     this.#input = input;
     this.data = data;
     this.stored = stored;
-    this.#log = log;
+    this.log = log;
+    this.generation = input.generation;
     this.#state = state;
-    this.#watch();
+    state.indexer.onRetire = (offset) => {
+      for (const retired of this.#scans) retired.add(offset);
+    };
     if (input.writable) this.writer = new Writer({ ...input, data, stored, log: log! }, state);
   }
 
   /** Opens the files and brings them to their committed state. A writer makes those missing. */
   static async open(input: FilesInput): Promise<CollectionFiles> {
+    const { disk, paths } = input;
+    if (!input.writable) {
+      return openSettled(
+        disk,
+        paths,
+        (located) => CollectionFiles.#openPlaced({ ...input, ...located }),
+        (files) => files.close(),
+      );
+    }
+    const removed = await finishReplacement(disk, paths);
+    const generation = await readGeneration(disk, paths.log);
+    const files = await CollectionFiles.#openPlaced({ ...input, generation });
+    if (removed.length > 0) files.recovery.leftovers = removed;
+    return files;
+  }
+
+  static async #openPlaced(input: PlacedInput): Promise<CollectionFiles> {
     const { disk, paths, writable } = input;
     const opened: { close(): unknown }[] = [];
     // Index entries may be on their way before there is a writer to hear that they failed.
@@ -79,10 +113,6 @@ export class CollectionFiles {
 
   get indexer(): Indexer {
     return this.#state.indexer;
-  }
-
-  get log(): CommitLog | undefined {
-    return this.#log;
   }
 
   get recovery(): Recovery {
@@ -116,7 +146,10 @@ export class CollectionFiles {
       retired,
       stored: this.stored,
       places: ids === undefined ? undefined : this.#places(ids),
-      release: () => this.#scans.delete(retired),
+      release: () => {
+        this.#scans.delete(retired);
+        this.#closeIfIdle();
+      },
     };
     try {
       await this.writer?.drain();
@@ -127,25 +160,61 @@ export class CollectionFiles {
     return snapshot;
   }
 
-  /** For readers: goes on to the last commit. Calls at the same time share one run. */
-  follow(): Promise<void> {
+  /**
+   * For readers: goes on to the last commit. Answers false when these files cannot tell any more,
+   * and others have to be opened. Calls at the same time share one run.
+   */
+  follow(): Promise<boolean> {
     this.#following ??= this.#follow().finally(() => {
       this.#following = undefined;
     });
     return this.#following;
   }
 
+  /** Writes the collection anew without its dead lines, unless there is no need (`isReplaced`). */
+  async compact(options: CompactOptions): Promise<CompactReport> {
+    const input = { ...this.#input, files: this, writer: this.writer! };
+    const { replaced, ...report } = await compactCollection(input, options);
+    this.#isReplaced = replaced;
+    return report;
+  }
+
+  /** True when the collection was compacted here and its new files are to be opened. */
+  get isReplaced(): boolean {
+    return this.#isReplaced;
+  }
+
+  /** Hands over to `fresh`: these files close once nobody scans them. */
+  retireFor(fresh: CollectionFiles): void {
+    this.#shelf = this.#earlier.add(this);
+    fresh.#earlier = this.#shelf;
+    this.#earlier = new Set();
+    this.#closeIfIdle();
+  }
+
   /** Lets go of every file; writes nothing. */
   async close(): Promise<void> {
+    for (const files of this.#earlier) await files.close();
     await this.writer?.release();
     this.stored.close();
-    await this.#log?.close();
+    await this.log?.close();
     await this.data.close();
   }
 
-  async #follow(): Promise<void> {
-    const log = this.#log;
-    if (log === undefined) return this.#reopen();
+  #closeIfIdle(): void {
+    if (this.#shelf === undefined || this.#scans.size > 0) return;
+    this.#shelf.delete(this);
+    // Only read by now, so that a failure to close loses nothing.
+    this.close().catch(() => undefined);
+  }
+
+  async #follow(): Promise<boolean> {
+    const { log } = this;
+    const { disk, paths } = this.#input;
+    // No log: another program's store, and nothing to go by but the files themselves.
+    if (log === undefined || (await readGeneration(disk, paths.log)) !== this.generation) {
+      return false;
+    }
     let { closed, end } = this.#state;
     for await (const record of log.records()) {
       closed = record.op === 'close';
@@ -155,7 +224,7 @@ export class CollectionFiles {
     }
     this.#state = { ...this.#state, closed };
     // Nobody of ours is writing, and yet there is more: another program's work.
-    if (closed && (await this.data.size()) > end) await this.#reopen();
+    return !closed || (await this.data.size()) <= end;
   }
 
   async #take(commit: CommitRecord): Promise<void> {
@@ -168,28 +237,6 @@ export class CollectionFiles {
     }
     for (const [id, at] of commit.deletes ?? []) indexer.remove(id, at);
     this.#state = { ...this.#state, end: commit.end, lines: commit.lines, commit };
-  }
-
-  /** From the files again. Scans under way keep the index that they began with. */
-  async #reopen(): Promise<void> {
-    const log = await openLog(this.#input);
-    const { data, stored } = this;
-    try {
-      const onFailure = (): void => undefined;
-      this.#state = await openState({ ...this.#input, data, stored, log, opened: [], onFailure });
-    } catch (error) {
-      await log?.close();
-      throw error;
-    }
-    await this.#log?.close();
-    this.#log = log;
-    this.#watch();
-  }
-
-  #watch(): void {
-    this.#state.indexer.onRetire = (offset) => {
-      for (const retired of this.#scans) retired.add(offset);
-    };
   }
 
   #places(ids: Iterable<string>): (readonly [number, number])[] {

@@ -2,7 +2,8 @@
  * meta/commits.log: what was committed, one checksummed JSON line per event
  * (docs/format/collection.md). Only the collection's writer appends; every line is synced before
  * it counts. Reading stops at the first line that is torn or whose sum is wrong: what follows was
- * never acknowledged. A reader reads on from where it stopped.
+ * never acknowledged. A reader reads on from where it stopped. Opening needs the log from its last
+ * checkpoint on only, so it stays as quick after a hundred thousand commits as after ten.
  */
 import { EtlError } from '../core/errors.ts';
 import type { DiskFile } from '../io/disk.ts';
@@ -47,16 +48,40 @@ export interface CheckpointRecord {
   /** IdIndex.sum, 16 hex digits. */
   readonly indexSum: string;
   readonly indexBytes: number;
+  /** The last commit, without its deletes: whoever reads from here on needs nothing before. */
+  readonly commit?: CommitRecord;
   readonly at: string;
 }
 
-export type LogRecord = CommitRecord | SessionRecord | CheckpointRecord;
+/** The first line of a log whose collection was written anew; stands for everything before. */
+export interface CompactRecord {
+  readonly op: 'compact';
+  /** How often the collection was written anew, this time included. */
+  readonly generation: number;
+  readonly end: number;
+  /** Commits that this line stands for. */
+  readonly commits: number;
+  /** The last cursor of every load (null: commits without a load id), the newest last. */
+  readonly cursors: readonly (readonly [loadId: string | null, cursor: unknown])[];
+  readonly at: string;
+}
+
+export type LogRecord = CommitRecord | SessionRecord | CheckpointRecord | CompactRecord;
 
 const PIECE_BYTES = 256 << 10;
 const HEAD = '{"sum":"';
 const SUM_DIGITS = 16;
 /** Bytes before the checksummed rest: the head, the digits, `",`. */
 const REST = HEAD.length + SUM_DIGITS + 2;
+const CHECKPOINT = '"op":"checkpoint"';
+/** How far from the end a checkpoint is looked for at first, and at most. */
+const TAIL_BYTES = 64 << 10;
+const MOST_TAIL_BYTES = 64 << 20;
+
+/** A commit as a later line of the log repeats it. */
+export function withoutDeletes({ deletes: _, ...commit }: CommitRecord): CommitRecord {
+  return commit;
+}
 
 /** A line of the log, newline included. */
 export function encodeRecord(record: LogRecord, kernel: Kernel): Uint8Array {
@@ -71,7 +96,7 @@ export function formatSum(sum: bigint): string {
 }
 
 /** The record in a line without its newline; undefined when torn or damaged. */
-function decodeRecord(line: Uint8Array, kernel: Kernel): LogRecord | undefined {
+export function decodeRecord(line: Uint8Array, kernel: Kernel): LogRecord | undefined {
   if (line.length <= REST) return undefined;
   const text = Buffer.from(line.buffer, line.byteOffset, line.length).toString();
   if (!text.startsWith(HEAD)) return undefined;
@@ -114,6 +139,64 @@ export class CommitLog {
         yield record;
       }
       at += last + 1;
+    }
+  }
+
+  /** The cursor of the last commit that has one, or of the last such of a load. */
+  async cursor(loadId: string | undefined): Promise<unknown> {
+    let last: unknown;
+    const note = (name: string | null | undefined, cursor: unknown): void => {
+      if (cursor !== undefined && (loadId === undefined || name === loadId)) last = cursor;
+    };
+    for await (const record of this.records(0)) {
+      if (record.op === 'commit') note(record.loadId, record.cursor);
+      else if (record.op === 'compact')
+        for (const [name, cursor] of record.cursors) note(name, cursor);
+    }
+    return last;
+  }
+
+  /** Where opening may begin to read: at the last checkpoint that tells of its commit, else at 0. */
+  async tailStart(): Promise<number> {
+    const size = await this.#file.size();
+    for (let bytes = TAIL_BYTES; bytes <= MOST_TAIL_BYTES; bytes *= 4) {
+      const from = Math.max(0, size - bytes);
+      const buffer = Buffer.alloc(size - from);
+      await this.#file.read(buffer, from);
+      for (let stop = buffer.lastIndexOf(10); stop > 0; ) {
+        const before = buffer.lastIndexOf(10, stop - 1);
+        if (before < 0 && from > 0) break;
+        const line = buffer.subarray(before + 1, stop);
+        stop = before;
+        if (line.indexOf(CHECKPOINT) !== REST) continue;
+        const record = decodeRecord(line, this.#kernel);
+        if (record?.op === 'checkpoint' && record.commit) return from + before + 1;
+      }
+      if (from === 0) break;
+    }
+    return 0;
+  }
+
+  /**
+   * Looks at what stands behind the last valid line. Every line but `close` is written when all
+   * before it is on disk, so such a line behind a bad one means that the log was damaged later, and
+   * cutting there would lose commits. Errors: CORRUPTED_DATA.
+   */
+  async checkRest(): Promise<void> {
+    const size = await this.#file.size();
+    if (size <= this.end) return;
+    const rest = Buffer.alloc(Math.min(size - this.end, MOST_TAIL_BYTES));
+    await this.#file.read(rest, this.end);
+    for (let start = 0, stop = rest.indexOf(10); stop >= 0; stop = rest.indexOf(10, start)) {
+      const record = decodeRecord(rest.subarray(start, stop), this.#kernel);
+      // A writer has gone on meanwhile.
+      if (record && start === 0) return;
+      if (record && record.op !== 'close') {
+        throw new EtlError('CORRUPTED_DATA', 'the commit log is damaged before its end', {
+          place: { path: this.#file.path, offset: this.end },
+        });
+      }
+      start = stop + 1;
     }
   }
 

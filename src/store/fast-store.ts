@@ -13,7 +13,9 @@ import { EtlError } from '../core/errors.ts';
 import { type Kernel, sharedKernel } from '../kernels/index.ts';
 import { CollectionFiles } from './collection-files.ts';
 import type { CommitRecord } from './commit-log.ts';
+import type { AutoCompactOptions, CompactOptions, CompactReport } from './compact.ts';
 import { encodeDocument, splitLines } from './encode.ts';
+import { HeldFiles } from './held-files.ts';
 import { keyText } from './indexer.ts';
 import { Layout } from './layout.ts';
 import { checkId } from './names.ts';
@@ -31,10 +33,11 @@ export class FastStore<T extends object = Document> {
   readonly root: string;
   readonly collection: string;
   readonly mode: StoreMode;
-  readonly #files: CollectionFiles;
+  readonly #held: HeldFiles;
   readonly #dataPath: string;
   readonly #kernel: Kernel;
   readonly #schema: StandardSchema<T> | undefined;
+  readonly #autoCompact: AutoCompactOptions | undefined;
   readonly #closers: (() => Promise<void>)[] = [];
   readonly #rules: WeakMap<IdOptions, IdRule> = new WeakMap();
   #closed = false;
@@ -43,16 +46,17 @@ export class FastStore<T extends object = Document> {
     root: ZdsRoot,
     name: string,
     kernel: Kernel,
-    files: CollectionFiles,
-    schema: StandardSchema<T> | undefined,
+    held: HeldFiles,
+    options: FastStoreOptions<T>,
   ) {
     this.root = root.path;
     this.collection = name;
-    this.mode = files.writer ? 'write' : 'read';
-    this.#files = files;
-    this.#dataPath = files.data.path;
+    this.mode = held.current.writer ? 'write' : 'read';
+    this.#held = held;
+    this.#dataPath = Layout.dataFile(root.path, name);
     this.#kernel = kernel;
-    this.#schema = schema;
+    this.#schema = options.schema;
+    this.#autoCompact = options.autoCompact;
   }
 
   /**
@@ -93,8 +97,8 @@ export class FastStore<T extends object = Document> {
       }
       await Layout.initCollection(path, name, disk);
     }
-    const files = await CollectionFiles.open({ disk, paths, kernel, writable: mode === 'write' });
-    return new FastStore<T>(root, name, kernel, files, options.schema);
+    const open = () => CollectionFiles.open({ disk, paths, kernel, writable: mode === 'write' });
+    return new FastStore<T>(root, name, kernel, await HeldFiles.open(open), options);
   }
 
   /** Documents alive. */
@@ -277,7 +281,7 @@ export class FastStore<T extends object = Document> {
     return this.#writing().flush(options);
   }
 
-  /** Every commit in the log, oldest first. */
+  /** Every commit in the log, oldest first; compaction leaves the last one before it. */
   async *commits(): AsyncGenerator<CommitRecord, void, void> {
     this.#check();
     const { log } = this.#files;
@@ -287,19 +291,25 @@ export class FastStore<T extends object = Document> {
 
   /** The cursor committed last, or last by the load named; undefined when there is none. */
   async cursor(loadId?: string): Promise<unknown> {
-    let cursor: unknown;
-    for await (const commit of this.commits()) {
-      if (commit.cursor === undefined || (loadId !== undefined && commit.loadId !== loadId))
-        continue;
-      cursor = commit.cursor;
-    }
-    return cursor;
+    this.#check();
+    return this.#files.log?.cursor(loadId);
   }
 
   /** For readers: goes on to the last commit. Writers see everything already. */
   async refresh(): Promise<void> {
     this.#check();
-    if (this.mode === 'read') await this.#files.follow();
+    if (this.mode === 'read') await this.#held.refresh();
+  }
+
+  /**
+   * Commits, then drops superseded and deleted documents, as one unit. Scans and readers go on;
+   * puts, deletes and commits of this handle are refused (LOCKED) until it is done. Needs room for a
+   * second copy of what is alive. Nothing to drop: no I/O. Errors: ABORTED and, while the disk has
+   * no room, IO_ERROR leave all as it was; POISONED; READ_ONLY.
+   */
+  compact(options: CompactOptions = {}): Promise<CompactReport> {
+    this.#writing();
+    return this.#held.compact(options);
   }
 
   info(): StoreInfo {
@@ -321,7 +331,7 @@ export class FastStore<T extends object = Document> {
     if (this.#closed) return;
     this.#closed = true;
     try {
-      await this.#files.writer?.close(options);
+      await this.#held.close(options, this.#autoCompact);
     } finally {
       await this.#release();
     }
@@ -341,6 +351,11 @@ export class FastStore<T extends object = Document> {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** The files in use now; others after a compaction. */
+  get #files(): CollectionFiles {
+    return this.#held.current;
   }
 
   #check(): void {
@@ -369,7 +384,7 @@ export class FastStore<T extends object = Document> {
 
   async #release(): Promise<void> {
     try {
-      await this.#files.close();
+      await this.#held.release();
     } finally {
       for (const work of this.#closers) await work();
     }

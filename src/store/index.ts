@@ -18,6 +18,7 @@ export {
   type WriteConfig,
 } from './buffered-writer.ts';
 export type { CommitRecord, Counts } from './commit-log.ts';
+export type { AutoCompactOptions, CompactOptions, CompactReport } from './compact.ts';
 export { type CollectionStats, Engine, type EngineOptions } from './engine/engine.ts';
 export { EngineWriter, type EngineWriterOptions } from './engine/engine-writer.ts';
 export { Scanner } from './engine/scanner.ts';

@@ -104,10 +104,10 @@ export class Indexer {
 }
 
 /** Longest id that index.bin can hold, in bytes as it stands in the line. */
-const LONGEST_ID = 0xffff;
+export const LONGEST_ID = 0xffff;
 
 /** Makes longer ids, which only other programs write, count as none. */
-function hideLongIds(records: Uint32Array, count: number): void {
+export function hideLongIds(records: Uint32Array, count: number): void {
   for (let word = 0; word < count * RECORD_WORDS; word += RECORD_WORDS) {
     const start = records[word + LineRecord.keyStart]!;
     if (records[word + LineRecord.keyEnd]! - start > LONGEST_ID) {

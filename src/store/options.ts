@@ -1,6 +1,7 @@
 /** What a FastStore takes and tells. */
 import type { Document } from '../core/batch.ts';
 import type { Kernel } from '../kernels/index.ts';
+import type { AutoCompactOptions } from './compact.ts';
 import type { StoreMode } from './root.ts';
 import type { StandardSchema } from './standard-schema.ts';
 
@@ -11,6 +12,8 @@ export interface FastStoreOptions<T extends object = Document> {
   readonly createIfMissing?: boolean | undefined;
   /** Checks every document that is put or appended; what it returns is what is stored. */
   readonly schema?: StandardSchema<T> | undefined;
+  /** Compact on closing when enough is dead. Default: never. */
+  readonly autoCompact?: AutoCompactOptions | undefined;
   /** Default: the thread's shared kernel. */
   readonly kernel?: Kernel | undefined;
 }

@@ -16,7 +16,7 @@ import { EtlError, isEtlError } from '../core/errors.ts';
 import type { Disk, DiskFile } from '../io/disk.ts';
 import type { IdIndex, Kernel, LineTable } from '../kernels/index.ts';
 import { adoptTail } from './adopt.ts';
-import type { CheckpointRecord, CommitLog, CommitRecord, LogRecord } from './commit-log.ts';
+import type { CheckpointRecord, CommitLog, CommitRecord } from './commit-log.ts';
 import { formatSum } from './commit-log.ts';
 import { ForeignIndex } from './foreign-index.ts';
 import {
@@ -29,6 +29,7 @@ import {
 } from './index-file.ts';
 import { Indexer, keyText } from './indexer.ts';
 import type { CollectionPaths } from './layout.ts';
+import { deletesOf, type LogState, readLog } from './log-state.ts';
 import { readPieces } from './pieces.ts';
 import type { StoredLines } from './stored-lines.ts';
 
@@ -46,6 +47,8 @@ export interface Recovery {
   badLines: number;
   /** Documents without a string `_id`: skipped, left where they are. */
   linesWithoutId: number;
+  /** Files of a compaction that did not come to its end, removed. */
+  leftovers?: readonly string[];
   /** Where a torn last line of another program was put. */
   tornPath?: string;
   /** Why the index was made anew from the data. */
@@ -73,8 +76,6 @@ export interface OpenState {
   /** Document lines in [0, end), living or not. */
   readonly lines: number;
   readonly commit: CommitRecord | undefined;
-  /** The last commit that carried a cursor. */
-  readonly cursor: unknown;
   readonly checkpoint: CheckpointRecord | undefined;
   /** True when the last session ended in good order. */
   readonly closed: boolean;
@@ -83,15 +84,6 @@ export interface OpenState {
   /** Where new index entries go; absent when index.bin must be rewritten at the next checkpoint. */
   readonly appender: IndexAppender | undefined;
   readonly recovery: Recovery;
-}
-
-interface LogState {
-  last: LogRecord | undefined;
-  commit: CommitRecord | undefined;
-  cursor: unknown;
-  checkpoint: CheckpointRecord | undefined;
-  /** Deletes after the checkpoint. */
-  deletes: (readonly [string, number])[];
 }
 
 /** Brings a collection to its committed state. */
@@ -183,8 +175,7 @@ export async function openState(input: OpenInput): Promise<OpenState> {
     await log.append(commit);
   }
   const { indexer, lines, appender } = result;
-  const { cursor } = state;
-  return { indexer, end, lines, commit, cursor, checkpoint, closed, trusted, appender, recovery };
+  return { indexer, end, lines, commit, checkpoint, closed, trusted, appender, recovery };
 }
 
 function emptyRecovery(): Recovery {
@@ -196,29 +187,6 @@ function emptyRecovery(): Recovery {
     badLines: 0,
     linesWithoutId: 0,
   };
-}
-
-async function readLog(log: CommitLog | undefined): Promise<LogState> {
-  const state: LogState = {
-    last: undefined,
-    commit: undefined,
-    cursor: undefined,
-    checkpoint: undefined,
-    deletes: [],
-  };
-  if (log === undefined) return state;
-  for await (const record of log.records(0)) {
-    state.last = record;
-    if (record.op === 'commit') {
-      state.commit = record;
-      if (record.cursor !== undefined) state.cursor = record.cursor;
-      if (record.deletes) state.deletes.push(...record.deletes);
-    } else if (record.op === 'checkpoint') {
-      state.checkpoint = record;
-      state.deletes = [];
-    }
-  }
-  return state;
 }
 
 async function tryLoad(input: OpenInput, index: IdIndex): Promise<LoadedIndex | undefined> {
@@ -303,19 +271,6 @@ async function indexData(input: OpenInput, plan: IndexPlan): Promise<Indexed> {
     appender = undefined;
   }
   return { indexer, lines, foreignDeletes, appender };
-}
-
-/** The deletes given, or all that the log knows. */
-async function* deletesOf(
-  log: CommitLog | undefined,
-  deletes: LogState['deletes'] | undefined,
-): AsyncGenerator<readonly [string, number], void, void> {
-  if (deletes !== undefined) yield* deletes;
-  else if (log !== undefined) {
-    for await (const record of log.records(0)) {
-      if (record.op === 'commit' && record.deletes) yield* record.deletes;
-    }
-  }
 }
 
 /** index.bin for appending: behind the checkpoint's entries, or begun anew. */

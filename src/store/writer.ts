@@ -23,6 +23,7 @@ import {
   type CommitRecord,
   type Counts,
   formatSum,
+  withoutDeletes,
 } from './commit-log.ts';
 import {
   appendEntry,
@@ -91,6 +92,7 @@ export class Writer {
   #begun = false;
   /** Documents were deleted, so index.bin has entries too many. */
   #removed = false;
+  #frozen = false;
   #poison: { readonly cause: unknown } | undefined;
   #chain: Promise<unknown> = Promise.resolve();
 
@@ -138,9 +140,14 @@ export class Writer {
     });
   }
 
+  /** Refuses puts, deletes and commits from now on, or no longer; reading goes on. */
+  freeze(frozen: boolean): void {
+    this.#frozen = frozen;
+  }
+
   /** Appends one line, newline included, as text. */
   put(id: string, line: string): void {
-    this.check();
+    this.#checkOpen();
     this.#guard(() => {
       this.#begin();
       const offset = this.#tail.end;
@@ -153,7 +160,7 @@ export class Writer {
 
   /** Appends lines; they are visible at once, and this resolves when more may come. */
   async append(lines: PreparedLines): Promise<AppendResult> {
-    this.check();
+    this.#checkOpen();
     const result = this.#guard(() => this.#take(lines));
     await this.#tail.settle(FLYING_BYTES);
     await this.#appender?.tail.settle(FLYING_BYTES);
@@ -162,7 +169,7 @@ export class Writer {
 
   /** Deletes a document. Answers whether it was there. */
   remove(id: string): boolean {
-    this.check();
+    this.#checkOpen();
     return this.#guard(() => {
       if (!this.#indexer.remove(id)) return false;
       this.#deletes.push([id, this.#tail.end]);
@@ -179,7 +186,7 @@ export class Writer {
 
   /** Commits everything up to now; answers the last commit. Nothing new: no I/O. */
   flush(options: CommitOptions = {}): Promise<CommitRecord | undefined> {
-    this.check();
+    this.#checkOpen();
     const { cursor, loadId, counts } = options;
     const end = this.#tail.end;
     const told = cursor !== undefined || loadId !== undefined || counts !== undefined;
@@ -236,6 +243,14 @@ export class Writer {
     this.#appender = undefined;
   }
 
+  #checkOpen(): void {
+    this.check();
+    if (!this.#frozen) return;
+    throw new EtlError('LOCKED', 'the collection is being compacted; await compact() first', {
+      place: { path: this.#input.paths.data },
+    });
+  }
+
   /** Makes the log say that bytes behind the last commit are ours, before there are any. */
   #begin(): void {
     if (this.#begun) return;
@@ -284,6 +299,7 @@ export class Writer {
       lines: this.lines,
       indexSum,
       indexBytes: point.bytes,
+      ...(this.commit ? { commit: withoutDeletes(this.commit) } : {}),
       at: new Date().toISOString(),
     };
     return this.#checkpoint;

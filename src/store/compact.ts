@@ -1,0 +1,145 @@
+/**
+ * Compaction: the collection without its superseded and deleted documents, put in the place of the
+ * old one as one unit (generation.ts). Readers and scans go on with the files that they have open.
+ *
+ * Until the new log is renamed nothing of the collection has changed: a failure, a full disk, an
+ * abort leave the handle as it was. From then on a failure poisons the handle, and the next opening
+ * finds out which of the two collections is there.
+ */
+import type { Disk } from '../io/disk.ts';
+import type { Kernel } from '../kernels/index.ts';
+import type { CollectionFiles } from './collection-files.ts';
+import { type CommitLog, type CommitRecord, type LogRecord, withoutDeletes } from './commit-log.ts';
+import { discardNext, nextPaths, replaceCollection } from './generation.ts';
+import type { CollectionPaths } from './layout.ts';
+import { type RewriteOptions, type Rewritten, rewriteData, writeLog } from './rewrite.ts';
+import type { Writer } from './writer.ts';
+
+/** How compaction runs. */
+export interface CompactOptions extends RewriteOptions {}
+
+/** What compaction did. */
+export interface CompactReport {
+  readonly documents: number;
+  /** Lines that were superseded or deleted. */
+  readonly droppedLines: number;
+  /** Size of data.jsonl. */
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+  readonly seconds: number;
+}
+
+/** When closing compacts by itself. */
+export interface AutoCompactOptions {
+  /** At least this share of the lines is dead. Default 0.5. */
+  readonly deadShare?: number | undefined;
+  /** data.jsonl has at least this many bytes. Default 16 MiB. */
+  readonly minBytes?: number | undefined;
+}
+
+/** What compaction works on. */
+export interface CompactInput {
+  readonly disk: Disk;
+  readonly paths: CollectionPaths;
+  readonly kernel: Kernel;
+  readonly files: CollectionFiles;
+  readonly writer: Writer;
+}
+
+/** A log below this is not worth writing anew on its own. */
+const SMALL_LOG_BYTES = 256 << 10;
+
+/** Whether closing should compact. */
+export function isDue(files: CollectionFiles, options: AutoCompactOptions): boolean {
+  const { deadShare = 0.5, minBytes = 16 << 20 } = options;
+  const { lines, end } = files;
+  const dead = lines - files.indexer.index.size;
+  return dead > 0 && end >= minBytes && dead >= lines * deadShare;
+}
+
+/** Commits, then writes the collection anew; the writer takes nothing more when it was `replaced`. */
+export async function compactCollection(
+  input: CompactInput,
+  options: CompactOptions,
+): Promise<CompactReport & { readonly replaced: boolean }> {
+  const { disk, paths, kernel, files, writer } = input;
+  const started = performance.now();
+  const flushed = writer.flush();
+  writer.freeze(true);
+  let replacing = false;
+  const generation = files.generation + 1;
+  try {
+    const commit = await flushed;
+    const { lines, end } = files;
+    const { index } = files.indexer;
+    const report = (result: Pick<Rewritten, 'lines' | 'end'>, replaced: boolean) => ({
+      replaced,
+      documents: index.size,
+      droppedLines: lines - result.lines,
+      bytesBefore: end,
+      bytesAfter: result.end,
+      seconds: (performance.now() - started) / 1000,
+    });
+    const idle = lines === index.size && files.log!.end < SMALL_LOG_BYTES;
+    if (commit === undefined || idle) {
+      writer.freeze(false);
+      return report({ lines, end }, false);
+    }
+    const next = nextPaths(paths, generation);
+    const { data } = files;
+    const rewritten = await rewriteData({ ...options, disk, kernel, data, end, index, next });
+    const records = await freshLog(files.log, generation, commit, rewritten);
+    await writeLog({ disk, kernel, next }, records);
+    replacing = true;
+    await replaceCollection(disk, paths, generation);
+    return report(rewritten, true);
+  } catch (cause) {
+    if (replacing) writer.poison(cause);
+    else {
+      writer.freeze(false);
+      // What is left over is removed at the next opening, too.
+      await discardNext(disk, paths, generation).catch(() => undefined);
+    }
+    throw cause;
+  }
+}
+
+/** The log of a collection that was just written anew. */
+export async function freshLog(
+  log: CommitLog | undefined,
+  generation: number,
+  commit: CommitRecord,
+  { end, lines, documents, indexBytes, indexSum }: Rewritten,
+): Promise<LogRecord[]> {
+  const cursors = new Map<string | null, unknown>();
+  let commits = 0;
+  const note = (loadId: string | null, cursor: unknown): void => {
+    cursors.delete(loadId);
+    cursors.set(loadId, cursor);
+  };
+  for await (const record of log?.records(0) ?? []) {
+    if (record.op === 'commit') commits++;
+    if (record.op === 'commit' && record.cursor !== undefined) {
+      note(record.loadId ?? null, record.cursor);
+    }
+    if (record.op !== 'compact') continue;
+    commits += record.commits;
+    for (const [loadId, cursor] of record.cursors) note(loadId, cursor);
+  }
+  const at = new Date().toISOString();
+  const counted = { end, count: documents, lines };
+  const last = { ...withoutDeletes(commit), ...counted };
+  return [
+    {
+      op: 'compact',
+      generation,
+      end,
+      commits: Math.max(0, commits - 1),
+      cursors: [...cursors],
+      at,
+    },
+    last,
+    { op: 'checkpoint', ...counted, indexSum, indexBytes, commit: last, at },
+    { op: 'close', end, at },
+  ];
+}

@@ -1,0 +1,91 @@
+/**
+ * The files that a handle works on, which change under it when the collection is written anew: the
+ * new ones are opened beside the old ones, and those close when their last scan is done. Such changes
+ * run one after the other, and closing waits for them.
+ */
+import type { CollectionFiles } from './collection-files.ts';
+import {
+  type AutoCompactOptions,
+  type CompactOptions,
+  type CompactReport,
+  isDue,
+} from './compact.ts';
+import type { CommitOptions } from './writer.ts';
+
+export class HeldFiles {
+  #current: CollectionFiles;
+  readonly #open: () => Promise<CollectionFiles>;
+  #changing: Promise<void> = Promise.resolve();
+
+  private constructor(current: CollectionFiles, open: () => Promise<CollectionFiles>) {
+    this.#current = current;
+    this.#open = open;
+  }
+
+  /** Opens them, and keeps the way to do so again. */
+  static async open(open: () => Promise<CollectionFiles>): Promise<HeldFiles> {
+    return new HeldFiles(await open(), open);
+  }
+
+  get current(): CollectionFiles {
+    return this.#current;
+  }
+
+  /** For readers: goes on to the last commit. */
+  refresh(): Promise<void> {
+    return this.#exclusively(async () => {
+      if (!(await this.#current.follow())) await this.#replace();
+    });
+  }
+
+  /** For writers. Errors: as `FastStore.compact`. */
+  compact(options: CompactOptions): Promise<CompactReport> {
+    return this.#exclusively(async () => {
+      const report = await this.#current.compact(options);
+      if (this.#current.isReplaced) await this.#replace();
+      return report;
+    });
+  }
+
+  /** Commits, compacts where that is due, and lets go. */
+  async close(options: CommitOptions, auto: AutoCompactOptions | undefined): Promise<void> {
+    await this.#changing;
+    await this.#current.writer?.flush(options);
+    let failure: { readonly cause: unknown } | undefined;
+    if (auto && this.#current.writer && isDue(this.#current, auto)) {
+      // What is committed stays committed: closing goes on, and the failure is told afterwards.
+      await this.compact({}).catch((cause: unknown) => {
+        failure = { cause };
+      });
+    }
+    await this.#current.writer?.close();
+    if (failure) throw failure.cause;
+  }
+
+  /** Lets go of every file; writes nothing. */
+  async release(): Promise<void> {
+    await this.#changing;
+    await this.#current.close();
+  }
+
+  async #replace(): Promise<void> {
+    const old = this.#current;
+    try {
+      this.#current = await this.#open();
+    } catch (cause) {
+      // The old files are not the collection any more.
+      old.writer?.poison(cause);
+      throw cause;
+    }
+    old.retireFor(this.#current);
+  }
+
+  #exclusively<R>(work: () => Promise<R>): Promise<R> {
+    const result = this.#changing.then(work);
+    this.#changing = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    return result;
+  }
+}
