@@ -34,6 +34,9 @@ export interface ArchiveEntry {
 const BLOCK_BYTES = 256 << 10;
 const RATIO_FREE_BYTES = 16 << 20;
 const ENCRYPTED = 1;
+const UTF8_NAME = 0x0800;
+/** Unix and macOS, as the directory numbers them. */
+const UNIX_SYSTEMS: readonly number[] = [3, 19];
 const FILE_TYPE = 0o170000;
 
 /**
@@ -89,7 +92,7 @@ async function openZip(file: DiskFile): Promise<ZipFile> {
 function toEntry(entry: Entry, path: string, limits: ArchiveLimits): ArchiveEntry {
   const { generalPurposeBitFlag: flags, compressionMethod: method } = entry;
   const rawName = entry.fileName as unknown as Buffer;
-  const name = getFileNameLowLevel(flags, rawName, entry.extraFields, true);
+  const name = decodeName(entry, rawName);
   const shown = `the entry ${JSON.stringify(name)}`;
   const isFolder = name.endsWith('/');
   const type = (entry.externalFileAttributes >>> 16) & FILE_TYPE;
@@ -127,6 +130,22 @@ function toEntry(entry: Entry, path: string, limits: ArchiveLimits): ArchiveEntr
     crc: entry.crc32,
     offset: entry.relativeOffsetOfLocalHeader,
   };
+}
+
+/**
+ * Programs on Unix write the bytes of a name as the system has them, which is UTF-8, and do not always
+ * say so; where nothing is said the format means code page 437.
+ */
+function decodeName(entry: Entry, rawName: Buffer): string {
+  const { generalPurposeBitFlag: flags, versionMadeBy, extraFields } = entry;
+  if ((flags & UTF8_NAME) === 0 && UNIX_SYSTEMS.includes(versionMadeBy >>> 8)) {
+    try {
+      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(rawName);
+    } catch {
+      // Not UTF-8: as the format has it.
+    }
+  }
+  return getFileNameLowLevel(flags, rawName, extraFields, true);
 }
 
 function unsafe(path: string, message: string): EtlError {
