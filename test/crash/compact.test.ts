@@ -1,0 +1,176 @@
+/**
+ * Compaction under a disk that dies or fails at every one of its operations: the documents are those
+ * of before, neither one lost nor a dead one back, the store works on, and readers that open what was
+ * left see the same without writing.
+ *
+ * Deliberate breakages that make this file fail, each tried: no sync of the new data; no sync of the
+ * new log; no sync of the folder before the log is renamed; data.jsonl renamed before the log;
+ * `next-G` not looked for on opening; leftovers not removed; deletes of the old log dropped without
+ * leaving their documents out.
+ */
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { FastStore } from '../../src/store/index.ts';
+import { type Fault, FaultDisk, fingerprint, type Image, PowerCut } from '../support/fault-disk.ts';
+
+const META = '/s/collections/c/meta';
+const open = (disk: FaultDisk, mode: 'read' | 'write' = 'write') =>
+  FastStore.open('/s', 'c', { disk, mode });
+const contents = async (store: FastStore) => {
+  const all = (await store.scanAll()).map(({ _id, ...rest }) => [_id, rest]);
+  expect(store.count).toBe(all.length);
+  for (const [id, rest] of all)
+    expect(store.get(id as string)).toEqual({ _id: id, ...(rest as object) });
+  return all;
+};
+
+/** A store with dead lines, an older generation behind it, and a session that did not end. */
+async function prepare(): Promise<{ image: Image; documents: unknown[] }> {
+  const disk = new FaultDisk();
+  const store = await open(disk);
+  for (let i = 0; i < 12; i++) store.put(`d${i}`, { n: i, pad: 'x'.repeat(80) });
+  store.delete('d3');
+  await store.compact();
+  for (let i = 4; i < 8; i++) store.put(`d${i}`, { n: -i });
+  store.delete('d9');
+  await store.flush({ cursor: 7 });
+  return { image: disk.current(), documents: await contents(store) };
+}
+
+/** Opens, deletes and adds without a commit, compacts (which commits), goes on. */
+async function live(disk: FaultDisk, onCommit: () => void): Promise<void> {
+  const store = await open(disk);
+  await store.compact();
+  onCommit();
+  store.put('after', { ok: true });
+  await store.close();
+}
+
+let start: { image: Image; documents: unknown[] };
+const checked = new Set<string>();
+
+async function check(image: Image, compacted: boolean, what: string): Promise<void> {
+  const key = String(compacted) + fingerprint(image);
+  if (checked.has(key)) return;
+  const disk = new FaultDisk(image);
+  const reader = await open(disk, 'read');
+  const seen = await contents(reader);
+  expect(disk.operations, `${what}: a reader wrote`).toBe(0);
+  await reader.close();
+  const states = [start.documents, [...start.documents, ['after', { ok: true }]]];
+  expect(
+    states.map((state) => JSON.stringify(state)),
+    what,
+  ).toContain(JSON.stringify(seen));
+  if (seen.length === start.documents.length) expect(seen, what).toEqual(start.documents);
+  else expect(compacted, what).toBe(true);
+  const store = await open(disk);
+  expect(await contents(store), what).toEqual(seen);
+  expect(await store.cursor(), what).toBe(7);
+  store.put('again', {});
+  await store.compact();
+  await store.close();
+  const names = (await disk.list(META)).map(({ name }) => name).sort();
+  expect(names, what).toEqual(['commits.log', 'data.jsonl', 'index.bin']);
+  const last = await open(disk, 'read');
+  expect(await contents(last), what).toEqual([...seen, ['again', {}]]);
+  await last.close();
+  checked.add(key);
+}
+
+async function runUntil(dieAt: number, fault: Fault = 'die', broken?: RegExp) {
+  const disk = new FaultDisk(start.image);
+  disk.dieAt = dieAt;
+  disk.fault = fault;
+  if (broken) disk.broken.ignoreSync = broken;
+  let compacted = false;
+  let error: unknown;
+  try {
+    await live(disk, () => {
+      compacted = true;
+    });
+  } catch (cause) {
+    error = cause;
+  }
+  return { disk, compacted, error };
+}
+
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: 0 });
+  start = await prepare();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe('compaction whose machine dies', () => {
+  it('leaves the documents at every operation and in every image', async () => {
+    const { disk: whole, error } = await runUntil(Number.POSITIVE_INFINITY);
+    expect(error).toBeUndefined();
+    let images = 0;
+    for (let k = 0; k < whole.operations; k++) {
+      const { disk, compacted } = await runUntil(k);
+      for (const { what, image } of disk.images()) {
+        images++;
+        await check(image, compacted, `operation ${k}, ${what}`);
+      }
+    }
+    expect(images).toBeGreaterThan(150);
+  });
+
+  it('leaves them when ending it at the next opening is interrupted, too', async () => {
+    const { disk: whole } = await runUntil(Number.POSITIVE_INFINITY);
+    for (let k = 0; k < whole.operations; k += 2) {
+      const { disk, compacted } = await runUntil(k);
+      for (let second = 0; second < 10; second++) {
+        const again = new FaultDisk(disk.current());
+        again.dieAt = second;
+        try {
+          await (await open(again)).close();
+        } catch (cause) {
+          if (!(cause instanceof PowerCut)) throw cause;
+        }
+        for (const { what, image } of again.images()) {
+          await check(image, compacted, `operation ${k}, then ${second}, ${what}`);
+        }
+      }
+    }
+  });
+
+  it.each(['EIO', 'ENOSPC', 'short'] as const)('tells %s, and loses nothing', async (fault) => {
+    const { disk: whole } = await runUntil(Number.POSITIVE_INFINITY);
+    for (let k = 0; k < whole.operations; k++) {
+      const { disk, compacted, error } = await runUntil(k, fault);
+      if (error !== undefined) expect(error).toMatchObject({ code: 'IO_ERROR' });
+      await check(disk.current(), compacted, `${fault} at ${k}`);
+    }
+  });
+
+  it('goes on with the old files when the new ones do not fit', async () => {
+    const disk = new FaultDisk(start.image);
+    const store = await open(disk);
+    disk.fault = 'ENOSPC';
+    disk.dieAt = disk.operations + 3;
+    await expect(store.compact()).rejects.toMatchObject({ code: 'IO_ERROR' });
+    expect((await disk.list(META)).map(({ name }) => name)).toHaveLength(3);
+    store.put('more', {});
+    await store.flush();
+    await store.compact();
+    expect(store.count).toBe(start.documents.length + 1);
+    await store.close();
+  });
+
+  it.each(['data.jsonl.next', 'commits.log.next'])(
+    'would notice syncs of %s being left out',
+    async (name) => {
+      const { disk: whole } = await runUntil(Number.POSITIVE_INFINITY);
+      let noticed = 0;
+      for (let k = 0; k < whole.operations && noticed === 0; k++) {
+        const { disk, compacted } = await runUntil(k, 'die', new RegExp(name));
+        for (const { what, image } of disk.images()) {
+          await check(image, compacted, what).catch(() => noticed++);
+        }
+      }
+      expect(noticed).toBeGreaterThan(0);
+    },
+  );
+});
