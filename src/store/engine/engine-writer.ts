@@ -308,13 +308,14 @@ export class EngineWriter<T extends object = Document> {
   async #mend(): Promise<void> {
     const { journal, leftovers, stale } = this.#state;
     for (const path of leftovers) await this.#disk.remove(path);
-    // What follows must not be glued to half a line.
-    if (journal.size > journal.end) await this.#journal.cut(journal.end);
-    if (!stale) return;
-    this.#begun = true;
-    await this.#replaceLists();
-    await this.#schemas.replace(this.#state.schemas.encode(), true);
-    await this.#disk.syncDir(this.#paths.meta);
+    const torn = journal.size > journal.end;
+    if (stale || torn) {
+      this.#begun = true;
+      await this.#schemas.replace(this.#state.schemas.encode(), true);
+      await this.#replaceLists();
+    }
+    // What follows must not be glued to half a line; what is cut has been told to the lists.
+    if (torn) await this.#journal.cut(journal.end);
   }
 
   /** Makes everything beside the documents durable, and says so in the journal. */

@@ -13,7 +13,7 @@ export type JournalEntry =
 
 /** What the journal says on opening. */
 export interface JournalState {
-  /** One past the last whole line. */
+  /** One past the last whole line, or past the last before one that cannot be read. */
   readonly end: number;
   readonly size: number;
   /** The last batch committed; 0 when there is none. */
@@ -70,6 +70,8 @@ async function readFrom(
     let batchId = 0;
     let entries: JournalEntry[] = [];
     let last: unknown;
+    /** Where something unreadable stands behind the last checkpoint. */
+    let bad: number | undefined;
     while (at < size) {
       const got = await file.read(buffer, at);
       const end = buffer.lastIndexOf(10, got - 1) + 1;
@@ -78,19 +80,23 @@ async function readFrom(
         buffer = Buffer.allocUnsafe(buffer.length * 2);
         continue;
       }
-      for (const line of buffer.toString('utf8', 0, end).split('\n')) {
-        const entry = parseEntry(line);
-        if (line === '') continue;
+      for (let start = 0; start < end; ) {
+        const stop = buffer.indexOf(10, start);
+        const entry = parseEntry(buffer.toString('utf8', start, stop));
+        // Reading may have begun in the middle of a line.
+        if (entry === undefined && (at + start > from || from === 0)) bad ??= at + start;
+        start = stop + 1;
         last = entry?.op ?? 'unknown';
-        if (entry === undefined) continue;
-        if (entry.op === 'CHECKPOINT') entries = [];
-        else if (entry.op === 'COMMIT') batchId = Math.max(batchId, entry.batchId);
-        else entries.push(entry);
+        if (entry?.op === 'CHECKPOINT') {
+          entries = [];
+          bad = undefined;
+        } else if (entry?.op === 'COMMIT') batchId = Math.max(batchId, entry.batchId);
+        else if (entry) entries.push(entry);
       }
       at += end;
     }
     const clean = at === size && (last === 'CHECKPOINT' || last === undefined);
-    return { end: at, size, batchId, entries, clean };
+    return { end: bad ?? at, size, batchId, entries, clean };
   } finally {
     await file.close();
   }

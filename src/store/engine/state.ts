@@ -163,7 +163,12 @@ function orderOf(
   existing: ReadonlySet<string>,
   entries: readonly JournalEntry[],
 ): string[] {
-  const order = new Set(known.filter((id) => existing.has(id)));
+  // Bytes that never came to the disk are read as zeros. What was added behind them is in the
+  // journal, and so is what they said.
+  const lost = known.findIndex((id) => id.includes('\0'));
+  const since = new Set(lost < 0 ? [] : entries.map(({ id }) => id));
+  const sure = (id: string, at: number) => existing.has(id) && (at < lost || !since.has(id));
+  const order = new Set(known.filter(sure));
   const late = new Set<string>();
   for (const { op, id } of entries) {
     if (op === 'DELETE') late.delete(id);
