@@ -15,16 +15,19 @@ export class Progress {
   readonly #total: number | undefined;
   readonly #start: number;
   readonly #now: () => number;
+  readonly #unit: string;
   #drawnAt: number;
   #drawn = false;
 
-  /** `total`: the bytes to come, where known. `now` in milliseconds. */
+  /** `total`: the bytes to come, where known. `now` in milliseconds. `unit`: what is counted. */
   constructor(
     stream: Terminal['stderr'],
     label: string,
     total: number | undefined,
     now: () => number = () => performance.now(),
+    unit = 'docs',
   ) {
+    this.#unit = unit;
     this.#stream = stream;
     this.#label = label;
     this.#total = total;
@@ -56,7 +59,7 @@ export class Progress {
   #line(): string {
     const { seconds } = this;
     const rate = seconds > 0 ? this.documents / seconds : 0;
-    const counts = `${formatCount(this.documents)} docs  ${formatRate(rate)}`;
+    const counts = `${formatCount(this.documents)} ${this.#unit}  ${formatRate(rate)}`;
     if (!this.#total) return `${this.#label}  ${formatSize(this.bytes)}  ${counts}`;
     const share = Math.min(1, this.bytes / this.#total);
     const width = (this.#stream.columns ?? 80) < 110 ? 8 : 30;

@@ -10,9 +10,11 @@ import { getCommand } from './commands/get.ts';
 import { ingestCommand } from './commands/ingest.ts';
 import { initCommand } from './commands/init.ts';
 import { listCommand } from './commands/list.ts';
+import { packCommand } from './commands/pack.ts';
 import { putCommand } from './commands/put.ts';
 import { scanCommand } from './commands/scan.ts';
 import { statsCommand } from './commands/stats.ts';
+import { unpackCommand } from './commands/unpack.ts';
 import { exitCodeOf, explainError } from './explain.ts';
 
 const commands: readonly Command[] = [
@@ -25,6 +27,8 @@ const commands: readonly Command[] = [
   deleteCommand,
   listCommand,
   statsCommand,
+  packCommand,
+  unpackCommand,
 ];
 
 /** Runs one command line (without `node` and the program's name). Never rejects. */
