@@ -1,4 +1,7 @@
-/** The growing buffers of one column, fed from the module's scratch arrays or from single rows. */
+/**
+ * The growing buffers of one column and of the columns below it, fed from the module's scratch arrays
+ * or from what the twin made. Room doubles when it is used up, so each byte is copied about once more.
+ */
 import { EtlError } from '../core/errors.ts';
 import type { LineMachine } from './line-machine.ts';
 import type { ColumnData, ColumnType } from './types.ts';
@@ -6,13 +9,23 @@ import type { ColumnData, ColumnType } from './types.ts';
 const MAX_OFFSET = 0x7fff_ffff;
 const FIRST_BYTES = 1 << 12;
 
-/** How a column's values lie: width in bytes, or bits, text, or nothing of its own. */
-type Form = 4 | 8 | 'bits' | 'text' | 'none';
+/** How a column's values lie: width in bytes, or bits, text, ends of lists, or nothing of its own. */
+type Form = 4 | 8 | 'bits' | 'text' | 'list' | 'none';
+
+/** Addresses of a column's scratch arrays. */
+export interface ColumnPlace {
+  readonly validity: number;
+  readonly values: number;
+  /** Where the module counts the rows of a list's elements. */
+  readonly rows: number;
+  readonly below: readonly ColumnPlace[];
+}
 
 export class ColumnBuffer {
   rows = 0;
   readonly #type: ColumnType;
   readonly #form: Form;
+  readonly #children: readonly ColumnBuffer[];
   #nulls = 0;
   #validity = new Uint8Array(64);
   #values = new Uint8Array(0);
@@ -22,66 +35,77 @@ export class ColumnBuffer {
   constructor(type: ColumnType) {
     this.#type = type;
     this.#form = formOf(type);
-    if (this.#form !== 'none') this.#values = new Uint8Array(FIRST_BYTES);
-    if (this.#form === 'text') this.#offsets = new Int32Array(FIRST_BYTES / 4);
+    this.#children = typesBelow(type).map((each) => new ColumnBuffer(each));
+    const form = this.#form;
+    if (form !== 'none' && form !== 'list') this.#values = new Uint8Array(FIRST_BYTES);
+    if (form === 'text' || form === 'list') this.#offsets = new Int32Array(FIRST_BYTES / 4);
   }
 
   /** Bytes held. */
   get byteLength(): number {
-    return this.#validity.byteLength + this.#values.byteLength + this.#offsets.byteLength;
+    const own = this.#validity.byteLength + this.#values.byteLength + this.#offsets.byteLength;
+    return this.#children.reduce((sum, child) => sum + child.byteLength, own);
   }
 
   /** Appends the rows that stand in the module's scratch. */
-  append(
-    machine: LineMachine,
-    place: { readonly validity: number; readonly values: number },
-    count: number,
-  ): void {
+  append(machine: LineMachine, place: ColumnPlace, count: number): void {
     this.#nulls += count - this.#appendBits('validity', machine, place.validity, count);
-    const { values } = place;
-    if (this.#form === 'bits') this.#appendBits('values', machine, values, count);
-    else if (this.#form === 'text') this.#appendText(machine, values, count);
-    else if (this.#form !== 'none') {
-      const width = this.#form;
-      this.#values = withRoom(this.#values, (this.rows + count) * width);
-      this.#values.set(machine.u8.subarray(values, values + count * width), this.rows * width);
+    const { values, below } = place;
+    const form = this.#form;
+    let countBelow = count;
+    if (form === 'bits') this.#appendBits('values', machine, values, count);
+    else if (form === 'text') this.#appendText(machine, values, count);
+    else if (form === 'list') {
+      const from = values >> 2;
+      this.#appendEnds(machine.u32.subarray(from, from + count));
+      countBelow = machine.u32[below[0]!.rows >> 2]!;
+    } else if (form !== 'none') {
+      this.#values = withRoom(this.#values, (this.rows + count) * form);
+      this.#values.set(machine.u8.subarray(values, values + count * form), this.rows * form);
     }
     this.rows += count;
+    if (countBelow === 0) return;
+    for (const [i, child] of this.#children.entries()) child.append(machine, below[i]!, countBelow);
   }
 
-  /** Appends a single row in Arrow's layout. */
-  appendRow(row: ColumnData): void {
-    const valid = row.nullCount === 0;
-    this.#validity = withRoom(this.#validity, (this.rows >> 3) + 1);
-    setBit(this.#validity, this.rows, valid);
-    if (!valid) this.#nulls++;
-    if (this.#form === 'bits') {
-      this.#values = withRoom(this.#values, (this.rows >> 3) + 1);
-      setBit(this.#values, this.rows, (row.values as Uint8Array)[0] === 1);
-    } else if (this.#form === 'text') {
-      const text = row.values as Uint8Array;
-      this.#reserveText(1, text.length);
-      this.#values.set(text, this.#textEnd);
+  /** Appends rows in Arrow's layout. */
+  appendData(data: ColumnData): void {
+    const { rows } = this;
+    const { length } = data;
+    const form = this.#form;
+    this.#nulls += data.nullCount;
+    this.#validity = withRoom(this.#validity, ((rows + length) >> 3) + 1);
+    copyBits(this.#validity, rows, data.validity, length);
+    if (form === 'bits') {
+      this.#values = withRoom(this.#values, ((rows + length) >> 3) + 1);
+      copyBits(this.#values, rows, data.values as Uint8Array, length);
+    } else if (form === 'text') {
+      const text = data.values as Uint8Array;
+      const base = this.#textEnd;
+      this.#reserveText(length, text.length);
+      this.#values.set(text, base);
       this.#textEnd += text.length;
-      this.#offsets[this.rows + 1] = this.#textEnd;
-    } else if (this.#form !== 'none') {
-      const width = this.#form;
-      const { buffer, byteOffset } = row.values!;
-      this.#values = withRoom(this.#values, (this.rows + 1) * width);
-      this.#values.set(new Uint8Array(buffer, byteOffset, width), this.rows * width);
+      for (let i = 1; i <= length; i++) this.#offsets[rows + i] = base + data.offsets![i]!;
+    } else if (form === 'list') this.#appendEnds(data.offsets!.subarray(1, length + 1));
+    else if (form !== 'none') {
+      const { buffer, byteOffset } = data.values!;
+      this.#values = withRoom(this.#values, (rows + length) * form);
+      this.#values.set(new Uint8Array(buffer, byteOffset, length * form), rows * form);
     }
-    this.rows++;
+    this.rows += length;
+    for (const [i, child] of this.#children.entries()) child.appendData(data.children![i]!);
   }
 
   /** The column so far, over the buffers themselves. */
-  take(children: readonly ColumnData[]): ColumnData {
+  take(): ColumnData {
     const { rows } = this;
+    const children = this.#children.map((child) => child.take());
     return {
       length: rows,
       nullCount: this.#nulls,
       ...(this.#nulls === 0 ? {} : { validity: this.#validity.subarray(0, (rows + 7) >> 3) }),
       ...this.#buffers(),
-      ...(this.#type.kind === 'struct' ? { children } : {}),
+      ...(this.#form === 'none' || this.#form === 'list' ? { children } : {}),
     };
   }
 
@@ -91,6 +115,8 @@ export class ColumnBuffer {
     switch (this.#form) {
       case 'none':
         return {};
+      case 'list':
+        return { offsets: this.#offsets.subarray(0, rows + 1) };
       case 'bits':
         return { values: this.#values.subarray(0, (rows + 7) >> 3) };
       case 'text':
@@ -143,6 +169,19 @@ export class ColumnBuffer {
     this.#textEnd += length;
   }
 
+  /** Appends the ends of lists, counted from the elements that are there already. */
+  #appendEnds(ends: Uint32Array | Int32Array): void {
+    const { rows } = this;
+    const base = this.#children[0]!.rows;
+    const { length } = ends;
+    if (length > 0 && base + ends[length - 1]! > MAX_OFFSET) {
+      throw new EtlError('INVALID_ARGUMENT', 'a list column is full; take rows more often');
+    }
+    this.#offsets = withRoom(this.#offsets, rows + length + 1);
+    const offsets = this.#offsets;
+    for (let i = 0; i < length; i++) offsets[rows + 1 + i] = base + ends[i]!;
+  }
+
   #reserveText(rows: number, bytes: number): void {
     if (this.#textEnd + bytes > MAX_OFFSET) {
       throw new EtlError('INVALID_ARGUMENT', 'a column holds at most 2 GiB; take rows more often');
@@ -153,15 +192,27 @@ export class ColumnBuffer {
 }
 
 function formOf(type: ColumnType): Form {
-  if (type.kind === 'struct' || type.kind === 'list') return 'none';
+  if (type.kind === 'struct') return 'none';
+  if (type.kind === 'list') return 'list';
   if (type.kind === 'int32') return 4;
   if (type.kind === 'bool') return 'bits';
   return type.kind === 'utf8' || type.kind === 'json' ? 'text' : 8;
 }
 
-function setBit(bits: Uint8Array, at: number, value: boolean): void {
-  if (value) bits[at >> 3]! |= 1 << (at & 7);
-  else bits[at >> 3]! &= ~(1 << (at & 7));
+/** The types of the columns right below one of this type. */
+export function typesBelow(type: ColumnType): readonly ColumnType[] {
+  if (type.kind === 'list') return [type.element];
+  return type.kind === 'struct' ? type.fields.map((field) => field.type) : [];
+}
+
+/** Appends `length` bits, all ones if none are given, behind the first `at`. */
+function copyBits(to: Uint8Array, at: number, from: Uint8Array | undefined, length: number): void {
+  for (let i = 0; i < length; i++) {
+    const bit = 1 << ((at + i) & 7);
+    const isSet = !from || (from[i >> 3]! >> (i & 7)) & 1;
+    if (isSet) to[(at + i) >> 3]! |= bit;
+    else to[(at + i) >> 3]! &= ~bit;
+  }
 }
 
 /** The array, or a copy of at least twice its size, with room for `length` elements. */

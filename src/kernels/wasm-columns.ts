@@ -1,30 +1,19 @@
 /**
  * Columns filled by the WebAssembly module: it writes rows into scratch arrays, and after each piece
- * the values are copied into growing buffers here. Schemas with lists, and queries that the module
- * cannot test exactly, are left to the twin.
+ * the values are copied into growing buffers here. Queries that the module cannot test exactly are
+ * left to the twin, and so are single documents whose arrays are larger than the scratch.
  */
 import { Layout, Mode } from './line-machine.ts';
-import { type BuiltProgram, ProgramBuilder, relax } from './program.ts';
-import type {
-  Column,
-  ColumnBuilder,
-  ColumnData,
-  ColumnType,
-  FillResult,
-  Misfit,
-  Query,
-} from './types.ts';
-import { ColumnBuffer } from './wasm-column-buffer.ts';
+import { type BuiltProgram, ProgramBuilder, type ProgramColumn, relax } from './program.ts';
+import type { Column, ColumnBuilder, ColumnType, FillResult, Misfit, Query } from './types.ts';
+import { ColumnBuffer, type ColumnPlace, typesBelow } from './wasm-column-buffer.ts';
 import type { WasmContext } from './wasm-kernel.ts';
 import { shiftBad } from './wasm-results.ts';
 
-/** A column with its place: structs come before their fields. */
-interface FlatColumn {
-  readonly kind: number;
-  readonly path: readonly string[];
-  readonly type: ColumnType;
-  readonly below: number;
-}
+/** Bytes of scratch per row: a value and its validity. */
+const ROW_BYTES = 9;
+/** How many elements of lists to make room for, for each document. */
+const ELEMENTS_PER_ROW = 4;
 
 /** As `Kernel.columns`. */
 export function createWasmColumns(
@@ -33,13 +22,13 @@ export function createWasmColumns(
   query: Query,
 ): ColumnBuilder {
   const { machine, twin } = context;
-  const flat = flatten(columns);
-  const tests = query.where && relax(query.where);
-  const program = flat && tests === query.where ? compile(flat, query) : undefined;
-  if (!flat || !program) return twin.columns(columns, query);
+  const isExact = !query.where || relax(query.where) === query.where;
+  const compiled = isExact ? compile(columns, query) : undefined;
+  if (!compiled) return twin.columns(columns, query);
 
-  const places = program.places;
-  let buffers = flat.map(({ type }) => new ColumnBuffer(type));
+  const { program, places } = compiled;
+  const createBuffers = () => columns.map(({ type }) => new ColumnBuffer(type));
+  let buffers = createBuffers();
   const twinRow = (line: Uint8Array) => {
     const builder = twin.columns(columns, query);
     return { result: builder.fill(line), take: () => builder.take() };
@@ -47,7 +36,7 @@ export function createWasmColumns(
 
   return {
     get rows() {
-      return buffers[0]?.rows ?? 0;
+      return buffers[0]!.rows;
     },
     get byteLength() {
       return buffers.reduce((sum, buffer) => sum + buffer.byteLength, 0);
@@ -55,7 +44,7 @@ export function createWasmColumns(
     fill: (bytes, skip): FillResult => {
       let rows = 0;
       let misfit: Misfit | undefined;
-      const { bad } = machine.drive(program.program, bytes, {
+      const { bad } = machine.drive(program, bytes, {
         skip,
         maxDepth: query.maxDepth,
         piece: ({ count }) => {
@@ -70,7 +59,7 @@ export function createWasmColumns(
             return 'stop';
           }
           if (result.rows > 0) {
-            appendTwin(buffers, columns, take());
+            for (const [i, data] of take().entries()) buffers[i]!.appendData(data);
             rows++;
           }
           return undefined;
@@ -84,49 +73,14 @@ export function createWasmColumns(
     },
     take: () => {
       const taken = buffers;
-      buffers = flat.map(({ type }) => new ColumnBuffer(type));
-      let at = 0;
-      const collect = (type: ColumnType): ColumnData => {
-        const buffer = taken[at++]!;
-        const children =
-          type.kind === 'struct' ? type.fields.map((field) => collect(field.type)) : [];
-        return buffer.take(children);
-      };
-      return columns.map((column) => collect(column.type));
+      buffers = createBuffers();
+      return taken.map((buffer) => buffer.take());
     },
   };
 }
 
 function moved(misfit: Misfit, start: number, line: number): Misfit {
   return { ...misfit, start: misfit.start + start, line };
-}
-
-/** Appends a row that the twin made, column by column in the same order as `flatten`. */
-function appendTwin(
-  buffers: readonly ColumnBuffer[],
-  columns: readonly Column[],
-  data: readonly ColumnData[],
-): void {
-  let at = 0;
-  const append = (type: ColumnType, row: ColumnData): void => {
-    buffers[at++]!.appendRow(row);
-    if (type.kind !== 'struct') return;
-    for (const [i, field] of type.fields.entries()) append(field.type, row.children![i]!);
-  };
-  for (const [i, column] of columns.entries()) append(column.type, data[i]!);
-}
-
-/** Columns in preorder; undefined where a list is among them. */
-function flatten(columns: readonly Column[]): FlatColumn[] | undefined {
-  const flat: FlatColumn[] = [];
-  const visit = (type: ColumnType, path: readonly string[]): boolean => {
-    const kind = kindNumber(type);
-    if (kind === 0) return false;
-    flat.push({ kind, path, type, below: 0 });
-    if (type.kind !== 'struct') return true;
-    return type.fields.every((field) => visit(field.type, [...path, field.name]));
-  };
-  return columns.every(({ name, type, path }) => visit(type, path ?? [name])) ? flat : undefined;
 }
 
 function kindNumber(type: ColumnType): number {
@@ -148,32 +102,58 @@ function kindNumber(type: ColumnType): number {
     case 'struct':
       return 9;
     case 'list':
-      return 0;
+      return 10;
   }
 }
 
-interface ColumnsProgram {
-  readonly program: BuiltProgram;
-  /** Addresses of a column's validity bytes and values. */
-  readonly places: readonly { readonly validity: number; readonly values: number }[];
+/** The column and what is below it, itself first; `path` is absent inside a list. */
+function flatten(type: ColumnType, path: readonly string[] | undefined): ProgramColumn[] {
+  const fields = type.kind === 'struct' ? type.fields : [];
+  const below = typesBelow(type).flatMap((each, i) =>
+    flatten(each, path && type.kind === 'struct' ? [...path, fields[i]!.name] : undefined),
+  );
+  const names =
+    path === undefined && type.kind === 'struct' ? fields.map(({ name }) => name) : undefined;
+  return [{ kind: kindNumber(type), path, below: below.length, names }, ...below];
 }
 
-/** Lays the scratch arrays out and names them in the program's descriptors. */
-function compile(flat: readonly FlatColumn[], query: Query): ColumnsProgram | undefined {
+/** Lays the scratch arrays out and names them in the program; undefined where that is not possible. */
+function compile(
+  columns: readonly Column[],
+  query: Query,
+): { readonly program: BuiltProgram; readonly places: readonly ColumnPlace[] } | undefined {
+  const flat = columns.flatMap(({ name, type, path }) => flatten(type, path ?? [name]));
+  // The module looks up each name once.
+  if (flat.some(({ names }) => names && new Set(names).size < names.length)) return undefined;
   const builder = new ProgramBuilder();
   if (query.where) builder.predicate(query.where);
   const built = builder.build({ mode: Mode.columns, columns: flat });
-  const rowBytes = flat.length * 9;
-  const room = Layout.columnsEnd - Layout.columns - flat.length * 32;
-  const rowLimit = Math.floor(room / rowBytes / 8) * 8;
+  const outer = flat.filter(({ path }) => path !== undefined).length;
+  const inner = flat.length - outer;
+  const room = (Layout.columnsEnd - Layout.columns) / ROW_BYTES;
+  const rowLimit = wholeEights(room / (outer + inner * ELEMENTS_PER_ROW));
   if (!built || rowLimit < 8 || flat.length === 0) return undefined;
+  const elementLimit = inner > 0 ? wholeEights((room - rowLimit * outer) / inner) : 0;
+
   const words = new Uint32Array(built.image.buffer);
-  const places = flat.map((_, i) => {
-    const values = Layout.columns + i * rowLimit * 9;
-    const validity = values + rowLimit * 8;
-    words[built.columnsAt + i * 8 + 2] = validity;
-    words[built.columnsAt + i * 8 + 3] = values;
-    return { validity, values };
-  });
+  let at: number = Layout.columns;
+  let ordinal = 0;
+  const place = (type: ColumnType): ColumnPlace => {
+    const column = built.columnsAt + ordinal * 8;
+    const limit = flat[ordinal++]!.path ? rowLimit : elementLimit;
+    const values = at;
+    const validity = at + limit * 8;
+    at += limit * ROW_BYTES;
+    words[column + 2] = validity;
+    words[column + 3] = values;
+    words[column + 6] = limit;
+    const rows = Layout.program + (column + 5) * 4;
+    return { validity, values, rows, below: typesBelow(type).map(place) };
+  };
+  const places = columns.map(({ type }) => place(type));
   return { program: { ...built, rowLimit }, places };
+}
+
+function wholeEights(rows: number): number {
+  return Math.floor(rows / 8) * 8;
 }

@@ -1,7 +1,7 @@
 /**
  * The WebAssembly SIMD kernel. Answers as the TypeScript twin does, which also takes the rare lines
- * that the module leaves alone (repeated keys on a watched path, paths through arrays, documents
- * larger than the tape, regular expressions, bigint constants).
+ * that the module leaves alone (repeated keys on a watched path, numbers that only an exact conversion
+ * can tell apart, documents larger than the tape or the columns' scratch) and regular expressions.
  */
 import { type Document, LineRecord, RECORD_WORDS } from '../core/batch.ts';
 import { formatPath, type Path } from '../core/path.ts';

@@ -2,6 +2,7 @@
  * Queries and columns that meet arrays: the WebAssembly kernel reads elements with code of their own,
  * which must answer as the twin does. Documents here are all arrays, in and out of each other.
  */
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Path } from '../../src/core/path.ts';
@@ -167,6 +168,52 @@ describe.runIf(others.length > 0)('arrays', () => {
       }),
       { numRuns: numRuns * 2 },
     );
+  });
+
+  it('fill columns where arrays are larger than what the module holds at a time', () => {
+    const list = (length: number, from: number) =>
+      `[${Array.from({ length }, (_, i) => `{"a":${from + i},"b":["x${i % 7}",null]}`).join()}]`;
+    const sizes = [3, 0, 26_000, 1, 9000, 9001, 9002, 2, 5];
+    const lines = sizes.map((size, i) => `{"a":${list(size, i)},"n":${i}}\n`);
+    lines.splice(5, 0, `{"a":${list(9000, 1).replace('"x6"', '6')},"n":1}\n`);
+    const type: ColumnType = {
+      kind: 'list',
+      element: {
+        kind: 'struct',
+        fields: [
+          { name: 'a', type: { kind: 'int32' } },
+          { name: 'b', type: { kind: 'list', element: { kind: 'utf8' } } },
+        ],
+      },
+    };
+    const columns: Column[] = [
+      { name: 'n', type: { kind: 'float64' } },
+      { name: 'a', type },
+      { name: 'm', path: ['a'], type: { kind: 'json' } },
+    ];
+    const chunks = [encoder.encode(lines.join('')), encoder.encode(lines.slice(0, 2).join(''))];
+    const [expected, ...answers] = kernels.map((kernel) => fill(kernel, columns, chunks));
+    for (const answer of answers) expect(isDeepStrictEqual(answer, expected)).toBe(true);
+  });
+
+  it('find one of thousands of values, whatever their kinds', () => {
+    const values: Scalar[] = Array.from({ length: 900 }, (_, i) => [
+      `text ${i * 3}`,
+      i * 2,
+      2n ** 60n + BigInt(i),
+    ]).flat();
+    const lines = Array.from({ length: 3000 }, (_, i) => {
+      const exact = 2n ** 60n + BigInt(i * 2 - 1000);
+      return `{"a":"text ${i}","b":[${i - 10},"text ${i - 5}"],"c":${exact},"d":{"e":[${i}]}}\n`;
+    });
+    const bytes = encoder.encode(lines.join(''));
+    for (const at of [['a'], ['b', '0'], ['b', '1'], ['c'], ['d', 'e', '0'], ['b']]) {
+      for (const many of [values, [...values, ...values.map((each) => `${each} and more`)]]) {
+        const query: Query = { where: { op: 'in', path: at, values: many } };
+        const [expected, ...answers] = kernels.map((kernel) => project(kernel, query, bytes));
+        for (const answer of answers) expect(answer).toBe(expected);
+      }
+    }
   });
 });
 

@@ -188,7 +188,10 @@ class BoolWriter extends ColumnWriter {
   protected override drop(): void {}
 
   protected override buffers(): Pick<ColumnData, 'values'> {
-    return { values: this.#bits.slice(0, (this.length + 7) >> 3) };
+    const values = this.#bits.slice(0, (this.length + 7) >> 3);
+    // A row taken back may have left its bit.
+    if (this.length & 7) values[values.length - 1]! &= (1 << (this.length & 7)) - 1;
+    return { values };
   }
 
   #store(value: boolean): void {

@@ -12,7 +12,7 @@ import {
 } from './parse';
 import { UNSURE, YES, evaluate } from './predicate';
 import { writeProjection } from './project';
-import { FITS, NEEDS_CALLER, fillRow, gatherText, packBits } from './columns';
+import { FITS, MISFITS, NO_ROOM, fillRow, gatherText, packBits } from './columns';
 import { fail, faultAt, faultReason, findIllFormed, findNewline, isAscii, skipSpace } from './scan';
 import { LONE_REPLACE, decodeEscapes } from './text';
 import { xxh3 } from './xxh3';
@@ -46,7 +46,6 @@ const AT_OUT: usize = STATE + 28;
 const AT_DOC_START: usize = STATE + 32;
 const AT_DOC_END: usize = STATE + 36;
 const AT_DOC_LINE: usize = STATE + 40;
-const AT_COLUMN: usize = STATE + 44;
 
 let mode: u32 = 0;
 let keySlot: u32 = 0;
@@ -221,14 +220,15 @@ export function run(p: usize): usize {
       store<u8>(written, 0x0a);
       out = written + 1;
     } else if (mode == MODE_COLUMNS) {
-      const misfit = fillRow(program, entries, rows, scratch);
-      if (misfit != FITS) {
+      const answer = fillRow(program, entries, rows, scratch);
+      if (answer == NO_ROOM && rows > 0) {
+        p = lineStart;
+        status = FULL;
+        break;
+      }
+      if (answer != FITS) {
         p = leaveToCaller(lineStart, start);
-        if (misfit == NEEDS_CALLER) status = SLOW;
-        else {
-          status = MISFIT;
-          store<u32>(AT_COLUMN, misfit - 1);
-        }
+        status = answer == MISFITS ? MISFIT : SLOW;
         break;
       }
       rows++;
