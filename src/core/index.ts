@@ -7,3 +7,4 @@ export { formatExpression } from './expression-format.ts';
 export * from './path.ts';
 export * from './predicate.ts';
 export * from './stage.ts';
+export { decodeVector, encodeVector, vectorNumbers } from './vector.ts';
