@@ -37,7 +37,7 @@ const objects = (path: string) => lines(path).map((line) => JSON.parse(line));
 const failure = (code: string) => expect.objectContaining({ code });
 
 async function fill(documents: Record<string, object>): Promise<void> {
-  const writer = await SyncWriter.open(root, 'c');
+  const writer = await SyncWriter.open<object>(root, 'c');
   for (const [id, document] of Object.entries(documents)) await writer.put(id, document);
   await writer.close();
 }
