@@ -99,7 +99,7 @@ export function formatSum(sum: bigint): string {
 export function decodeRecord(line: Uint8Array, kernel: Kernel): LogRecord | undefined {
   if (line.length <= REST) return undefined;
   const text = Buffer.from(line.buffer, line.byteOffset, line.length).toString();
-  if (!text.startsWith(HEAD)) return undefined;
+  if (!text.startsWith(HEAD) || text.slice(REST - 2, REST) !== '",') return undefined;
   const sum = text.slice(HEAD.length, HEAD.length + SUM_DIGITS);
   if (sum !== formatSum(kernel.hash(line.slice(REST)))) return undefined;
   return JSON.parse(text) as LogRecord;

@@ -191,7 +191,7 @@ export class FastStore<T extends object = Document> {
     return total;
   }
 
-  /** The document under an id. Errors: DOCUMENT_NOT_FOUND. */
+  /** The document under an id. Errors: DOCUMENT_NOT_FOUND, CORRUPTED_DATA. */
   get(id: string, options: GetOptions = {}): T {
     const document = this.tryGet(id, options);
     if (document !== undefined) return document;
@@ -200,7 +200,7 @@ export class FastStore<T extends object = Document> {
     });
   }
 
-  /** The document under an id, or undefined. */
+  /** The document under an id, or undefined. Errors: CORRUPTED_DATA where its line is damaged. */
   tryGet(id: string, options: GetOptions = {}): T | undefined {
     this.#check();
     const { index } = this.#files.indexer;
@@ -209,8 +209,7 @@ export class FastStore<T extends object = Document> {
     const low = kernel.keyHash[0]!;
     const high = kernel.keyHash[1]!;
     for (let entry = index.find(low, high); entry >= 0; entry = index.find(low, high, entry)) {
-      const text = this.#files.stored.text(index.offset(entry), index.length(entry));
-      const document = JSON.parse(text) as Document;
+      const document = this.#files.stored.document(index.offset(entry), index.length(entry));
       if (document._id !== id) continue;
       if (options.withId !== false) return document as T;
       const { _id, ...rest } = document;

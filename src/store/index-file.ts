@@ -64,6 +64,8 @@ async function loadBinary(
   count: number,
   confirm: ConfirmId,
 ): Promise<LoadedIndex | undefined> {
+  // The index makes room for as many entries as it is told of.
+  if (count * ENTRY_BYTES > size) return undefined;
   let left = count;
   let end = 0;
   let at = INDEX_HEADER_BYTES;

@@ -2,6 +2,8 @@
  * Single stored lines by offset, whether they are in the file or still on their way into it, and
  * the confirmation of ids that the index asks for: it knows only hashes.
  */
+import type { Document } from '../core/batch.ts';
+import { EtlError, isEtlError } from '../core/errors.ts';
 import type { RandomReader } from '../io/disk.ts';
 import { MAX_LENGTH } from '../kernels/index.ts';
 import type { FileTail } from './tail.ts';
@@ -14,9 +16,12 @@ export class StoredLines {
   /** One past the last whole line in the file; the owner keeps it. */
   end = 0;
   readonly #reader: RandomReader;
+  readonly #place: { readonly path?: string };
 
-  constructor(reader: RandomReader) {
+  /** `path` is that of the data, for errors. */
+  constructor(reader: RandomReader, path?: string) {
     this.#reader = reader;
+    this.#place = path === undefined ? {} : { path };
   }
 
   /** The document at an index entry's place, without its line end. */
@@ -35,14 +40,34 @@ export class StoredLines {
     return pending.bytes.slice(pending.at, pending.at + bytes);
   }
 
-  /** Whether the line at this place is of the document `id`. */
+  /** Whether the line at this place is of the document `id`; a damaged line is of none. */
   hasId(offset: number, length: number, id: string): boolean {
     // Our own lines begin with the id, and the hash has matched: no need to read on.
     const head = `{"_id":"${id}"`;
     const bytes = Buffer.byteLength(head);
     if (bytes < length && this.#head(offset, bytes) === head) return true;
-    const document = JSON.parse(this.text(offset, length)) as { _id?: unknown };
-    return document._id === id;
+    try {
+      return this.document(offset, length)._id === id;
+    } catch (error) {
+      if (isEtlError(error, 'CORRUPTED_DATA')) return false;
+      throw error;
+    }
+  }
+
+  /** The document at an index entry's place. Errors: CORRUPTED_DATA. */
+  document(offset: number, length: number): Document {
+    let cause: unknown;
+    try {
+      const value = JSON.parse(this.text(offset, length)) as Document | null;
+      if (typeof value === 'object' && value !== null) return value;
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      cause = error;
+    }
+    throw new EtlError('CORRUPTED_DATA', 'what is stored here is no document', {
+      place: { ...this.#place, offset },
+      cause,
+    });
   }
 
   close(): void {
