@@ -25,6 +25,7 @@ export { Scanner } from './engine/scanner.ts';
 export { SyncWriter } from './engine/sync-writer.ts';
 export { FastStore } from './fast-store.ts';
 export { createIdGenerator, type GeneratedIds } from './generate-id.ts';
+export { IndexRegistry, type RegistryOptions } from './index-registry.ts';
 export { type CollectionPaths, Layout, type LayoutProblem } from './layout.ts';
 export { isValidId, MAX_ID_BYTES } from './names.ts';
 export type { FastStoreOptions, GetOptions, StoreInfo } from './options.ts';

@@ -6,8 +6,9 @@
  * Deliberate breakages that make this file fail, each tried: no sync of the document before its
  * rename; no sync of docs/ after renames and removals; no sync of the journal, or of its name, before
  * the renames; documents touched by an interrupted session not read again on opening; journal not cut
- * at its torn end; order.ids or doc_index.jsonl not synced before the journal's CHECKPOINT; order.ids replaced without sync of it or of its name; zeros in order.ids not noticed;
- * temporary files not removed; no poisoning after a failed write. (schemas.jsonl is made anew where
+ * at its torn end; order.ids or doc_index.jsonl not synced before the journal's CHECKPOINT; order.ids
+ * replaced without sync of it or of its name; zeros in order.ids not noticed; temporary files not
+ * removed; no poisoning after a failed write. (schemas.jsonl is made anew where
  * it is lost, so breaking its sync only costs time.)
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
