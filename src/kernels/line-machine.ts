@@ -54,6 +54,7 @@ interface LinesExports {
     count: number,
     limit: number,
     slack: number,
+    skims: number,
   ): void;
   begin(
     length: number,
@@ -64,6 +65,7 @@ interface LinesExports {
     skips: number,
   ): void;
   run(from: number): number;
+  split(from: number): number;
   passed(document: number): void;
   readRecords(records: number, from: number, to: number): number;
   gatherText(values: number, rows: number, out: number, offsets: number, base: number): number;
@@ -81,6 +83,8 @@ export interface Program {
   readonly keySlot: number;
   readonly hasPredicate: boolean;
   readonly slowIfTwice: boolean;
+  /** Lines that cannot be kept are passed over unread; only without `skip`. */
+  readonly skims: boolean;
   /** Address and number of the projection's entries or of the columns. */
   readonly at: number;
   readonly count: number;
@@ -188,6 +192,7 @@ export class LineMachine {
       program.count,
       program.rowLimit,
       program.slack,
+      program.skims && !skip ? 1 : 0,
     );
     const depth = maxDepth ?? DEFAULT_MAX_DEPTH;
     exports.begin(length, depth, this.#scratch, this.#out, this.#outEnd, skip ? skipAt : 0);
@@ -224,12 +229,30 @@ export class LineMachine {
         exports.passed(fault ? 0 : 1);
       }
     }
+    return this.#result(bad);
+  }
+
+  #result(bad: BadLine[]): DriveResult {
+    const state = Layout.state >> 2;
     return {
       bad,
       lineCount: this.u32[state + 3]!,
       dense: this.u32[state + 5]! === 1,
       canonical: this.u32[state + 6]! === 1,
     };
+  }
+
+  /** Cuts a chunk of good lines at their ends, without reading them. */
+  split(program: Program, bytes: Uint8Array, piece: (piece: Piece) => void): DriveResult {
+    this.load(program, bytes);
+    const state = Layout.state >> 2;
+    let at: number = Layout.input;
+    do {
+      at = this.exports.split(at);
+      const count = this.u32[state + 1]!;
+      if (count > 0) piece({ count, out: 0 });
+    } while (this.u32[state] === Status.full);
+    return this.#result([]);
   }
 
   /** Copies the records of a piece. */

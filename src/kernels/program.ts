@@ -8,6 +8,7 @@ import type { Predicate } from '../core/predicate.ts';
 import { Layout, type Program } from './line-machine.ts';
 import { comparisonTest, containmentTest, memberTests, Op, type Test } from './program-tests.ts';
 import type { Selection } from './selection.ts';
+import { planSkim } from './skim-plan.ts';
 import { encodeWtf8 } from './wasm-bytes.ts';
 
 const TEST_WORDS = 8;
@@ -17,6 +18,7 @@ const COLUMN_WORDS = 8;
 /** Of a step that is no index into an array. */
 const NO_INDEX = 0xffff_ffff;
 const HEADER_BYTES = 64;
+const NOTHING = new Uint8Array(0);
 const HOLDS = 0xffff_ffff;
 const FAILS = 0xffff_fffe;
 
@@ -38,6 +40,7 @@ export class ProgramBuilder {
   #deep = false;
   /** The first test to run, or HOLDS or FAILS. */
   #entry: number | undefined;
+  #skim: SkimWords | undefined;
 
   /** The 1-based slot of a path; steps before the last get slots too, to notice arrays. */
   slot(path: Path): number {
@@ -55,9 +58,19 @@ export class ProgramBuilder {
     return slot;
   }
 
-  /** Compiles the predicate. */
-  predicate(predicate: Predicate): void {
+  /** Compiles the predicate. `trusted` lines that it cannot keep are passed over, where that is possible. */
+  predicate(predicate: Predicate, trusted = false): void {
     this.#entry = this.#compile(predicate, HOLDS, FAILS);
+    const plan = trusted ? planSkim(predicate) : undefined;
+    if (!plan) return;
+    const { key, test, constant = NOTHING } = plan;
+    this.#skim = {
+      key: this.blob(key),
+      size: key.length,
+      test,
+      constant: this.blob(constant),
+      length: constant.length,
+    };
   }
 
   /** Copies bytes into the image; returns a handle for `address`. */
@@ -126,6 +139,10 @@ export class ProgramBuilder {
     const listAddress = (list: number | undefined) =>
       list === undefined ? 0 : base + namesAt[list]!;
     words[0] = this.#entry ?? HOLDS;
+    if (this.#skim) {
+      const { key, size: keySize, test, constant, length } = this.#skim;
+      words.set([blobs + key, keySize, test, blobs + constant, length], 1);
+    }
     for (const [i, { op, path, constant, inner, yes, no }] of this.#tests.entries()) {
       const steps = stepLists.get(JSON.stringify(path));
       words.set(
@@ -175,6 +192,7 @@ export class ProgramBuilder {
       keySlot,
       hasPredicate: this.#entry !== undefined && this.#entry !== HOLDS,
       slowIfTwice: this.#deep,
+      skims: this.#skim !== undefined,
       at: entries.length > 0 ? base + entriesAt : columns.length > 0 ? base + columnsAt : 0,
       count: entries.length + columns.length,
       rowLimit: 0,
@@ -229,6 +247,15 @@ export class ProgramBuilder {
   #add(test: Test, path: Path, yes: number, no: number): number {
     return this.#tests.push({ ...test, path, yes, no }) - 1;
   }
+}
+
+/** A SkimPlan with its bytes as blobs. */
+interface SkimWords {
+  readonly key: number;
+  readonly size: number;
+  readonly test: number;
+  readonly constant: number;
+  readonly length: number;
 }
 
 interface StepList {

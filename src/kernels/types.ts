@@ -58,6 +58,11 @@ export interface Query {
    * out; a document with nothing left is `{}`.
    */
   readonly select?: readonly Path[];
+  /**
+   * The chunks hold good documents only, as a store's committed lines do: what cannot be kept need
+   * not be read. Lines that were not read are not reported as bad and count as documents.
+   */
+  readonly trusted?: boolean | undefined;
   /** Deepest nesting of a good document. Default `DEFAULT_MAX_DEPTH`. */
   readonly maxDepth?: number | undefined;
 }
@@ -187,6 +192,11 @@ export interface Kernel {
   readonly keyHash: Uint32Array;
   /** Validates and splits a chunk, finds and hashes the key (a string value at `key`). */
   lines(bytes: Uint8Array, options?: LinesOptions): LineTable;
+  /**
+   * Cuts a chunk at its line ends without reading it: for lines known to be good documents. The
+   * records hold places only, no key.
+   */
+  split(bytes: Uint8Array): LineTable;
   selector(query: Query): Selector;
   columns(columns: readonly Column[], query?: Query): ColumnBuilder;
   observer(query?: Query): SchemaObserver;

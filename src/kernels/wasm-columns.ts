@@ -126,7 +126,7 @@ function compile(
   // The module looks up each name once.
   if (flat.some(({ names }) => names && new Set(names).size < names.length)) return undefined;
   const builder = new ProgramBuilder();
-  if (query.where) builder.predicate(query.where);
+  if (query.where) builder.predicate(query.where, query.trusted);
   const built = builder.build({ mode: Mode.columns, columns: flat });
   const outer = flat.filter(({ path }) => path !== undefined).length;
   const inner = flat.length - outer;

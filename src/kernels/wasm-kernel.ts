@@ -14,7 +14,7 @@ import type { Kernel, LinesOptions, LineTable, Query, Selector } from './types.t
 import { createWasmColumns } from './wasm-columns.ts';
 import { createWasmIndex } from './wasm-index.ts';
 import { createWasmObserver } from './wasm-observer.ts';
-import { decodeDocuments, joinLines, RecordList, shiftBad } from './wasm-results.ts';
+import { decodeDocuments, joinLines, PLAIN, RecordList, shiftBad } from './wasm-results.ts';
 
 /** A module of one function that uses a SIMD instruction: valid only where SIMD is supported. */
 const SIMD_PROBE = [
@@ -75,6 +75,12 @@ export function createWasmKernel(): Kernel {
         keyPrograms.set(name, program);
       }
       return readLines(context, program, bytes, options);
+    },
+    split: (bytes) => {
+      const list = new RecordList();
+      const result = machine.split(PLAIN, bytes, ({ count }) => list.add(machine.records(count)));
+      const records = list.take();
+      return { bytes, records, count: records.length / RECORD_WORDS, ...result };
     },
     selector: context.selector,
     columns: (columns, query = {}) => createWasmColumns(context, columns, query),
@@ -148,14 +154,14 @@ export function readLines(
 function createSelector(context: WasmContext, query: Query): Selector {
   const { machine, materialiser, twin } = context;
   const twinSelector = twin.selector(query);
-  const { where, select, maxDepth } = query;
+  const { where, select, maxDepth, trusted } = query;
   const tests = where && relax(where);
   const isExact = tests === where;
   const programs = new Map<number, BuiltProgram | undefined>();
   const program = (mode: number): BuiltProgram | undefined => {
     if (!programs.has(mode)) {
       const builder = new ProgramBuilder();
-      if (tests) builder.predicate(tests);
+      if (tests) builder.predicate(tests, trusted);
       const entries =
         mode === Mode.project && select ? builder.selection(buildSelection(select)) : [];
       const fits = !select || mode !== Mode.project || entries.length > 0;

@@ -45,8 +45,8 @@ export function createWasmObserver(context: WasmContext, query: Query): SchemaOb
   const { machine, twin } = context;
   const root = newField([], false);
   const program: BuiltProgram = new ProgramBuilder().build({ mode: Mode.observe })!;
-  const { where, maxDepth } = query;
-  const selector = context.selector({ ...(where ? { where } : {}), maxDepth });
+  const { where, maxDepth, trusted } = query;
+  const selector = context.selector({ ...(where ? { where } : {}), maxDepth, trusted });
 
   /** Counts a chunk in which every document counts. */
   const count = (bytes: Uint8Array): ReturnType<SchemaObserver['observe']> => {

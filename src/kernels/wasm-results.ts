@@ -78,13 +78,15 @@ export function joinLines({ bytes, records, count }: LineTable): Uint8Array {
   return joined;
 }
 
-const DECODE: Program = {
+/** A program without paths: reads to the tape, or splits. */
+export const PLAIN: Program = {
   mode: Mode.tape,
   paths: [],
   image: new Uint8Array(0),
   keySlot: 0,
   hasPredicate: false,
   slowIfTwice: false,
+  skims: false,
   at: 0,
   count: 0,
   rowLimit: 0,
@@ -101,7 +103,7 @@ export function decodeDocuments(
 ): Document[] {
   const documents: Document[] = [];
   if (count === 0) return documents;
-  machine.load(DECODE, bytes);
+  machine.load(PLAIN, bytes);
   const place = Layout.records >> 2;
   for (let first = 0; first < count; first += MAX_RECORDS) {
     const piece = Math.min(MAX_RECORDS, count - first);

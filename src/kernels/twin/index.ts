@@ -6,7 +6,7 @@ import type { Kernel } from '../types.ts';
 import { twinCodec } from './codec.ts';
 import { createTwinBuilder } from './columns.ts';
 import { createTwinIndex } from './id-index.ts';
-import { readLines } from './lines.ts';
+import { readLines, splitLines } from './lines.ts';
 import { createTwinObserver } from './observer.ts';
 import { createTwinSelector } from './selector.ts';
 import { toBigInt } from './u64.ts';
@@ -32,6 +32,7 @@ export function createTwinKernel(): Kernel {
       hashInto(keyHash, scratch, 0, writeUtf8(id, scratch));
     },
     lines: (bytes, options) => readLines(bytes, options),
+    split: splitLines,
     selector: createTwinSelector,
     columns: createTwinBuilder,
     observer: createTwinObserver,

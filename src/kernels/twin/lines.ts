@@ -67,6 +67,27 @@ export function readLines(bytes: Uint8Array, options: LinesOptions = {}, visit?:
   };
 }
 
+/** As `Kernel.split`. */
+export function splitLines(bytes: Uint8Array): LineTable {
+  const records: number[] = [];
+  let lineCount = 0;
+  let dense = true;
+  for (let at = 0; at < bytes.length; lineCount++) {
+    const newline = bytes.indexOf(0x0a, at);
+    const stop = newline < 0 ? bytes.length : newline;
+    let start = at;
+    while (start < stop && bytes[start]! <= 0x20) start++;
+    let end = stop;
+    while (end > start && bytes[end - 1]! <= 0x20) end--;
+    if (start < stop) records.push(start, end, lineCount, 0, 0, 0, 0, 0);
+    dense &&= start === at && end === newline && start < end;
+    at = stop + 1;
+  }
+  const count = records.length / RECORD_WORDS;
+  const table = { bytes, records: Uint32Array.from(records), count, dense };
+  return { ...table, bad: [], lineCount, canonical: false };
+}
+
 function writeKey(records: Uint32Array, base: number, scanner: Scanner, node: number): void {
   if (node < 0) return;
   const kind = scanner.kind[node]!;
