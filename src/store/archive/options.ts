@@ -43,6 +43,7 @@ export interface ArchiveLimits {
   readonly maxRatio?: number | undefined;
 }
 
+/** For `unpack`. */
 export interface UnpackOptions extends ArchiveOptions, ArchiveLimits {}
 
 export interface PackSummary {
@@ -57,6 +58,7 @@ export interface PackSummary {
   readonly archiveBytes: number;
 }
 
+/** What was unpacked. */
 export interface UnpackSummary {
   readonly path: string;
   readonly entries: number;
