@@ -148,11 +148,13 @@ export class IndexRegistry {
     try {
       const letGo = zds.enlist(collection, { close: async () => undefined });
       try {
-        await this.#write(disk, root, collection);
+        if (this.#contents.kind === 'files') await this.#writeLists(disk, root, collection);
+        else await this.#writeIndex(disk, root, collection);
       } finally {
         letGo();
       }
-      // The store sees that the index is not its own, looks through it, and vouches for it.
+      // Where there is a log, the store has a say in what index.bin is: opening it for writing looks
+      // through the index, closing it makes it what it should be, and vouches for it.
       const { log } = Layout.collection(root, collection);
       if (this.#contents.kind === 'lines' && (await disk.stat(log)) !== undefined) {
         await (await FastStore.open(zds, collection)).close();
@@ -162,14 +164,15 @@ export class IndexRegistry {
     }
   }
 
-  async #write(disk: Disk, root: string, collection: string): Promise<void> {
-    const contents = this.#contents;
-    if (contents.kind === 'lines') {
-      if (contents.stamp !== (await stampOf(disk, root, collection)))
-        throw changed(root, collection);
-      await writeEntries(disk, Layout.indexFile(root, collection), contents.entries);
-      return;
-    }
+  async #writeIndex(disk: Disk, root: string, collection: string): Promise<void> {
+    const contents = this.#contents as Contents & { kind: 'lines' };
+    if (contents.stamp !== (await stampOf(disk, root, collection))) throw changed(root, collection);
+    const { index, log } = Layout.collection(root, collection);
+    if ((await disk.stat(log)) === undefined) await writeEntries(disk, index, contents.entries);
+  }
+
+  async #writeLists(disk: Disk, root: string, collection: string): Promise<void> {
+    const contents = this.#contents as Contents & { kind: 'files' };
     const paths = enginePaths(root, collection);
     const { entries, schemas, journal } = contents.state;
     const now = await loadState(disk, paths);

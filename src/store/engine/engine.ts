@@ -3,8 +3,9 @@
  * nothing. Which documents there are, and their order, is as of `open` or the last `refresh`; a
  * document itself is read from its file each time, so edits are seen at once.
  *
- * Cost: `open` one listing of the folder and two small files; `getDocument` one open, read and close,
- * without leaving the current turn.
+ * Cost: `open` one listing of the folder and the files of meta/; `getDocument` one open, read and
+ * close, without leaving the current turn. In an archive, whose entries are inflated on the way, `open`
+ * reads all documents into memory.
  */
 import type { Document } from '../../core/batch.ts';
 import { EtlError } from '../../core/errors.ts';
@@ -15,6 +16,7 @@ import { isValidId } from '../names.ts';
 import type { GetOptions } from '../options.ts';
 import { ZdsRoot } from '../root.ts';
 import { decodeFile, documentPath } from './documents.ts';
+import { readText } from './meta-file.ts';
 import { Scanner } from './scanner.ts';
 import { type EnginePaths, type EngineState, enginePaths, loadState } from './state.ts';
 
@@ -41,21 +43,27 @@ export class Engine<T extends object = Document> {
   readonly #disk: Disk;
   readonly #paths: EnginePaths;
   readonly #withId: boolean;
+  /** Opened here, so closed here. */
+  readonly #ownRoot: ZdsRoot | undefined;
+  /** The documents' texts, where the disk cannot read them when they are asked for. */
+  #held: ReadonlyMap<string, string> | undefined;
   #state: EngineState;
   #ids: readonly string[];
 
   private constructor(
     root: ZdsRoot,
     collection: string,
-    paths: EnginePaths,
-    state: EngineState,
+    { state, held }: Loaded,
     withId: boolean,
+    ownRoot: ZdsRoot | undefined,
   ) {
     this.root = root.path;
     this.collection = collection;
     this.#disk = root.disk;
-    this.#paths = paths;
+    this.#paths = enginePaths(root.path, collection);
     this.#withId = withId;
+    this.#ownRoot = ownRoot;
+    this.#held = held;
     this.#state = state;
     this.#ids = [...state.entries.keys()];
   }
@@ -67,20 +75,17 @@ export class Engine<T extends object = Document> {
     options: EngineOptions = {},
   ): Promise<Engine<T>> {
     const { disk, withId = true } = options;
-    const zds = typeof root === 'string' ? await ZdsRoot.open(root, { mode: 'read', disk }) : root;
-    const paths = enginePaths(zds.path, collection);
-    if ((await zds.disk.stat(paths.docs)) === undefined) {
-      const there = (await zds.disk.stat(paths.folder)) !== undefined;
-      throw there
-        ? new EtlError(
-            'INVALID_ARGUMENT',
-            `${collection} has no file per document; open it as a FastStore`,
-          )
-        : new EtlError('COLLECTION_NOT_FOUND', `there is no collection ${collection}`, {
-            place: { path: zds.path },
-          });
+    const own =
+      typeof root === 'string' ? await ZdsRoot.open(root, { mode: 'read', disk }) : undefined;
+    const zds = own ?? (root as ZdsRoot);
+    try {
+      const paths = enginePaths(zds.path, collection);
+      await checkIsOfFiles(zds, collection, paths);
+      return new Engine<T>(zds, collection, await load(zds.disk, paths), withId, own);
+    } catch (error) {
+      await own?.close();
+      throw error;
     }
-    return new Engine<T>(zds, collection, paths, await loadState(zds.disk, paths), withId);
   }
 
   /** Documents as of `open` or the last `refresh`. */
@@ -136,8 +141,19 @@ export class Engine<T extends object = Document> {
 
   /** Looks again which documents there are. */
   async refresh(): Promise<void> {
-    this.#state = await loadState(this.#disk, this.#paths);
-    this.#ids = [...this.#state.entries.keys()];
+    const { state, held } = await load(this.#disk, this.#paths);
+    this.#state = state;
+    this.#held = held;
+    this.#ids = [...state.entries.keys()];
+  }
+
+  /** Lets go of an archive that `open` opened; a folder needs no closing. */
+  async close(): Promise<void> {
+    await this.#ownRoot?.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   /** Undefined when there is no such document. */
@@ -145,12 +161,42 @@ export class Engine<T extends object = Document> {
     // Ids that are not known yet may be read, but no path that leads elsewhere.
     if (!this.#state.entries.has(id) && !isValidId(id)) return undefined;
     const path = documentPath(this.#paths.docs, id);
-    if (this.#disk.readSync === undefined) {
-      throw new EtlError('UNSUPPORTED', 'this disk cannot read whole files at once');
-    }
-    const bytes = this.#disk.readSync(path);
-    if (bytes === undefined) return undefined;
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
-    return decodeFile(id, text, withId, path);
+    const text = this.#held ? this.#held.get(id) : decode(this.#disk.readSync!(path));
+    return text === undefined ? undefined : decodeFile(id, text, withId, path);
   }
+}
+
+interface Loaded {
+  readonly state: EngineState;
+  readonly held: ReadonlyMap<string, string> | undefined;
+}
+
+async function load(disk: Disk, paths: EnginePaths): Promise<Loaded> {
+  const state = await loadState(disk, paths);
+  if (disk.readSync !== undefined) return { state, held: undefined };
+  const held = new Map<string, string>();
+  for (const id of state.entries.keys()) {
+    const text = await readText(disk, documentPath(paths.docs, id));
+    if (text !== undefined) held.set(id, text);
+  }
+  return { state, held };
+}
+
+/** Errors: COLLECTION_NOT_FOUND, INVALID_ARGUMENT for a collection in lines. */
+async function checkIsOfFiles(
+  { disk, path }: ZdsRoot,
+  collection: string,
+  { docs, folder }: EnginePaths,
+): Promise<void> {
+  if ((await disk.stat(docs)) !== undefined) return;
+  const place = { path };
+  if ((await disk.stat(folder)) === undefined) {
+    throw new EtlError('COLLECTION_NOT_FOUND', `there is no collection ${collection}`, { place });
+  }
+  const message = `${collection} has no file per document; open it as a FastStore`;
+  throw new EtlError('INVALID_ARGUMENT', message, { place });
+}
+
+function decode(bytes: Uint8Array | undefined): string | undefined {
+  return bytes && Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
 }

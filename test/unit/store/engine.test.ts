@@ -17,6 +17,7 @@ import {
   Engine,
   EngineWriter,
   FastStore,
+  pack,
   SyncWriter,
   ZdsRoot,
 } from '../../../src/store/index.ts';
@@ -271,6 +272,22 @@ describe('Engine', () => {
       'Ω.json',
     ]);
     expect(engine.getDocument('b')).toEqual({ _id: 'b', n: 'b' });
+  });
+
+  it('reads a collection in an archive', async () => {
+    await fill(people);
+    const file = join(root, 'c.zds');
+    await pack(root, file);
+    const engine = await Engine.open(file, 'c');
+    expect(engine.docIds()).toEqual(['z', 'a', 'm']);
+    expect(engine.getDocument('z')).toEqual({ _id: 'z', ...people.z });
+    expect(engine.scan(Predicate.eq('n', 1), ['_id']).collect()).toEqual([
+      { _id: 'z' },
+      { _id: 'm' },
+    ]);
+    expect(() => engine.getDocument('x')).toThrow(failure('DOCUMENT_NOT_FOUND'));
+    await engine.refresh();
+    await engine.close();
   });
 
   it.each(['order.ids', 'doc_index.jsonl', 'schemas.jsonl', 'journal.log', 'manifest.json'])(
