@@ -143,15 +143,16 @@ export class Assembler {
   #observe(batch: Batch): void {
     const observer = this.#observer;
     if (!observer || (this.#plan && !this.#checksFields)) return;
-    const { bad } = observer.observe(batch.bytes());
-    if (bad[0]) throw badDocument(batch, bad[0], 0);
+    const { bytes, unread } = batch.denseLines();
+    const { bad } = observer.observe(bytes);
+    if (bad[0] && !unread) throw badDocument(batch, bad[0], 0);
     if (!this.#plan) return;
     const path = findNewField(observer.fields(), this.#plan.columns);
     if (path) throw this.#newField(batch, path);
   }
 
   *#fill(batch: Batch, builder: ColumnBuilder): Generator<RowGroup, void, void> {
-    const { bytes, records, count } = batch.denseLines();
+    const { bytes, records, count, unread } = batch.denseLines();
     const startOf = (i: number): number =>
       i < count ? records[i * RECORD_WORDS + LineRecord.start]! : bytes.byteLength;
     let from = 0;
@@ -171,7 +172,7 @@ export class Assembler {
         throw new EtlError('INVALID_DOCUMENT', message, { place: batch.place(from) });
       }
       const { bad, misfit } = builder.fill(piece);
-      if (bad[0]) throw badDocument(batch, bad[0], from);
+      if (bad[0] && !unread) throw badDocument(batch, bad[0], from);
       if (misfit) {
         const message = `field ${misfit.path}: ${misfit.reason}; ${this.#advice()}`;
         throw schemaChanged(message, batch.place(from + misfit.line));

@@ -13,6 +13,11 @@ export interface Wants {
   /** The key path to have in the line records (`_id` if absent). A hint: the receiver checks. */
   readonly key?: Path;
   /**
+   * The receiver reads every line itself and passes over bad ones: a sender whose lines are good
+   * anyway may hand them over unread (`EncodedLines.unread`), without key.
+   */
+  readonly unread?: boolean;
+  /**
    * The receiver takes the objects and nothing else: the sender may make batches of objects at once,
    * which know their ordinals but no other place.
    */

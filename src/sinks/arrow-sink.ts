@@ -103,6 +103,7 @@ export function createArrowSink(
 
   return {
     name: 'arrowSink',
+    wants: { unread: true },
     async open(signal) {
       writer = await openTarget(target);
       const fields = options.schema === undefined ? await askFields?.(signal) : undefined;

@@ -111,6 +111,8 @@ export class Scan<T extends object = Document> implements AsyncIterable<T> {
       this.#selector = host.kernel.selector({
         ...(where === undefined ? {} : { where }),
         ...(this.#select === undefined ? {} : { select: this.#select }),
+        // Bad lines that another program left are no documents, read or not.
+        trusted: true,
       });
     }
   }
@@ -131,7 +133,9 @@ export class Scan<T extends object = Document> implements AsyncIterable<T> {
   /** The same documents as batches of JSONL bytes, no object made; of objects where those are wanted. */
   async *batches(wants: ScanWants = {}): AsyncGenerator<Batch, void, void> {
     const { kernel, path } = this.#host;
-    const { where } = this.#options;
+    const { where, limit, offset } = this.#options;
+    // Bad lines among unread ones would be counted.
+    const unread = wants.unread && limit === undefined && offset === undefined;
     if (wants.documents) {
       for await (const documents of this.#documents()) {
         yield Batch.fromDocuments(documents, kernel.codec, { source: path });
@@ -144,7 +148,8 @@ export class Scan<T extends object = Document> implements AsyncIterable<T> {
       const select = wants.whole ? undefined : this.#select;
       let lines: EncodedLines;
       if (selector === undefined || (wants.whole && where === undefined)) {
-        const all = table ?? kernel.lines(bytes);
+        const all =
+          table ?? (unread ? { ...kernel.split(bytes), unread: true } : kernel.lines(bytes));
         lines = skip === undefined ? all : keepLiving(all, skip);
       } else {
         lines = select ? selector.project(bytes, skip) : selector.filter(bytes, skip);
@@ -168,7 +173,8 @@ export class Scan<T extends object = Document> implements AsyncIterable<T> {
   async fields(): Promise<OfferedFields | undefined> {
     const { where, limit, offset } = this.#options;
     if (limit !== undefined || offset !== undefined) return undefined;
-    const observer = this.#host.kernel.observer(where === undefined ? {} : { where });
+    const query = where === undefined ? {} : { where, trusted: true };
+    const observer = this.#host.kernel.observer(query);
     for await (const { bytes, skip } of this.#pieces(true)) observer.observe(bytes, skip);
     const fields = observer.fields();
     if (this.#select === undefined) return { fields, wholeWillDo: true };

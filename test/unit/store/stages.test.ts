@@ -1,10 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { gt } from '../../../src/core/predicate.ts';
+import { arrowSink } from '../../../src/sinks/arrow-sink.ts';
 import { jsonlSink } from '../../../src/sinks/jsonl-sink.ts';
 import { zdsSink } from '../../../src/sinks/zds-sink.ts';
 import { jsonlSource } from '../../../src/sources/jsonl-source.ts';
@@ -51,6 +52,26 @@ describe('zdsSink and zdsSource', () => {
     for await (const commit of store.commits()) documents += commit.counts?.documents ?? 0;
     expect(documents).toBe(5000);
     await store.close();
+  });
+
+  it('pass over the bad lines that another program left, whoever reads', async () => {
+    await pipeline(jsonlSource(write('in.jsonl', 3)), zdsSink(root, 'c'));
+    const data = join(root, 'collections/c/meta/data.jsonl');
+    appendFileSync(data, '{"_id":"bad","n":tru}\n{"_id":"d3","n":3}\n');
+    for (const mode of ['read', 'write'] as const) {
+      const store = await FastStore.open(root, 'c', { mode });
+      expect([store.count, store.recovery.badLines]).toEqual([4, 1]);
+      const arrow = arrowSink(join(folder, 'out.arrow'));
+      await pipeline(zdsSource(store, 'c'), arrow);
+      expect((await arrow.summary).documents).toBe(4);
+      const given = arrowSink(join(folder, 'out.arrow'), { schema: { n: 'int32' } });
+      await pipeline(zdsSource(store, 'c', { where: gt('n', 0) }), given);
+      expect((await given.summary).documents).toBe(3);
+      const found = await store.scan({ where: gt('n', 1) }).toArray();
+      expect(found.map(({ _id }) => _id)).toEqual(['d2', 'd3']);
+      expect((await store.readJsonlBlob()).length).toBe(readFileSync(data).length - 22);
+      await store.close();
+    }
   });
 
   it('filter and project on the way out, and take foreign documents in', async () => {
