@@ -3,7 +3,7 @@
  *
  * Beside a writer the archive holds the last commit of each collection, and looks as if the writer had
  * closed. Documents kept in a file each are taken as they stand, one after the other: pack those while
- * nobody writes. The lock and unfinished files (`*.tmp`) are left out. Links and other things that are
+ * nobody writes. The lock and unfinished files (`*.tmp`, those of a compaction) are left out. Links and other things that are
  * neither file nor folder are refused rather than left out in silence.
  *
  * The archive appears under its name only when it is whole and synced: it is written under a temporary
@@ -14,6 +14,7 @@ import { EtlError } from '../../core/errors.ts';
 import { type Disk, type DiskFile, nodeDisk } from '../../io/index.ts';
 import { temporaryBeside } from '../../io/temporary.ts';
 import { type Kernel, sharedKernel } from '../../kernels/index.ts';
+import { isLeftover } from '../generation.ts';
 import { type CollectionPaths, Layout, notAStore } from '../layout.ts';
 import { checkSignal, type PackOptions, type PackSummary } from './options.ts';
 import { PackedCollection } from './packed-collection.ts';
@@ -97,8 +98,8 @@ async function findAll(disk: Disk, root: string, file: string): Promise<Found[]>
       const size = (await disk.stat(path))?.size;
       // Gone meanwhile: a document deleted, a temporary file.
       if (size === undefined) continue;
-      // The index and the log go with the data, made to fit it.
-      if (isPacked && (path === paths.index || path === paths.log)) continue;
+      // The index and the log go with the data, made to fit it; so does what a compaction is writing.
+      if (isPacked && (path === paths.index || path === paths.log || isLeftover(name))) continue;
       const data = isPacked && path === paths.data ? { paths } : {};
       found.push({ name: inArchive, path, size, kind, ...data });
     }

@@ -7,12 +7,17 @@
  * Works on the files as they were opened, whatever a writer does to them meanwhile. Cost: two passes
  * over the data.
  */
-
 import { EtlError } from '../../core/errors.ts';
 import type { Disk } from '../../io/disk.ts';
 import type { Kernel } from '../../kernels/index.ts';
 import { CollectionFiles } from '../collection-files.ts';
-import { type CommitRecord, encodeRecord, formatSum, type LogRecord } from '../commit-log.ts';
+import {
+  type CommitRecord,
+  encodeRecord,
+  formatSum,
+  type LogRecord,
+  withoutDeletes,
+} from '../commit-log.ts';
 import { type EntryRoom, indexHeader } from '../index-file.ts';
 import { keyText } from '../indexer.ts';
 import type { CollectionPaths } from '../layout.ts';
@@ -89,15 +94,17 @@ export class PackedCollection {
       yield this.#line(record);
     }
     const state = { end, count: index.size, lines };
-    let at = commit?.at;
-    if (at === undefined || commit?.end !== end || this.#deletes.length > 0) {
-      at = new Date().toISOString();
-      yield this.#line({ op: 'commit', seq: seq + 1, ...state, ...this.#told(end), at });
+    let last = commit;
+    if (last === undefined || last.end !== end || this.#deletes.length > 0) {
+      const at = new Date().toISOString();
+      last = { op: 'commit', seq: seq + 1, ...state, ...this.#told(end), at };
+      yield this.#line(last);
     }
-    const indexSum = formatSum(index.sum);
-    const indexBytes = this.#indexBytes;
-    yield this.#line({ op: 'checkpoint', ...state, indexSum, indexBytes, at });
-    yield this.#line({ op: 'close', end, at });
+    const { at } = last;
+    const ends = { indexSum: formatSum(index.sum), indexBytes: this.#indexBytes };
+    const bare = withoutDeletes(last);
+    yield this.#line({ op: 'checkpoint', ...state, ...ends, commit: bare, at });
+    yield this.#line({ op: 'close', end, seq: last.seq, at });
   }
 
   close(): Promise<void> {

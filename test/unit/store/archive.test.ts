@@ -108,6 +108,62 @@ describe('a packed store', () => {
     await reader.close();
   });
 
+  it('holds what a compaction left, cursors included, and nothing of one under way', async () => {
+    await makeStore();
+    const store = await FastStore.open(at('lake'), 'events');
+    await store.compact();
+    store.put('late', {});
+    await store.flush();
+    const meta = (root: string, name: string) => at(root, 'collections', 'events', 'meta', name);
+    for (const name of ['data.jsonl.next-2', 'index.bin.next-2', 'commits.log.next-2']) {
+      writeFileSync(meta('lake', name), 'unfinished');
+    }
+    await pack(at('lake'), at('lake.zds'));
+    await store.close();
+    await unpack(at('lake.zds'), at('out'));
+    expect(readdirSync(meta('out', '.')).sort()).toEqual([
+      'commits.log',
+      'data.jsonl',
+      'index.bin',
+    ]);
+    for (const root of ['lake.zds', 'out']) {
+      const reader = await FastStore.open(at(root), 'events', { mode: 'read' });
+      expect(await ids(reader)).toEqual([...expected, 'late']);
+      expect(await reader.cursor('first')).toEqual({ line: 10 });
+      expect(reader.info()).toMatchObject({ lines: 10, commit: { seq: 3 } });
+      await reader.close();
+    }
+  });
+
+  it('is a whole commit however the writer goes on meanwhile', async () => {
+    const store = await FastStore.open(at('lake'), 'c');
+    let done = false;
+    const writing = (async () => {
+      for (let i = 0; !done; i++) {
+        // Every commit has ten documents more than the one before, and replaces one.
+        for (let k = 0; k < 10; k++) store.put(`d${i * 10 + k}`, { text: 'x'.repeat(500) });
+        store.put('d0', { i });
+        await store.flush();
+        if (i % 20 === 19) await store.compact();
+      }
+    })();
+    await store.flush();
+    const counts: number[] = [];
+    for (let round = 0; round < 8; round++) {
+      await pack(at('lake'), at('lake.zds'), { compression: 'store' });
+      const reader = await FastStore.open(at('lake.zds'), 'c', { mode: 'read' });
+      expect((await reader.scanAll()).length).toBe(reader.count);
+      counts.push(reader.count);
+      await reader.close();
+    }
+    done = true;
+    await writing;
+    await store.close();
+    expect(counts.filter((count) => count % 10 !== 0)).toEqual([]);
+    expect(counts).toEqual([...counts].sort((a, b) => a - b));
+    expect(counts.at(-1)).toBeGreaterThan(counts[0]!);
+  });
+
   it('takes in what other programs wrote, deletes included', async () => {
     mkdirSync(at('lake', 'collections', 'c', 'meta'), { recursive: true });
     mkdirSync(at('lake', 'metadata'));
