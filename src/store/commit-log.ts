@@ -36,6 +36,8 @@ export interface CommitRecord {
 export interface SessionRecord {
   readonly op: 'open' | 'close';
   readonly end: number;
+  /** Of the last commit; only `close` tells. */
+  readonly seq?: number;
   readonly at: string;
 }
 
@@ -103,6 +105,11 @@ export function decodeRecord(line: Uint8Array, kernel: Kernel): LogRecord | unde
   const sum = text.slice(HEAD.length, HEAD.length + SUM_DIGITS);
   if (sum !== formatSum(kernel.hash(line.slice(REST)))) return undefined;
   return JSON.parse(text) as LogRecord;
+}
+
+/** Whether a crash may leave this line behind one that it tore, `seq` being the last commit's. */
+export function mayFollowTorn(record: LogRecord, seq: number): boolean {
+  return record.op === 'close' && (record.seq ?? seq) === seq;
 }
 
 /** The log of one collection, open for reading or writing. */
@@ -180,9 +187,10 @@ export class CommitLog {
   /**
    * Looks at what stands behind the last valid line. Every line but `close` is written when all
    * before it is on disk, so such a line behind a bad one means that the log was damaged later, and
-   * cutting there would lose commits. Errors: CORRUPTED_DATA.
+   * cutting there would lose commits; so does a `close` of another commit than `seq`, the last one
+   * read. Errors: CORRUPTED_DATA.
    */
-  async checkRest(): Promise<void> {
+  async checkRest(seq: number): Promise<void> {
     const size = await this.#file.size();
     if (size <= this.end) return;
     const rest = Buffer.alloc(Math.min(size - this.end, MOST_TAIL_BYTES));
@@ -191,7 +199,7 @@ export class CommitLog {
       const record = decodeRecord(rest.subarray(start, stop), this.#kernel);
       // A writer has gone on meanwhile.
       if (record && start === 0) return;
-      if (record && record.op !== 'close') {
+      if (record && !mayFollowTorn(record, seq)) {
         throw new EtlError('CORRUPTED_DATA', 'the commit log is damaged before its end', {
           place: { path: this.#file.path, offset: this.end },
         });

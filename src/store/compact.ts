@@ -9,7 +9,7 @@
 import type { Disk } from '../io/disk.ts';
 import type { Kernel } from '../kernels/index.ts';
 import type { CollectionFiles } from './collection-files.ts';
-import { type CommitLog, type CommitRecord, type LogRecord, withoutDeletes } from './commit-log.ts';
+import { type CommitRecord, type LogRecord, withoutDeletes } from './commit-log.ts';
 import { discardNext, nextPaths, replaceCollection } from './generation.ts';
 import type { CollectionPaths } from './layout.ts';
 import { type RewriteOptions, type Rewritten, rewriteData, writeLog } from './rewrite.ts';
@@ -88,8 +88,9 @@ export async function compactCollection(
     const next = nextPaths(paths, generation);
     const { data } = files;
     const rewritten = await rewriteData({ ...options, disk, kernel, data, end, index, next });
-    const records = await freshLog(files.log, generation, commit, rewritten);
-    await writeLog({ disk, kernel, next }, records);
+    const { commits, cursors } = await summariseLog(files.log!.records(0));
+    const before = { commits: commits - 1, cursors };
+    await writeLog({ disk, kernel, next }, freshLog(before, generation, commit, rewritten));
     replacing = true;
     await replaceCollection(disk, paths, generation);
     return report(rewritten, true);
@@ -104,42 +105,49 @@ export async function compactCollection(
   }
 }
 
-/** The log of a collection that was just written anew. */
-export async function freshLog(
-  log: CommitLog | undefined,
-  generation: number,
-  commit: CommitRecord,
-  { end, lines, documents, indexBytes, indexSum }: Rewritten,
-): Promise<LogRecord[]> {
+/** What stays of a log when it is begun anew. */
+export interface LogSummary {
+  readonly commits: number;
+  /** The last cursor of every load, the newest last. */
+  readonly cursors: readonly (readonly [string | null, unknown])[];
+}
+
+/** Counts commits and keeps the last cursors. */
+export async function summariseLog(
+  records: AsyncIterable<LogRecord> | Iterable<LogRecord>,
+): Promise<LogSummary> {
   const cursors = new Map<string | null, unknown>();
   let commits = 0;
   const note = (loadId: string | null, cursor: unknown): void => {
     cursors.delete(loadId);
     cursors.set(loadId, cursor);
   };
-  for await (const record of log?.records(0) ?? []) {
-    if (record.op === 'commit') commits++;
-    if (record.op === 'commit' && record.cursor !== undefined) {
-      note(record.loadId ?? null, record.cursor);
+  for await (const record of records) {
+    if (record.op === 'commit') {
+      commits++;
+      if (record.cursor !== undefined) note(record.loadId ?? null, record.cursor);
+    } else if (record.op === 'compact') {
+      commits += record.commits;
+      for (const [loadId, cursor] of record.cursors) note(loadId, cursor);
     }
-    if (record.op !== 'compact') continue;
-    commits += record.commits;
-    for (const [loadId, cursor] of record.cursors) note(loadId, cursor);
   }
+  return { commits, cursors: [...cursors] };
+}
+
+/** The log of a collection that was just written anew; `commit` is its one commit. */
+export function freshLog(
+  { commits, cursors }: LogSummary,
+  generation: number,
+  commit: CommitRecord,
+  { end, lines, documents, indexBytes, indexSum }: Rewritten,
+): LogRecord[] {
   const at = new Date().toISOString();
   const counted = { end, count: documents, lines };
   const last = { ...withoutDeletes(commit), ...counted };
   return [
-    {
-      op: 'compact',
-      generation,
-      end,
-      commits: Math.max(0, commits - 1),
-      cursors: [...cursors],
-      at,
-    },
+    { op: 'compact', generation, end, commits, cursors, at },
     last,
     { op: 'checkpoint', ...counted, indexSum, indexBytes, commit: last, at },
-    { op: 'close', end, at },
+    { op: 'close', end, seq: commit.seq, at },
   ];
 }

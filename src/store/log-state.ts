@@ -26,7 +26,7 @@ export async function readLog(log: CommitLog | undefined): Promise<LogState> {
   };
   if (log === undefined) return state;
   for await (const record of log.records(await log.tailStart())) takeRecord(state, record);
-  await log.checkRest();
+  await log.checkRest(state.commit?.seq ?? 0);
   return state;
 }
 

@@ -229,7 +229,8 @@ export class Writer {
       const end = this.#tail.end;
       const checkpoint = await this.#makeCheckpoint();
       if (checkpoint === undefined && !this.#begun) return;
-      const ended = { op: 'close', end, at: new Date().toISOString() } as const;
+      const at = new Date().toISOString();
+      const ended = { op: 'close', end, seq: this.commit?.seq ?? 0, at } as const;
       await (checkpoint === undefined ? log.append(ended) : log.append(checkpoint, ended));
     });
   }

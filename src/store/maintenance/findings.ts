@@ -1,0 +1,37 @@
+/** What is wrong with a collection, and where. */
+import type { ErrorCode, Place } from '../../core/errors.ts';
+
+/** One thing that is not as it should be. */
+export interface Finding {
+  /**
+   * `damage`: documents, deletes or commits are lost, hidden or in doubt until `repair`. `notice`:
+   * what opening for writing takes care of, or what does no harm.
+   */
+  readonly level: 'damage' | 'notice';
+  readonly code: ErrorCode;
+  readonly place: Place;
+  readonly message: string;
+}
+
+/** Findings up to a limit; all are counted. */
+export class Findings {
+  readonly list: Finding[] = [];
+  damage = 0;
+  notices = 0;
+  /** Damage in index.bin, which the data can make good. */
+  indexDamage = 0;
+  readonly #most: number;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  add(level: Finding['level'], code: ErrorCode, place: Place, message: string): void {
+    if (level === 'notice') this.notices++;
+    else {
+      this.damage++;
+      if (code === 'CORRUPTED_INDEX') this.indexDamage++;
+    }
+    if (this.list.length < this.#most) this.list.push({ level, code, place, message });
+  }
+}

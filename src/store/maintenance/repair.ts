@@ -1,0 +1,256 @@
+/**
+ * Making a damaged collection whole again with the least loss: every line that is a document and
+ * every delete that the log still tells is kept, lines that are no documents are copied to
+ * meta/dropped-TIME.jsonl, and the collection is written anew as one unit (generation.ts).
+ *
+ * Works under the root's lock. Until the new log is renamed the damaged collection is as it was, so
+ * a crash on the way costs nothing but the time. Damage in index.bin alone is mended by leaving it
+ * out: the next opening makes it from data and log.
+ */
+import { EtlError } from '../../core/errors.ts';
+import type { Disk, DiskFile } from '../../io/disk.ts';
+import { nodeDisk } from '../../io/index.ts';
+import { type Kernel, sharedKernel } from '../../kernels/index.ts';
+import type { CommitRecord } from '../commit-log.ts';
+import { freshLog, summariseLog } from '../compact.ts';
+import {
+  discardNext,
+  finishReplacement,
+  nextPaths,
+  readGeneration,
+  replaceCollection,
+} from '../generation.ts';
+import { type CollectionPaths, Layout } from '../layout.ts';
+import { type RewriteOptions, rewriteData, type StrangeLine, writeLog } from '../rewrite.ts';
+import { ZdsRoot } from '../root.ts';
+import { FileTail } from '../tail.ts';
+import { type Finding, Findings } from './findings.ts';
+import {
+  closeInspected,
+  type InspectedFiles,
+  type Inspection,
+  inspect,
+  openInspected,
+} from './inspect.ts';
+
+/** How to repair. */
+export interface RepairOptions extends RewriteOptions {
+  readonly disk?: Disk | undefined;
+  readonly kernel?: Kernel | undefined;
+  /** Most findings to list; all are mended. Default 1,000. */
+  readonly maxFindings?: number | undefined;
+}
+
+/** What a repair found and did. */
+export interface RepairReport {
+  readonly collection: string;
+  /** `none`: there was no damage. `index`: index.bin was made anew. `rewritten`: everything was. */
+  readonly action: 'none' | 'index' | 'rewritten';
+  /** What was wrong. */
+  readonly findings: readonly Finding[];
+  readonly documents: number;
+  /** Lines that were no documents. */
+  readonly droppedLines: number;
+  /** Where they are now. */
+  readonly droppedPath?: string;
+  /** Committed bytes that were not there any more. */
+  readonly lostBytes: number;
+}
+
+/**
+ * Repairs one collection. The last cursor that is true afterwards is kept, so that a load goes on
+ * from there. Errors: NOT_A_STORE, COLLECTION_NOT_FOUND, LOCKED, IO_ERROR, ABORTED.
+ */
+export async function repair(
+  path: string,
+  collection: string,
+  options: RepairOptions = {},
+): Promise<RepairReport> {
+  return withCollection(path, collection, options, async (root) => {
+    const { disk } = root;
+    const { kernel = sharedKernel(), maxFindings = 1000 } = options;
+    const paths = Layout.collection(root.path, collection);
+    await finishReplacement(disk, paths);
+    const generation = await readGeneration(disk, paths.log);
+    const files = await openInspected(disk, { generation, paths });
+    try {
+      const findings = new Findings(maxFindings);
+      const salvage = { ...options, salvage: true };
+      const found = await inspect(disk, kernel, files, findings, salvage);
+      const report = {
+        collection,
+        findings: findings.list,
+        documents: found.indexer.index.size,
+        droppedLines: 0,
+        lostBytes: Math.max(0, (found.reading.last?.end ?? 0) - found.size),
+      };
+      if (findings.damage === 0) return { ...report, action: 'none' };
+      if (findings.damage === findings.indexDamage) {
+        await disk.remove(paths.index);
+        await disk.syncDir(paths.meta);
+        return { ...report, action: 'index' };
+      }
+      const work = { disk, kernel, paths, files, found, options };
+      return { ...report, ...(await rewriteDamaged(work)), action: 'rewritten' };
+    } finally {
+      await closeInspected(files);
+    }
+  });
+}
+
+/**
+ * Makes index.bin anew from data and log, whatever it holds. Answers what the collection is like
+ * then. Errors: as `repair`.
+ */
+export async function reindex(
+  path: string,
+  collection: string,
+  options: RepairOptions = {},
+): Promise<{ readonly collection: string; readonly documents: number; readonly seconds: number }> {
+  const started = performance.now();
+  const { disk = nodeDisk, kernel } = options;
+  const root = await openExisting(path, disk);
+  try {
+    const choice = { createIfMissing: false, kernel };
+    // Deletes of another program stand only in its index.bin: the first opening logs them.
+    await (await root.collection(collection, choice)).close();
+    const paths = Layout.collection(root.path, collection);
+    await disk.remove(paths.index);
+    await disk.syncDir(paths.meta);
+    const store = await root.collection(collection, choice);
+    const documents = store.count;
+    await store.close();
+    return { collection, documents, seconds: (performance.now() - started) / 1000 };
+  } finally {
+    await root.close();
+  }
+}
+
+async function openExisting(path: string, disk: Disk): Promise<ZdsRoot> {
+  await (await ZdsRoot.open(path, { mode: 'read', disk })).close();
+  return ZdsRoot.open(path, { mode: 'write', disk });
+}
+
+/** Runs `work` with the root's lock and as the collection's one writer. */
+async function withCollection<R>(
+  path: string,
+  collection: string,
+  { disk = nodeDisk }: RepairOptions,
+  work: (root: ZdsRoot) => Promise<R>,
+): Promise<R> {
+  const root = await openExisting(path, disk);
+  try {
+    if ((await disk.stat(Layout.dataFile(path, collection))) === undefined) {
+      throw new EtlError('COLLECTION_NOT_FOUND', `there is no collection ${collection}`, {
+        place: { path },
+      });
+    }
+    const letGo = root.enlist(collection, { close: async () => undefined });
+    try {
+      return await work(root);
+    } finally {
+      letGo();
+    }
+  } finally {
+    await root.close();
+  }
+}
+
+interface Work {
+  readonly disk: Disk;
+  readonly kernel: Kernel;
+  readonly paths: CollectionPaths;
+  readonly files: InspectedFiles;
+  readonly found: Inspection;
+  readonly options: RepairOptions;
+}
+
+async function rewriteDamaged({ disk, kernel, paths, files, found, options }: Work) {
+  const { reading, indexer, end } = found;
+  const generations = reading.records.map((record) =>
+    record.op === 'compact' ? record.generation : 0,
+  );
+  const generation = Math.max(files.located.generation, ...generations) + 1;
+  const next = nextPaths(paths, generation);
+  const { index } = indexer;
+  const dropped = await Dropped.create(disk, paths.meta);
+  let replacing = false;
+  try {
+    const onStrange = (line: StrangeLine): void => dropped.add(line);
+    const { data } = files;
+    const input = { ...options, disk, kernel, data, end, index, next, onStrange };
+    const rewritten = await rewriteData(input);
+    const droppedPath = await dropped.finish();
+    // A cursor promises that what lies before it is here: true only of commits that are whole.
+    const kept = reading.records.filter(({ op, end: at }) => op === 'compact' || at <= end);
+    const summary = await summariseLog(kept);
+    const commit: CommitRecord = {
+      op: 'commit',
+      seq: (reading.commit?.seq ?? 0) + 1,
+      end: rewritten.end,
+      count: rewritten.documents,
+      lines: rewritten.lines,
+      at: new Date().toISOString(),
+    };
+    await writeLog({ disk, kernel, next }, freshLog(summary, generation, commit, rewritten));
+    replacing = true;
+    await replaceCollection(disk, paths, generation);
+    await dropped.close(true);
+    return { droppedLines: dropped.count, ...(droppedPath === undefined ? {} : { droppedPath }) };
+  } catch (cause) {
+    // Once the new log may be in place, the next opening finds out what is left over.
+    if (!replacing) await discardNext(disk, paths, generation).catch(() => undefined);
+    await dropped.close(replacing).catch(() => undefined);
+    throw cause;
+  }
+}
+
+/** Lines put aside, into a file of their own that is there only when there are any. */
+class Dropped {
+  count = 0;
+  readonly #disk: Disk;
+  readonly #file: DiskFile;
+  readonly #tail: FileTail;
+  #failure: { readonly cause: unknown } | undefined;
+
+  private constructor(disk: Disk, file: DiskFile) {
+    this.#disk = disk;
+    this.#file = file;
+    this.#tail = new FileTail(file, 0, (cause) => {
+      this.#failure ??= { cause };
+    });
+  }
+
+  static async create(disk: Disk, folder: string): Promise<Dropped> {
+    const time = new Date().toISOString().replaceAll(':', '');
+    const file = await disk.open(`${folder}/dropped-${time}.jsonl`, 'create');
+    await file.truncate(0);
+    return new Dropped(disk, file);
+  }
+
+  add({ offset, code, reason, bytes }: StrangeLine): void {
+    const buffer = Buffer.from(bytes);
+    const text = buffer.toString();
+    const raw = Buffer.from(text).equals(buffer)
+      ? { raw: text }
+      : { rawBase64: buffer.toString('base64') };
+    this.#tail.appendText(`${JSON.stringify({ offset, code, reason, ...raw })}\n`);
+    this.count++;
+  }
+
+  /** Makes them durable; answers where, or undefined when there are none. */
+  async finish(): Promise<string | undefined> {
+    if (this.count === 0) return undefined;
+    await this.#tail.drain();
+    if (this.#failure) throw this.#failure.cause;
+    await this.#file.sync();
+    return this.#file.path;
+  }
+
+  /** Lets go of the file; `keep`: the lines are nowhere else any more. */
+  async close(keep: boolean): Promise<void> {
+    await this.#tail.landed();
+    await this.#file.close();
+    if (!keep || this.count === 0) await this.#disk.remove(this.#file.path);
+  }
+}
