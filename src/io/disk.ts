@@ -64,10 +64,10 @@ export interface Disk {
   /** What stands at the path; undefined when nothing does. */
   stat(path: string): Promise<DiskStat | undefined>;
   /**
-   * The contents of a small file, read without leaving the current turn; undefined when it is
-   * missing. Only collections of a file per document need it.
+   * The contents of a small file as text, read without leaving the current turn; undefined when it
+   * is missing. For collections with a file per document, which are read ahead on disks without it.
    */
-  readSync?(path: string): Uint8Array | undefined;
+  readTextSync?(path: string): string | undefined;
   /** The entries of a folder by name. Errors: IO_ERROR when it is missing. */
   list(path: string): Promise<DiskEntry[]>;
   /** Makes the folder and its parents; no error when it is there. */

@@ -73,9 +73,9 @@ class NodeDisk implements Disk {
     }
   }
 
-  readSync(path: string): Uint8Array | undefined {
+  readTextSync(path: string): string | undefined {
     try {
-      return readFileSync(path);
+      return readFileSync(path, 'utf8');
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       throw failure(path, 'read', cause);

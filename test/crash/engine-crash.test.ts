@@ -101,10 +101,32 @@ async function liveBuffered(disk: FaultDisk, witness: Witness): Promise<void> {
   await writer.close();
 }
 
+/** Few of many go, so that the lists are left as they are for a while. */
+async function liveDeleting(disk: FaultDisk, witness: Witness): Promise<void> {
+  const writer = await BufferedWriter.open('/s', 'c', { disk, flushIntervalMs: 1e9 });
+  const batch = async (changes: [string, object | undefined][]) => {
+    for (const [id, document] of changes) {
+      if (document) await writer.put(id, { ...document });
+      else await writer.delete(id);
+    }
+    await witness.during(new Map(changes), () => writer.flush());
+  };
+  await batch(Array.from('zyxwvutsrq', (id) => [id, { id }]));
+  await batch([['x', undefined]]);
+  await batch([['h', { n: 1 }]]);
+  await batch([
+    ['x', { n: 2 }],
+    ['a', { n: 3 }],
+  ]);
+  await batch([['u', undefined]]);
+  await writer.close();
+}
+
 const lives = {
   SyncWriter: liveSync,
   'SyncWriter, putting': livePutting,
   BufferedWriter: liveBuffered,
+  'BufferedWriter, deleting': liveDeleting,
 };
 
 interface Run {

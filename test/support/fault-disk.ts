@@ -81,9 +81,10 @@ export class FaultDisk implements Disk {
     return this.#folders.has(path) ? { kind: 'folder', size: 0 } : undefined;
   }
 
-  readSync(path: string): Uint8Array | undefined {
+  readTextSync(path: string): string | undefined {
     this.alive();
-    return this.#names.get(path)?.now.slice();
+    const inode = this.#names.get(path);
+    return inode && Buffer.from(inode.now).toString();
   }
 
   async list(path: string): Promise<DiskEntry[]> {

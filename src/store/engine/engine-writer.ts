@@ -5,15 +5,16 @@
  * flush is no unit: killed half-way it leaves some of its documents changed and others not, each
  * whole. Its order: the documents under temporary names and the journal's lines, all synced; then
  * the renames and removals; sync of the folder, and with that it is acknowledged. The other files
- * follow: order.ids and doc_index.jsonl grow, or are replaced where documents went, schemas.jsonl is
- * replaced. They can be made anew from documents and journal, so they are synced by `close` only,
+ * follow: order.ids and doc_index.jsonl grow, or are replaced where many documents went, schemas.jsonl
+ * is replaced. They can be made anew from documents and journal, so they are synced by `close` only,
  * which then writes a CHECKPOINT into the journal.
  *
  * After any failed write or sync nobody knows what the disk holds: every later call fails with
  * POISONED until the collection is opened again.
  *
- * Cost of a flush: a sync for each document, eight at a time, and two more. With deletes also
- * that of writing the two lists anew.
+ * Cost of a flush: a sync for each document, eight at a time, and two more. Deletes add that of
+ * writing the two lists anew once an eighth of what they name has gone, or a document that has gone
+ * comes again, or on `close`.
  */
 import type { Document } from '../../core/batch.ts';
 import { EtlError } from '../../core/errors.ts';
@@ -53,6 +54,8 @@ interface Operation {
 
 type Operations = Map<string, Operation>;
 
+/** The lists are written anew when so many times the ids that have gone are as many as all. */
+const GONE_SHARE = 8;
 /** Documents that are written and synced at a time. */
 const CONCURRENCY = 8;
 const DELETED: Operation = { text: undefined, bytes: 0, schemaId: '', moved: false };
@@ -72,6 +75,8 @@ export class EngineWriter<T extends object = Document> {
   /** The schema that all documents must have, once there is one. */
   #strictSchema: string | undefined;
   #indexLines: number;
+  /** Ids that the lists name and that no document has. */
+  readonly #gone = new Set<string>();
   #batchId: number;
   #count: number;
   #pending: Operations = new Map();
@@ -275,9 +280,11 @@ export class EngineWriter<T extends object = Document> {
       if (old) schemas.remove(old.schemaId);
       if (old && (text === undefined || moved)) {
         entries.delete(id);
-        rewrite = true;
+        this.#gone.add(id);
       }
       if (text === undefined) continue;
+      // Named twice, a document would be in two places.
+      rewrite ||= this.#gone.has(id);
       const entry: DocEntry = { schemaId, size: bytes, mtime };
       if (!old) order += `${id}\n`;
       docIndex += docIndexLine(id, entry);
@@ -285,7 +292,7 @@ export class EngineWriter<T extends object = Document> {
       entries.set(id, entry);
       schemas.add(schemaId);
     }
-    if (rewrite) await this.#replaceLists();
+    if (rewrite || this.#gone.size * GONE_SHARE > entries.size) await this.#replaceLists();
     else {
       await this.#order.append(order);
       await this.#docIndex.append(docIndex);
@@ -301,6 +308,7 @@ export class EngineWriter<T extends object = Document> {
     for (const [id, entry] of entries) text += docIndexLine(id, entry);
     await this.#docIndex.replace(text, true);
     this.#indexLines = entries.size;
+    this.#gone.clear();
     await this.#disk.syncDir(this.#paths.meta);
   }
 
@@ -322,7 +330,8 @@ export class EngineWriter<T extends object = Document> {
   async #finish(): Promise<void> {
     const { entries, schemas } = this.#state;
     if (!this.#begun) return;
-    if (this.#indexLines > 1.25 * entries.size + 64) await this.#replaceLists();
+    const isCrowded = this.#indexLines > 1.25 * entries.size + 64;
+    if (isCrowded || this.#gone.size > 0) await this.#replaceLists();
     await this.#order.sync();
     await this.#docIndex.sync();
     await this.#schemas.replace(schemas.encode(), true);

@@ -161,7 +161,7 @@ export class Engine<T extends object = Document> {
     // Ids that are not known yet may be read, but no path that leads elsewhere.
     if (!this.#state.entries.has(id) && !isValidId(id)) return undefined;
     const path = documentPath(this.#paths.docs, id);
-    const text = this.#held ? this.#held.get(id) : decode(this.#disk.readSync!(path));
+    const text = this.#held ? this.#held.get(id) : this.#disk.readTextSync!(path);
     return text === undefined ? undefined : decodeFile(id, text, withId, path);
   }
 }
@@ -173,7 +173,7 @@ interface Loaded {
 
 async function load(disk: Disk, paths: EnginePaths): Promise<Loaded> {
   const state = await loadState(disk, paths);
-  if (disk.readSync !== undefined) return { state, held: undefined };
+  if (disk.readTextSync !== undefined) return { state, held: undefined };
   const held = new Map<string, string>();
   for (const id of state.entries.keys()) {
     const text = await readText(disk, documentPath(paths.docs, id));
@@ -195,8 +195,4 @@ async function checkIsOfFiles(
   }
   const message = `${collection} has no file per document; open it as a FastStore`;
   throw new EtlError('INVALID_ARGUMENT', message, { place });
-}
-
-function decode(bytes: Uint8Array | undefined): string | undefined {
-  return bytes && Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
 }
