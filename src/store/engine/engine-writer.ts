@@ -21,6 +21,7 @@ import { EtlError } from '../../core/errors.ts';
 import type { Disk } from '../../io/disk.ts';
 import { type RootOptions, ZdsRoot } from '../root.ts';
 import { checkFileId, documentPath, encodeFile, temporaryPath } from './documents.ts';
+import { eachOf } from './each-of.ts';
 import { journalLine } from './journal.ts';
 import { encodeManifest, type Manifest } from './manifest.ts';
 import { MetaFile, writeWhole } from './meta-file.ts';
@@ -56,8 +57,6 @@ type Operations = Map<string, Operation>;
 
 /** The lists are written anew when so many times the ids that have gone are as many as all. */
 const GONE_SHARE = 8;
-/** Documents that are written and synced at a time. */
-const CONCURRENCY = 8;
 const DELETED: Operation = { text: undefined, bytes: 0, schemaId: '', moved: false };
 
 export class EngineWriter<T extends object = Document> {
@@ -340,6 +339,8 @@ export class EngineWriter<T extends object = Document> {
       await manifest.replace(encodeManifest(this.#manifest, entries.size, schemas.size), true);
     }
     await this.#disk.syncDir(this.#paths.meta);
+    // Else the checkpoint could come to the disk, and the commit before it not.
+    await this.#journal.sync();
     await this.#journal.append(journalLine({ op: 'CHECKPOINT' }));
     await this.#journal.sync();
   }
@@ -377,20 +378,4 @@ export class EngineWriter<T extends object = Document> {
     this.#chain = result.catch(() => undefined);
     return result;
   }
-}
-
-/** Runs the work for all items, some at a time; after a failure no more are begun. */
-async function eachOf<I>(items: readonly I[], work: (item: I) => Promise<void>): Promise<void> {
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    try {
-      while (next < items.length) await work(items[next++]!);
-    } catch (error) {
-      next = items.length;
-      throw error;
-    }
-  };
-  const workers = Array.from({ length: Math.min(CONCURRENCY, items.length) }, worker);
-  const results = await Promise.allSettled(workers);
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
