@@ -2,10 +2,10 @@
  * The benchmarks' command. Every work of every contestant runs in its own process, one after the
  * other; results must agree before they are compared.
  *
- *   node bench/run.mjs [--documents N] [--peers] [--suite NAME]... [--work NAME]... [--runs N]
+ *   node bench/run.mjs [--documents N] [--peers] [--crate] [--suite NAME]... [--work NAME]... [--runs N]
  *                      [--json FILE] [--markdown FILE] [--check]
  *
- * `--peers` needs `npm ci` in bench/peers. `--check` makes a missed target a failure. Exits 1 when
+ * `--peers` needs `npm ci` in bench/peers, `--crate` needs `cargo build --release` in conformance. `--check` makes a missed target a failure. Exits 1 when
  * one of ours failed or when digests disagree.
  */
 import { fork } from 'node:child_process';
@@ -13,10 +13,12 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { hasCrate } from './crate.mjs';
 import { dataDir, documentsFile } from './generate.mjs';
 import { describeMachine } from './lib/machine.mjs';
 import { formatWork, markdownReport } from './lib/report.mjs';
 import { summarise } from './lib/summary.mjs';
+import { crateSuite } from './suites/crate.mjs';
 import { exportSuite } from './suites/export.mjs';
 import { indexSuite } from './suites/index.mjs';
 import { ingestion } from './suites/ingestion.mjs';
@@ -26,11 +28,11 @@ import { scan } from './suites/scan.mjs';
 /** A contestant that takes longer is ended and shown as not measured. */
 const LONGEST_MS = 20 * 60_000;
 
-const suites = [ingestion, randomAccess, scan, indexSuite, exportSuite];
 const { values: options } = parseArgs({
   options: {
     documents: { type: 'string', default: '20000' },
     peers: { type: 'boolean', default: false },
+    crate: { type: 'boolean', default: false },
     suite: { type: 'string', multiple: true },
     work: { type: 'string', multiple: true },
     runs: { type: 'string', default: '3' },
@@ -40,12 +42,18 @@ const { values: options } = parseArgs({
     verbose: { type: 'boolean', default: false },
   },
 });
+const suites = [ingestion, randomAccess, scan, indexSuite, exportSuite];
+if (options.crate) suites.push(crateSuite);
 const documents = positive(options.documents, '--documents');
 const runs = positive(options.runs, '--runs');
 
 const machine = describeMachine();
 if (options.peers && Object.keys(machine.peers).length === 0) {
   console.error('the peers are not installed: run `npm ci` in bench/peers');
+  process.exit(2);
+}
+if (options.crate && !hasCrate()) {
+  console.error('the crate is not built: run `cargo build --release` in conformance');
   process.exit(2);
 }
 console.log(`${machine.text}\n${documents.toLocaleString('en')} documents, ${runs} runs\n`);

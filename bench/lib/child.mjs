@@ -7,7 +7,8 @@
  * - `store`: key of the module's `stores` that must stand before (made in a process of its own);
  * - `setup(context)`: untimed, once; what it returns comes back as `state`;
  * - `reset(context, state)`: untimed, before every run;
- * - `run(context, state)`: timed; its result as text must be the same in every run;
+ * - `run(context, state)`: timed; its result as text must be the same in every run. A run that times
+ *   itself in a process of its own returns `{ seconds, maxRssBytes, result }`;
  * - `digest(context, state)`: untimed, the checksum over the work's result;
  * - `teardown(context, state)`: untimed, at the end.
  */
@@ -41,16 +42,19 @@ async function perform({ module, work, store, count, runs, warmUps, contestant }
   const state = await setup?.(context);
   const seconds = [];
   const results = new Set();
+  let peak = 0;
   for (let i = 0; i < warmUps + runs; i++) {
     await reset?.(context, state);
     globalThis.gc?.();
     const start = performance.now();
     const result = await run(context, state);
-    if (i >= warmUps) seconds.push((performance.now() - start) / 1000);
-    results.add(String(result));
+    const elapsed = result?.seconds ?? (performance.now() - start) / 1000;
+    if (i >= warmUps) seconds.push(elapsed);
+    peak = Math.max(peak, result?.maxRssBytes ?? 0);
+    results.add(String(result?.seconds === undefined ? result : result.result));
   }
   if (results.size > 1) throw new Error(`runs differ: ${[...results].join(' ')}`);
-  const maxRssBytes = process.resourceUsage().maxRSS * 1024;
+  const maxRssBytes = peak || process.resourceUsage().maxRSS * 1024;
   const checksum = await digest?.(context, state);
   await teardown?.(context, state);
   return { seconds, maxRssBytes, digest: checksum === undefined ? undefined : String(checksum) };

@@ -10,16 +10,18 @@ use zippy_data::FastStore;
 
 const COLLECTION: &str = "docs";
 
-/// Carries out `bench.NAME`: answers seconds and a tally of the result.
+/// Carries out `bench.NAME`: answers seconds, a tally of the result, and the peak of memory.
 pub fn run(work: &str, command: &Value) -> Answer {
     let root = text(command, "root")?;
     match work {
-        // Parses every line of `file` and puts it; flushes every `every` documents, or at the end.
+        // Parses the first `limit` lines of `file` and puts them; flushes every `every` documents, or
+        // at the end.
         "put" => {
             let every = number(command, "every", usize::MAX);
+            let limit = number(command, "limit", usize::MAX);
             let start = Instant::now();
-            let count = put_lines(root, text(command, "file")?, every)?;
-            Ok(json!({ "seconds": start.elapsed().as_secs_f64(), "tally": count.to_string() }))
+            let count = put_lines(root, text(command, "file")?, every, limit)?;
+            Ok(report(start.elapsed().as_secs_f64(), count.to_string()))
         }
         // All documents as values, and their release, which a caller has to wait for too.
         "scan" => {
@@ -29,7 +31,7 @@ pub fn run(work: &str, command: &Value) -> Answer {
             let mut tally = Tally::default();
             documents.iter().for_each(|document| tally.add(document));
             drop(documents);
-            Ok(json!({ "seconds": start.elapsed().as_secs_f64(), "tally": tally.text() }))
+            Ok(report(start.elapsed().as_secs_f64(), tally.text()))
         }
         // The documents of `ids`, in that order.
         "get" => {
@@ -43,7 +45,7 @@ pub fn run(work: &str, command: &Value) -> Answer {
             for id in ids {
                 tally.add(&store.get(id)?);
             }
-            Ok(json!({ "seconds": start.elapsed().as_secs_f64(), "tally": tally.text() }))
+            Ok(report(start.elapsed().as_secs_f64(), tally.text()))
         }
         // From nothing to the first document; without index.bin this is a rebuild.
         "open" => {
@@ -54,22 +56,29 @@ pub fn run(work: &str, command: &Value) -> Answer {
             let seconds = start.elapsed().as_secs_f64();
             // Dropping it would write an index.bin, and the next run shall find what this one found.
             std::mem::forget(store);
-            Ok(json!({ "seconds": seconds, "tally": tally.text() }))
+            Ok(report(seconds, tally.text()))
         }
         _ => Err(misuse(format!("no work bench.{work}"))),
     }
+}
+
+fn report(seconds: f64, tally: String) -> Value {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = peak.and_then(|rest| rest.trim().split(' ').next()?.parse::<u64>().ok());
+    json!({ "seconds": seconds, "tally": tally, "peakBytes": kib.map(|kib| kib * 1024) })
 }
 
 fn open(root: &str) -> Result<FastStore, Failure> {
     Ok(FastStore::open(root, COLLECTION, usize::MAX)?)
 }
 
-fn put_lines(root: &str, file: &str, every: usize) -> Result<usize, Failure> {
+fn put_lines(root: &str, file: &str, every: usize, limit: usize) -> Result<usize, Failure> {
     let mut store = FastStore::open(root, COLLECTION, every)?;
     let mut input = BufReader::with_capacity(1 << 20, File::open(file)?);
     let mut line = Vec::new();
     let mut count = 0;
-    while input.read_until(b'\n', &mut line)? > 0 {
+    while count < limit && input.read_until(b'\n', &mut line)? > 0 {
         let document: Value = serde_json::from_slice(&line).map_err(|e| misuse(e.to_string()))?;
         let id = document["_id"].as_str().unwrap_or("").to_string();
         store.put(id, document)?;
