@@ -10,6 +10,12 @@ import { getCommand } from './commands/get.ts';
 import { ingestCommand } from './commands/ingest.ts';
 import { initCommand } from './commands/init.ts';
 import { listCommand } from './commands/list.ts';
+import {
+  compactCommand,
+  reindexCommand,
+  repairCommand,
+  validateCommand,
+} from './commands/maintain.ts';
 import { packCommand } from './commands/pack.ts';
 import { putCommand } from './commands/put.ts';
 import { scanCommand } from './commands/scan.ts';
@@ -29,6 +35,10 @@ const commands: readonly Command[] = [
   statsCommand,
   packCommand,
   unpackCommand,
+  validateCommand,
+  reindexCommand,
+  compactCommand,
+  repairCommand,
 ];
 
 /** Runs one command line (without `node` and the program's name). Never rejects. */

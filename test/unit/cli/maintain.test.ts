@@ -1,0 +1,69 @@
+/** The commands that check, mend and shrink a store. */
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { temporaryFolder, zds } from './harness.ts';
+
+const folder = temporaryFolder();
+
+async function store(name: string): Promise<{ path: string; meta: string }> {
+  const path = join(folder, name);
+  const meta = join(path, 'collections', 'c', 'meta');
+  const lines = [1, 2, 3].map((n) => `{"_id":"d${n}","n":${n}}\n`).join('');
+  const file = `${path}.jsonl`;
+  writeFileSync(file, lines);
+  expect((await zds(['ingest', path, '-c', 'c', file])).code).toBe(0);
+  expect((await zds(['put', path, 'd1', '-c', 'c', '--data', '{"n":10}'])).code).toBe(0);
+  return { path, meta };
+}
+
+describe('maintenance commands', () => {
+  it('validate says what is sound, and fails with the place where it is not', async () => {
+    const { path, meta } = await store('validate');
+    expect(await zds(['validate', path])).toMatchObject({
+      code: 0,
+      stdout: 'c: sound, 3 documents, 1 dead lines\n',
+    });
+    const data = join(meta, 'data.jsonl');
+    writeFileSync(data, readFileSync(data, 'utf8').replace('"n":2', '"n"?2'));
+    const found = await zds(['validate', path, '-c', 'c']);
+    expect(found.code).toBe(1);
+    expect(found.stdout).toContain(`${data}:2: damage: `);
+    const json = JSON.parse((await zds(['validate', path, '--json'])).stdout);
+    expect(json).toMatchObject({ ok: false, collections: [{ collection: 'c', ok: false }] });
+  });
+
+  it('repair mends that and says where the rest is', async () => {
+    const { path, meta } = await store('repair');
+    const data = join(meta, 'data.jsonl');
+    writeFileSync(data, readFileSync(data, 'utf8').replace('"n":2', '"n"?2'));
+    const { code, stdout } = await zds(['repair', path, '-c', 'c']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/repaired: 2 documents\nput aside: 1 lines, in .*dropped-.*\.jsonl\n$/);
+    expect((await zds(['validate', path])).code).toBe(0);
+    expect((await zds(['repair', path, '-c', 'c'])).stdout).toContain('nothing to repair: 2 ');
+  });
+
+  it('compact gives space back and reports it', async () => {
+    const { path, meta } = await store('compact');
+    const { stdout } = await zds(['compact', path, '-c', 'c', '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ collection: 'c', droppedLines: 1, documents: 3 });
+    expect(readFileSync(join(meta, 'data.jsonl'), 'utf8').split('\n')).toHaveLength(4);
+    expect((await zds(['compact', path, '-c', 'c'])).stdout).toMatch(/^dropped 0 dead lines/);
+  });
+
+  it('reindex makes a lost index anew', async () => {
+    const { path, meta } = await store('reindex');
+    rmSync(join(meta, 'index.bin'));
+    expect((await zds(['validate', path])).code).toBe(1);
+    expect((await zds(['reindex', path, '-c', 'c'])).stdout).toMatch(/^indexed 3 documents in /);
+    appendFileSync(join(meta, 'index.bin'), '');
+    expect((await zds(['validate', path])).code).toBe(0);
+  });
+
+  it('make no store by a slip of the keyboard', async () => {
+    for (const name of ['validate', 'reindex', 'compact', 'repair']) {
+      expect((await zds([name, join(folder, 'none'), '-c', 'c'])).code).toBe(1);
+    }
+  });
+});
