@@ -57,9 +57,10 @@ export function decodeFile(id: string, text: string, withId: boolean, path: stri
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new EtlError('NOT_AN_OBJECT', 'this is no JSON object', { place: { path } });
   }
-  const { _id, ...rest } = value as Document;
+  const document = value as Document;
   // The file's name is the id, whatever somebody wrote into it.
-  return withId ? { _id: id, ...rest } : rest;
+  if (Object.hasOwn(document, '_id')) delete document._id;
+  return withId ? { _id: id, ...document } : document;
 }
 
 /** The ids that have a file, and the names that a stopped writer left. */
