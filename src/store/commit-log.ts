@@ -126,8 +126,25 @@ export class CommitLog {
 
   /** Valid records from byte `from` on; moves `end` along with them. */
   async *records(from: number = this.end): AsyncGenerator<LogRecord, void, void> {
+    for await (const { record, end } of this.#read(from, await this.#file.size())) {
+      this.end = Math.max(this.end, end);
+      yield record;
+    }
+  }
+
+  /**
+   * The records up to `end`, from the first on: what this handle has seen. A writer in another
+   * process may have gone on; what it adds is for `records` to find.
+   */
+  async *past(): AsyncGenerator<LogRecord, void, void> {
+    for await (const { record } of this.#read(0, this.end)) yield record;
+  }
+
+  async *#read(
+    from: number,
+    size: number,
+  ): AsyncGenerator<{ readonly record: LogRecord; readonly end: number }, void, void> {
     let at = from;
-    const size = await this.#file.size();
     let buffer = Buffer.allocUnsafeSlow(Math.max(1, Math.min(PIECE_BYTES, size - from)));
     while (true) {
       const got = await this.#file.read(buffer, at);
@@ -142,8 +159,9 @@ export class CommitLog {
         const record = decodeRecord(buffer.subarray(start, stop), this.#kernel);
         if (record === undefined) return;
         start = stop + 1;
-        this.end = Math.max(this.end, at + start);
-        yield record;
+        const end = at + start;
+        if (end > size) return;
+        yield { record, end };
       }
       at += last + 1;
     }
@@ -155,7 +173,7 @@ export class CommitLog {
     const note = (name: string | null | undefined, cursor: unknown): void => {
       if (cursor !== undefined && (loadId === undefined || name === loadId)) last = cursor;
     };
-    for await (const record of this.records(0)) {
+    for await (const record of this.past()) {
       if (record.op === 'commit') note(record.loadId, record.cursor);
       else if (record.op === 'compact')
         for (const [name, cursor] of record.cursors) note(name, cursor);

@@ -88,7 +88,7 @@ export async function compactCollection(
     const next = nextPaths(paths, generation);
     const { data } = files;
     const rewritten = await rewriteData({ ...options, disk, kernel, data, end, index, next });
-    const { commits, cursors } = await summariseLog(files.log!.records(0));
+    const { commits, cursors } = await summariseLog(files.log!.past());
     const before = { commits: commits - 1, cursors };
     await writeLog({ disk, kernel, next }, freshLog(before, generation, commit, rewritten));
     replacing = true;

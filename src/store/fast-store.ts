@@ -285,7 +285,7 @@ export class FastStore<T extends object = Document> {
     this.#check();
     const { log } = this.#files;
     if (log === undefined) return;
-    for await (const record of log.records(0)) if (record.op === 'commit') yield record;
+    for await (const record of log.past()) if (record.op === 'commit') yield record;
   }
 
   /** The cursor committed last, or last by the load named; undefined when there is none. */

@@ -59,7 +59,7 @@ export class ForeignIndex {
     let covered = this.#end;
     if (log !== undefined) {
       let before = '';
-      for await (const { op, end } of log.records(0)) {
+      for await (const { op, end } of log.past()) {
         // A commit outside a session is one that adopts.
         const adopts = op === 'commit' && before !== 'open' && before !== 'commit';
         before = op;

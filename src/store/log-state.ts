@@ -50,7 +50,7 @@ export async function* deletesOf(
 ): AsyncGenerator<readonly [string, number], void, void> {
   if (deletes !== undefined) yield* deletes;
   else if (log !== undefined) {
-    for await (const record of log.records(0)) {
+    for await (const record of log.past()) {
       if (record.op === 'commit' && record.deletes) yield* record.deletes;
     }
   }

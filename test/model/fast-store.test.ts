@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { Batch } from '../../src/core/batch.ts';
 import { createKernel, type IdIndex, type Kernel, sharedKernel } from '../../src/kernels/index.ts';
 import { FastStore } from '../../src/store/index.ts';
-import { FaultDisk } from '../support/fault-disk.ts';
+import { FaultDisk, PowerCut } from '../support/fault-disk.ts';
 
 /** Newest version last, as the file has it. */
 type Documents = Map<string, number>;
@@ -98,6 +98,33 @@ const commands = [
       real.reader = undefined;
       real.store = await open(real);
       model.now = new Map(model.committed);
+      await agree(model, real);
+    }),
+  ),
+  fc.constant(
+    command('compact', async (model, { store }) => {
+      await store.compact();
+      model.committed = new Map(model.now);
+      expect(store.info().lines).toBe(model.now.size);
+    }),
+  ),
+  fc.nat(16).map((operations) =>
+    command(`die ${operations} operations into a compaction and open`, async (model, real) => {
+      real.disk.dieAt = real.disk.operations + operations;
+      const died = await real.store.compact().then(
+        () => false,
+        (error: unknown) => {
+          if (error instanceof PowerCut) return true;
+          throw error;
+        },
+      );
+      real.disk = new FaultDisk(real.disk.current());
+      real.reader = undefined;
+      real.store = await open(real);
+      // It commits first: what was not committed may be in or out, but whole.
+      const whole = JSON.stringify([...model.now]) === JSON.stringify(await entries(real.store));
+      if (died && !whole) model.now = new Map(model.committed);
+      model.committed = new Map(model.now);
       await agree(model, real);
     }),
   ),

@@ -1,0 +1,126 @@
+/**
+ * A load in a real process, killed at random times and started again from its cursor until it is
+ * through: after every kill exactly the commits that were acknowledged are there (and at most one
+ * more, whole), and at the end every document once. Compactions run in between, so that kills meet
+ * those, too. ZDS_KILL_ROUNDS sets the number of kills; the seed is printed.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { FastStore, verify } from '../../src/store/index.ts';
+
+const built = fileURLToPath(new URL('../../dist/index.js', import.meta.url));
+const ROUNDS = Number(process.env.ZDS_KILL_ROUNDS ?? 10);
+const SEED = Number(process.env.ZDS_KILL_SEED ?? Date.now() % 1e9);
+const BATCH = 40;
+const folder = mkdtempSync(join(tmpdir(), 'zds-kill-rounds-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/**
+ * Writes from the cursor on; document `n` replaces `n - 1` of a counter beside, which leaves dead
+ * lines. Says every commit that it heard of.
+ */
+const child = (root: string, until: number) => `
+  import { FastStore } from ${JSON.stringify(built)};
+  const store = await FastStore.open(${JSON.stringify(root)}, 'c');
+  let n = (await store.cursor('load')) ?? 0;
+  process.stdout.write('at ' + n + '\\n');
+  for (let commit = 0; n < ${until}; commit++) {
+    for (let i = 0; i < ${BATCH}; i++, n++) {
+      store.put('d' + n, { n, pad: 'x'.repeat(300) });
+      store.put('counter', { n });
+    }
+    await store.flush({ cursor: n, loadId: 'load' });
+    process.stdout.write(n + '\\n');
+    if (commit % 10 === 9) await store.compact();
+  }
+  await store.close();
+  process.stdout.write('done\\n');
+`;
+
+interface Life {
+  /** The last cursor that the process said is committed. */
+  readonly told: number;
+  readonly done: boolean;
+  readonly complaint: string;
+}
+
+/** Runs the load; kills it so many milliseconds after its first word, if given. */
+function run(root: string, until: number, killAfterMs?: number): Promise<Life> {
+  return new Promise((resolve) => {
+    const script = child(root, until);
+    const running = spawn(process.execPath, ['--input-type=module', '-e', script]);
+    let said = '';
+    let complaint = '';
+    running.stdout.on('data', (text: Buffer) => {
+      if (said === '' && killAfterMs !== undefined) {
+        setTimeout(() => running.kill('SIGKILL'), killAfterMs);
+      }
+      said += text.toString();
+    });
+    running.stderr.on('data', (text: Buffer) => {
+      complaint += text.toString();
+    });
+    running.once('close', () => {
+      const lines = said.slice(0, said.lastIndexOf('\n') + 1).split('\n');
+      const numbers = lines.map((line) => Number(line.replace('at ', ''))).filter(Number.isInteger);
+      resolve({ told: Math.max(0, ...numbers), done: lines.includes('done'), complaint });
+    });
+  });
+}
+
+async function check(root: string, told: number): Promise<number> {
+  const store = await FastStore.open(root, 'c', { mode: 'read' });
+  const cursor = ((await store.cursor('load')) as number | undefined) ?? 0;
+  expect(cursor).toBeGreaterThanOrEqual(told);
+  expect(cursor).toBeLessThanOrEqual(told + BATCH);
+  expect(cursor % BATCH).toBe(0);
+  const seen: number[] = [];
+  for await (const { _id, n } of store.scan()) {
+    if (_id === 'counter') expect(n).toBe(cursor - 1);
+    else {
+      expect(_id).toBe(`d${n}`);
+      seen.push(n as number);
+    }
+  }
+  expect(seen).toEqual([...Array(cursor).keys()]);
+  await store.close();
+  return cursor;
+}
+
+/** Numbers from 0 to 1 that a seed gives again. */
+function random(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+describe('a load that is killed', () => {
+  it.skipIf(!existsSync(built))(
+    `is whole after each of ${ROUNDS} kills, and at the end every document is there once`,
+    async () => {
+      console.log(`ZDS_KILL_SEED=${SEED}`);
+      const root = join(folder, 'store');
+      const next = random(SEED);
+      let cursor = 0;
+      for (let round = 0; round < ROUNDS; round++) {
+        const { told, complaint } = await run(root, Number.POSITIVE_INFINITY, next() * 120);
+        expect(complaint).toBe('');
+        if (existsSync(join(root, 'collections', 'c', 'meta', 'commits.log'))) {
+          cursor = await check(root, Math.max(told, cursor));
+        }
+      }
+      const until = cursor + 5 * BATCH;
+      const last = await run(root, until);
+      expect(last).toMatchObject({ done: true, told: until, complaint: '' });
+      expect(await check(root, until)).toBe(until);
+      expect(await verify(root, 'c')).toMatchObject([{ ok: true, notices: 0 }]);
+    },
+    30_000 + ROUNDS * 2_000,
+  );
+});
