@@ -33,7 +33,6 @@ export const crateSuite = {
         },
         { ...crate, work: 'putFlushing', note: unsynced },
       ],
-      targets: [{ against: CRATE, times: 4 }],
     },
     {
       name: 'crate-scan',

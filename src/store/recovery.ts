@@ -142,6 +142,7 @@ export async function openState(input: OpenInput): Promise<OpenState> {
     end,
     recovery,
   });
+  if (!trusted) await checkCommitted(input, state, result.lines - recovery.adoptedLines);
   const expected = end === committed ? state.commit?.count : undefined;
   if (expected !== undefined && result.indexer.index.size !== expected && trusted) {
     recovery.indexRebuilt = `index.bin led to ${result.indexer.index.size} documents, ${expected} were committed`;
@@ -176,6 +177,21 @@ export async function openState(input: OpenInput): Promise<OpenState> {
   }
   const { indexer, lines, appender } = result;
   return { indexer, end, lines, commit, checkpoint, closed, trusted, appender, recovery };
+}
+
+/**
+ * Another program may have written the data anew. Our deletes would then mean other lines, so nothing
+ * is done with it. `lines`: documents that start in the committed part. Errors: CORRUPTED_DATA.
+ */
+async function checkCommitted(input: OpenInput, state: LogState, lines: number): Promise<void> {
+  const { last, commit } = state;
+  if (last === undefined || commit === undefined || last.end === 0) return;
+  const end = new Uint8Array(1);
+  await input.data.read(end, last.end - 1);
+  if (lines === commit.lines && end[0] === 10) return;
+  throw new EtlError('CORRUPTED_DATA', 'the committed lines are not there as they were', {
+    place: { path: input.paths.data, offset: last.end },
+  });
 }
 
 function emptyRecovery(): Recovery {

@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type CrateDocuments, Oracle, whyNoOracle } from '../../conformance/oracle.ts';
 import type { Document } from '../../src/core/batch.ts';
-import { FastStore, ZdsRoot } from '../../src/store/index.ts';
+import { FastStore, repair, ZdsRoot } from '../../src/store/index.ts';
 import { parseIndex } from '../support/reference-store.ts';
 
 const reason = whyNoOracle();
@@ -268,6 +268,41 @@ describe.skipIf(reason)(`the crate${reason ? ` (skipped: ${reason})` : ''}`, () 
       const ids = await ourIds('write');
       expect(ids).toEqual(expect.arrayContaining(['a', 'b']));
       expect(ids).not.toContain('uncommitted');
+    });
+  });
+
+  describe('its compaction', () => {
+    const live = async () => {
+      await ourSession((store) => {
+        for (const id of ['a', 'b', 'c', 'd']) store.put(id, { text: 'x'.repeat(50) });
+        store.delete('a');
+      });
+      await open('w');
+      await oracle.ask('compact', { name: 'w' });
+    };
+
+    it('leaves less than was committed here: refused until it is repaired', async () => {
+      await live();
+      await close('w');
+      expect(Object.keys(await crateAll()).sort()).toEqual(['b', 'c', 'd']);
+      await expect(ours('read')).rejects.toMatchObject({ code: 'CORRUPTED_DATA' });
+      await repair(root, 'c');
+      expect(await ourIds('write')).toEqual(['b', 'c', 'd']);
+    });
+
+    it('and then more than was committed here: refused too, as our deletes mean other lines', async () => {
+      await live();
+      for (const id of ['a', 'e', 'f']) await put('w', id, { text: 'y'.repeat(60) });
+      await close('w');
+      for (const mode of ['read', 'write'] as const) {
+        await expect(ours(mode)).rejects.toMatchObject({
+          code: 'CORRUPTED_DATA',
+          message: expect.stringContaining('not there as they were'),
+        });
+      }
+      // Without the log, which tells of another file, it is a store of the crate like any other.
+      rmSync(meta('commits.log'));
+      expect(await ourIds('write')).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
     });
   });
 
