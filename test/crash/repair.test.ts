@@ -2,8 +2,8 @@
  * Repair under a disk that dies or fails at every one of its operations: what a repair that went
  * through would have kept is there after the next one, and nothing that was put aside is lost.
  *
- * Deliberate breakages that make this file fail, each tried: the log renamed before the new data is
- * synced; the lines put aside not synced; them removed after the rename.
+ * Deliberate breakages that make this file fail, each tried: no sync of the new data, of the new log,
+ * of the lines put aside; these removed when the rename of the log fails; `next-G` not looked for.
  */
 import { describe, expect, it } from 'vitest';
 import { FastStore, repair } from '../../src/store/index.ts';

@@ -1,5 +1,5 @@
 /** Compaction: what it drops, what it keeps, and that readers, scans and later writes do not mind. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { EtlError } from '../../../src/core/errors.ts';
 import type { Disk } from '../../../src/io/disk.ts';
 import { FastStore, type FastStoreOptions } from '../../../src/store/index.ts';
@@ -199,5 +199,33 @@ describe('compact', () => {
     const reader = await open(disk, { mode: 'read' });
     expect(() => reader.compact()).toThrow(EtlError);
     await reader.close();
+  });
+});
+
+describe('a reader beside a writer', () => {
+  it('shows one commit, without the deletes of the next', async () => {
+    const disk = new FaultDisk();
+    const writer = await used(disk);
+    const before = await writer.scanAll();
+    const stat = disk.stat.bind(disk);
+    // The writer commits a delete after the reader has read the log and before it has its index.
+    const spy = vi.spyOn(disk, 'stat').mockImplementation(async (path) => {
+      if (path === `${META}/index.bin`) {
+        spy.mockRestore();
+        writer.delete('d1');
+        await writer.flush();
+      }
+      return stat(path);
+    });
+    const reader = await open(disk, { mode: 'read' });
+    expect(await reader.scanAll()).toEqual(before);
+    const commits: unknown[] = [];
+    for await (const commit of reader.commits()) commits.push(commit);
+    expect(commits).toHaveLength(2);
+    await reader.refresh();
+    expect(reader.exists('d1')).toBe(false);
+    expect(reader.count).toBe(8);
+    await reader.close();
+    await writer.close();
   });
 });
