@@ -10,6 +10,7 @@ import { assert } from '../core/assert.ts';
 import { EtlError } from '../core/errors.ts';
 import type { Path } from '../core/path.ts';
 import { linesModule } from './generated/lines-module.ts';
+import { powersOfFive } from './powers-of-five.ts';
 import { faultCode, faultReasons } from './reasons.ts';
 import { type BadLine, DEFAULT_MAX_DEPTH } from './types.ts';
 import { decodeBase64, encodeWtf8 } from './wasm-bytes.ts';
@@ -22,6 +23,7 @@ export const Layout = {
   nodeSize: 64,
   stats: 0x88000,
   statSize: 48,
+  powers: 0xec000,
   program: 0xf0000,
   programEnd: 0x100000,
   tape: 0x1a0000,
@@ -159,6 +161,7 @@ export class LineMachine {
     const instance = new WebAssembly.Instance(compiled, { env: { memory: this.#memory } });
     this.exports = instance.exports as unknown as LinesExports;
     this.#refresh();
+    new BigUint64Array(this.#memory.buffer, Layout.powers).set(powersOfFive());
     this.exports.resetGraph();
   }
 

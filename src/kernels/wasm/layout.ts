@@ -27,7 +27,9 @@ export const STATS: usize = 0x88000;
 export const STAT_SIZE: usize = 48;
 /** Decoded key bytes. */
 export const KEYS: usize = 0xb8000;
-export const KEYS_END: usize = 0xf0000;
+export const KEYS_END: usize = 0xec000;
+/** Powers of five, 16 bytes each, written by the loader; see decimal.ts. */
+export const POWERS: usize = 0xec000;
 /** Compiled predicate, projection and columns, written by the loader. */
 export const PROGRAM: usize = 0xf0000;
 /** Learned bytes between values, 80 bytes each; see graph.ts. */

@@ -1,7 +1,8 @@
 // Numbers. Short ones (up to 8 digits on either side of the point, no exponent) are read without a
-// loop by the reader itself; here are the long ones, and the step from digits to a double: exact for
-// integers of up to 19 digits, and while the digits fit 2^53 and the power of ten is within 22
-// (Clinger's fast path), else `inexact`.
+// loop by the reader itself; here are the long ones, and the step from digits to a double: at once
+// while the digits fit 2^53 and the power of ten is within 22 (Clinger's fast path), by decimal.ts
+// otherwise. What even that cannot decide (ties hidden behind the 19th digit) is `inexact`.
+import { decimalToDouble, undecided } from './decimal';
 import { R_NUMBER } from './layout';
 import { fail, isDigit, readDigits } from './scan';
 
@@ -13,33 +14,49 @@ const POW10: usize = memory.data<f64>([
 /** True if the last value asked for must be converted by the caller. */
 export let inexact: bool = false;
 
-/** Results of `readLongNumber`. */
+/** Digits kept of a number; what follows them only decides ties. */
+const KEPT: u32 = 19;
+
+/** Results of `readLongNumber`: the first significant digits, and what power of ten they stand at. */
 let longMantissa: u64 = 0;
 let longExponent: i32 = 0;
-let longDigits: usize = 0;
+/** A digit that was not kept is not 0. */
+let longCut: bool = false;
+let kept: u32 = 0;
 export let longInteger: bool = false;
+
+/** Takes one digit in front of the point (`step` 0) or behind it (-1). */
+// @ts-ignore: decorator
+@inline
+function takeDigit(c: u32, step: i32): void {
+  const digit = <u64>(c - 0x30);
+  if (kept < KEPT) {
+    longMantissa = longMantissa * 10 + digit;
+    kept += <u32>(longMantissa != 0);
+    longExponent += step;
+  } else {
+    longCut = longCut || digit != 0;
+    longExponent += step + 1;
+  }
+}
 
 /** Reads a number of any form from where its digits should begin; its end, or 0 on a fault. */
 export function readLongNumber(p: usize): usize {
-  const first = p;
-  let mantissa: u64 = 0;
   let c = <u32>load<u8>(p);
   if (!isDigit(c)) return fail(p, R_NUMBER);
   if (c == 0x30 && isDigit(load<u8>(p, 1))) return fail(p + 1, R_NUMBER);
-  for (; isDigit(c); c = load<u8>(++p)) mantissa = mantissa * 10 + <u64>(c - 0x30);
-  longDigits = p - first;
+  longMantissa = 0;
   longExponent = 0;
+  longCut = false;
+  kept = 0;
   longInteger = true;
+  for (; isDigit(c); c = load<u8>(++p)) takeDigit(c, 0);
   if (c == 0x2e) {
     longInteger = false;
-    const point = ++p;
-    c = load<u8>(p);
+    c = load<u8>(++p);
     if (!isDigit(c)) return fail(p, R_NUMBER);
-    for (; isDigit(c); c = load<u8>(++p)) mantissa = mantissa * 10 + <u64>(c - 0x30);
-    longExponent = <i32>(point - p);
-    longDigits += p - point;
+    for (; isDigit(c); c = load<u8>(++p)) takeDigit(c, -1);
   }
-  longMantissa = mantissa;
   if ((c | 0x20) == 0x65) {
     longInteger = false;
     c = load<u8>(++p);
@@ -55,7 +72,13 @@ export function readLongNumber(p: usize): usize {
 
 /** The value of the number that `readLongNumber` went over. */
 export function longValue(negative: bool): f64 {
-  return toDouble(longMantissa, longDigits > 19 ? 99 : longExponent, negative);
+  if (!longCut) return toDouble(longMantissa, longExponent, negative);
+  // The digits cut off lie between these two; mostly both round to the same double.
+  const lower = decimalToDouble(longMantissa, longExponent);
+  const unsure = undecided;
+  const upper = decimalToDouble(longMantissa + 1, longExponent);
+  inexact = unsure || undecided || lower != upper;
+  return negative ? -lower : lower;
 }
 
 /** The value of `whole` digits at `p` and, after a point, `fraction` more; each at most 8. */
@@ -72,11 +95,15 @@ export function shortValue(p: usize, whole: u32, fraction: u32, negative: bool):
 // @ts-ignore: decorator
 @inline
 function toDouble(mantissa: u64, exponent: i32, negative: bool): f64 {
+  inexact = false;
   // The conversion itself rounds as it should, so a mantissa alone may be any.
-  inexact = exponent != 0 && (mantissa > 9007199254740992 || exponent < -22 || exponent > 22);
   let number = <f64>mantissa;
-  if (inexact) return 0;
-  if (exponent < 0) number /= load<f64>(POW10 + (<usize>-exponent << 3));
-  else number *= load<f64>(POW10 + (<usize>exponent << 3));
+  if (exponent != 0) {
+    if (mantissa > 9007199254740992 || exponent < -22 || exponent > 22) {
+      number = decimalToDouble(mantissa, exponent);
+      inexact = undecided;
+    } else if (exponent < 0) number /= load<f64>(POW10 + (<usize>-exponent << 3));
+    else number *= load<f64>(POW10 + (<usize>exponent << 3));
+  }
   return negative ? -number : number;
 }
