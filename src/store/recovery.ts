@@ -90,19 +90,22 @@ export interface OpenState {
 export async function openState(input: OpenInput): Promise<OpenState> {
   const { paths, kernel, data, stored, log, writable } = input;
   const recovery: Recovery = emptyRecovery();
+  // Before the log: bytes that a writer adds meanwhile come after its `open` line, so a log that
+  // ends in `close` speaks of all the bytes counted here.
+  const size = await data.size();
   const state = await readLog(log);
   if (writable && log) recovery.cutLogBytes = await log.cutTornTail();
 
-  const size = await data.size();
   const committed = state.last?.end ?? 0;
-  if (size < committed) {
+  const sizeNow = await data.size();
+  if (sizeNow < committed) {
     throw new EtlError(
       'CORRUPTED_DATA',
-      `the data file has ${size} bytes, but ${committed} were committed`,
-      { place: { path: paths.data, offset: size } },
+      `the data file has ${sizeNow} bytes, but ${committed} were committed`,
+      { place: { path: paths.data, offset: sizeNow } },
     );
   }
-  stored.end = size;
+  stored.end = sizeNow;
   const checkpoint = state.checkpoint;
   let index = kernel.createIndex();
   const loaded = await tryLoad(input, index);
