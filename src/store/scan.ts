@@ -189,8 +189,10 @@ export class Scan<T extends object = Document> implements AsyncIterable<T> {
     const { kernel } = this.#host;
     const selector = this.#selector ?? kernel.selector({});
     const window = this.#window();
+    // What a predicate leaves of a piece is mostly little.
+    const size = this.#options.where ? 4 * OBJECT_PIECE_BYTES : OBJECT_PIECE_BYTES;
     for await (const piece of this.#pieces(true)) {
-      for (const { bytes, skip } of smallPieces(piece)) {
+      for (const { bytes, skip } of smallPieces(piece, size)) {
         const { documents } = selector.documents(bytes, skip);
         const { from, to, full } = window.take(documents.length);
         if (to > from) yield to - from === documents.length ? documents : documents.slice(from, to);
@@ -238,13 +240,12 @@ interface ScanPiece {
 }
 
 /** Pieces whose documents are made into objects together. */
-function* smallPieces({
-  bytes,
-  skip,
-  table,
-}: ScanPiece): Generator<Pick<ScanPiece, 'bytes' | 'skip'>, void, void> {
+function* smallPieces(
+  { bytes, skip, table }: ScanPiece,
+  size: number,
+): Generator<Pick<ScanPiece, 'bytes' | 'skip'>, void, void> {
   if (skip === undefined || table === undefined) {
-    for (const part of piecesOfLines(bytes, OBJECT_PIECE_BYTES)) yield { bytes: part, skip };
+    for (const part of piecesOfLines(bytes, size)) yield { bytes: part, skip };
     return;
   }
   const { records, count } = table;
@@ -252,7 +253,7 @@ function* smallPieces({
   let start = 0;
   for (let i = 1; i <= count; i++) {
     const at = i < count ? records[i * RECORD_WORDS]! : bytes.length;
-    if (at - start < OBJECT_PIECE_BYTES && i < count) continue;
+    if (at - start < size && i < count) continue;
     yield { bytes: bytes.subarray(start, at), skip: skip.subarray(first, i) };
     first = i;
     start = at;
