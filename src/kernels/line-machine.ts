@@ -68,7 +68,7 @@ interface LinesExports {
   ): void;
   run(from: number): number;
   split(from: number): number;
-  passed(document: number): void;
+  passed(document: number, whole: number): void;
   readRecords(records: number, from: number, to: number): number;
   gatherText(values: number, rows: number, out: number, offsets: number, base: number): number;
   packBits(bytes: number, rows: number, out: number, shift: number, carry: number): number;
@@ -111,8 +111,11 @@ export interface SlowLine {
   readonly line: number;
 }
 
-/** What the caller found in a slow line: a document, why it is none, or that the drive must end. */
-export type SlowResult = BadLine | undefined | 'stop';
+/**
+ * What the caller found in a slow line: why it is no document, that it is one kept from end to end,
+ * or nothing to say (another document); or that the drive must end.
+ */
+export type SlowResult = BadLine | 'whole' | undefined | 'stop';
 
 export interface DriveOptions {
   readonly skip?: Uint8Array | undefined;
@@ -224,12 +227,13 @@ export class LineMachine {
         misfit!(line);
         break;
       }
-      if (skip && skip[good]! !== 0) exports.passed(1);
+      if (skip && skip[good]! !== 0) exports.passed(1, 0);
       else {
         const fault = slow(line);
         if (fault === 'stop') break;
-        if (fault) bad.push({ ...fault, before: good });
-        exports.passed(fault ? 0 : 1);
+        const isDocument = fault === undefined || fault === 'whole';
+        if (!isDocument) bad.push({ ...fault, before: good });
+        exports.passed(isDocument ? 1 : 0, fault === 'whole' ? 1 : 0);
       }
     }
     return this.#result(bad);

@@ -134,8 +134,10 @@ export function readLines(
         ? twinFilter(slice)
         : twin.lines(slice, { key, ...(maxDepth === undefined ? {} : { maxDepth }) });
       if (table.bad.length > 0) return shiftBad(table.bad[0]!, start, line);
-      if (table.count > 0) list.addShifted(table.records.subarray(0, RECORD_WORDS), start, line);
-      return undefined;
+      if (table.count === 0) return undefined;
+      const record = table.records.subarray(0, RECORD_WORDS);
+      list.addShifted(record, start, line);
+      return record[0] === 0 && record[LineRecord.end] === slice.length ? 'whole' : undefined;
     },
   });
   const records = list.take();

@@ -319,10 +319,15 @@ function copyWhole(start: usize, end: usize, out: usize): usize {
   return out + (end - start);
 }
 
-/** Counts the line that was left to the loader, as a document if it is `1`. */
-export function passed(document: u32): void {
+/** Where the line that was left to the loader begins, and what follows it. */
+let leftStart: usize = 0;
+let leftNext: usize = 0;
+
+/** Counts the line left to the loader, as a document if it is `1`; `whole` if it is kept from end to end. */
+export function passed(document: u32, whole: bool): void {
   line++;
   good += document;
+  if (whole && leftStart == expected && leftNext <= inputEnd) expected = leftNext;
 }
 
 /** Leaves the XXH3-64 of [p, p + length) in STATE at byte 64. */
@@ -336,7 +341,8 @@ function leaveToCaller(lineStart: usize, start: usize): usize {
   store<u32>(AT_DOC_START, <u32>(lineStart - INPUT));
   store<u32>(AT_DOC_END, <u32>(newline - INPUT));
   store<u32>(AT_DOC_LINE, line);
-  dense = false;
+  leftStart = lineStart;
+  leftNext = newline + 1;
   canonical = false;
   return newline + 1;
 }
