@@ -15,38 +15,17 @@ import { writeProjection } from './project';
 import { FITS, MISFITS, NO_ROOM, fillRow, gatherText, packBits } from './columns';
 import { fail, faultAt, faultReason, findIllFormed, findNewline, isAscii, skipSpace } from './scan';
 import { passedBlank, passedLines, skim } from './skim';
+import {
+  MODE_LINES, MODE_PROJECT, MODE_TAPE, MODE_COLUMNS, MODE_OBSERVE, DONE, FULL, SLOW, MISFIT,
+  AT_STATUS, AT_COUNT, AT_BAD, AT_LINE, AT_GOOD, AT_DENSE, AT_CANONICAL, AT_OUT, AT_DOC_START,
+  AT_DOC_END, AT_DOC_LINE,
+} from './state';
 import { LONE_REPLACE, decodeEscapes } from './text';
 import { xxh3 } from './xxh3';
 
 export {
   childNode, gatherText, graphIsFull, graphNodes, packBits, resetGraph,
 };
-
-/** What to do with each document. */
-const MODE_LINES: u32 = 0;
-const MODE_PROJECT: u32 = 1;
-const MODE_TAPE: u32 = 2;
-const MODE_COLUMNS: u32 = 3;
-const MODE_OBSERVE: u32 = 4;
-
-/** Why a call ended. */
-const DONE: u32 = 0;
-const FULL: u32 = 1;
-const SLOW: u32 = 2;
-const MISFIT: u32 = 3;
-
-/** Words of STATE. */
-const AT_STATUS: usize = STATE;
-const AT_COUNT: usize = STATE + 4;
-const AT_BAD: usize = STATE + 8;
-const AT_LINE: usize = STATE + 12;
-const AT_GOOD: usize = STATE + 16;
-const AT_DENSE: usize = STATE + 20;
-const AT_CANONICAL: usize = STATE + 24;
-const AT_OUT: usize = STATE + 28;
-const AT_DOC_START: usize = STATE + 32;
-const AT_DOC_END: usize = STATE + 36;
-const AT_DOC_LINE: usize = STATE + 40;
 
 let mode: u32 = 0;
 let keySlot: u32 = 0;
