@@ -3,6 +3,7 @@
  * reads; here the counts of each chunk are added up by path. A chunk whose documents have more paths
  * than the graph holds goes to the twin.
  */
+import { type FieldCounts, newFieldCounts } from './field-counts.ts';
 import { Layout, Mode } from './line-machine.ts';
 import { type BuiltProgram, ProgramBuilder } from './program.ts';
 import { selectFields } from './select-fields.ts';
@@ -26,17 +27,9 @@ const Stat = {
 } as const;
 
 /** Counts of one path, added up over chunks. */
-interface Field {
+interface Field extends FieldCounts {
   readonly path: readonly string[];
   readonly element: boolean;
-  nulls: number;
-  booleans: number;
-  integers: number;
-  int32: boolean;
-  floats: number;
-  strings: number;
-  objects: number;
-  arrays: number;
   readonly children: Map<string, Field>;
 }
 
@@ -155,14 +148,7 @@ function newField(path: readonly string[], element: boolean): Field {
   return {
     path,
     element,
-    nulls: 0,
-    booleans: 0,
-    integers: 0,
-    int32: true,
-    floats: 0,
-    strings: 0,
-    objects: 0,
-    arrays: 0,
+    ...newFieldCounts(),
     children: new Map(),
   };
 }

@@ -2,6 +2,7 @@
  * Counts what stands at every path, for schema inference. One node per path, made when the path is
  * first seen and held until the observer goes; of duplicate names the last counts.
  */
+import { newFieldCounts } from '../field-counts.ts';
 import { selectFields } from '../select-fields.ts';
 import { buildSelection } from '../selection.ts';
 import type { FieldStats, Query, SchemaObserver } from '../types.ts';
@@ -100,14 +101,7 @@ function newCounts(path: readonly string[], element: boolean): Counts {
   return {
     path,
     element,
-    nulls: 0,
-    booleans: 0,
-    integers: 0,
-    int32: true,
-    floats: 0,
-    strings: 0,
-    objects: 0,
-    arrays: 0,
+    ...newFieldCounts(),
     fields: new Map(),
     elements: undefined,
     fieldsBeforeElements: 0,

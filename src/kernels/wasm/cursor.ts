@@ -96,7 +96,7 @@ export function readValueAt(p: usize): usize {
 }
 
 /** Reads a number into VALUE (`inexact` tells if it could not) and returns the byte after it. */
-function readNumber(p: usize): usize {
+export function readNumber(p: usize): usize {
   const negative = load<u8>(p) == 0x2d;
   const first = p + <usize>negative;
   const whole = digitRun(first);

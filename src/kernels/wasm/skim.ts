@@ -10,9 +10,9 @@
 // Setting, in the program's header: u32 address of `"key"`, its length, u32 test, u32 address and
 // length of the constant (an f64, or the bytes of a string between its quotes).
 import { PROGRAM } from './layout';
-import { equalBytes } from './cursor';
-import { digitMask, isDigit, skipSpace } from './scan';
-import { shortValue, inexact } from './numbers';
+import { VALUE, equalBytes, readNumber } from './cursor';
+import { isDigit, skipSpace } from './scan';
+import { inexact } from './numbers';
 
 const AT_KEY: usize = PROGRAM + 4;
 const AT_KEY_LENGTH: usize = PROGRAM + 8;
@@ -107,18 +107,10 @@ function mayHold(p: usize): bool {
     if (!equalBytes(p + 1, constant, length)) return false;
     return test == TEXT_STARTS || load<u8>(p + 1 + length) == 0x22;
   }
-  const negative = first == 0x2d;
-  if (!isDigit(first) && !negative) return false;
-  const start = p + <usize>negative;
-  const v = v128.load(start);
-  const points = i8x16.bitmask(i8x16.eq(v, i8x16.splat(0x2e)));
-  const length = ctz(~(digitMask(v) | points) | 0x10000);
-  const within = points & ((1 << length) - 1);
-  const whole: u32 = within ? ctz(within) : length;
-  const fraction: u32 = within ? length - whole - 1 : 0;
-  if (whole > 8 || fraction > 8 || (load<u8>(start + length) | 0x20) == 0x65) return true;
-  const value = shortValue(start, whole, fraction, negative);
+  if (!isDigit(first) && first != 0x2d) return false;
+  readNumber(p);
   if (inexact) return true;
+  const value = load<f64>(VALUE, 16);
   const bound = load<f64>(constant);
   if (test == EQ) return value == bound;
   if (test == LT) return value < bound;
