@@ -5,7 +5,7 @@
  */
 import { type Batch, LineRecord, RECORD_WORDS } from '../core/batch.ts';
 import { type ErrorCode, type EtlError, formatPlace, isEtlError } from '../core/errors.ts';
-import type { Reject } from '../formats/index.ts';
+import type { Reject } from '../core/reject.ts';
 import type { FastStore, IdOptions } from '../store/index.ts';
 
 /** Faults of a record, not of the store. */

@@ -5,7 +5,7 @@
  */
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { EtlError } from '../core/errors.ts';
-import type { Reject } from '../formats/index.ts';
+import type { Reject } from '../core/reject.ts';
 
 export class RejectFile {
   readonly path: string;

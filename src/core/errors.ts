@@ -37,6 +37,8 @@ export const errorTable = {
   READ_ONLY: 'The store was opened for reading. Open it with mode "write".',
   POISONED: 'An earlier write failed, so this handle refuses further work. Open the store again.',
   CLOSED: 'The handle is closed.',
+  CURSOR_MISMATCH:
+    'The source is not the one this cursor was made of, or has changed. Run without resume.',
   ABORTED: 'The work was stopped by its signal.',
   TOO_MANY_REJECTS: 'More records were rejected than allowed. See the dead-letter file.',
 } as const;

@@ -7,6 +7,7 @@
  */
 import type { Batch } from './batch.ts';
 import type { Path } from './path.ts';
+import type { OnReject } from './reject.ts';
 
 /** What a receiving stage asks of the sending one. */
 export interface Wants {
@@ -22,23 +23,45 @@ export interface Wants {
    * which know their ordinals but no other place.
    */
   readonly documents?: boolean;
+  /**
+   * Takes bad records where the source's own options would stop at the first: it goes on behind
+   * them. An `onError` that the source was made with comes first.
+   */
+  readonly onReject?: OnReject | undefined;
 }
 
+/**
+ * Cursors. `batch.cursor` is the source's position behind the batch: JSON, opaque to everyone but
+ * the source. It promises that everything of the source up to there lies in this batch or in those
+ * before it. A source that cannot go on from the middle gives none.
+ */
 export interface Source {
   readonly name: string;
-  /** Batches in order. `return()` on the iterator closes everything that was opened. */
-  batches(signal: AbortSignal, wants: Wants): AsyncGenerator<Batch, void, void>;
+  /**
+   * Batches in order. `return()` on the iterator closes everything that was opened.
+   *
+   * `from` is a cursor that this source gave earlier, in this process or in another: the reading
+   * goes on behind it, with the same documents as if it had never stopped. Errors: CURSOR_MISMATCH
+   * when it is none of this source's, or what was read before is no longer there.
+   */
+  batches(signal: AbortSignal, wants: Wants, from?: unknown): AsyncGenerator<Batch, void, void>;
 }
 
+type Output = Iterable<Batch> | AsyncIterable<Batch> | Promise<Iterable<Batch>>;
+
+/**
+ * A transform that holds documents back (a group, a window) gives batches without a cursor as long
+ * as it does; one that makes several batches of one leaves the cursor to the last.
+ */
 export interface Transform {
   readonly name: string;
-  /** Zero or more batches for one; must not keep the batch. */
-  apply(
-    batch: Batch,
-    signal: AbortSignal,
-  ): Iterable<Batch> | AsyncIterable<Batch> | Promise<Iterable<Batch>>;
+  /**
+   * Zero or more batches for one; must not keep the batch. Documents it cannot take go to `onReject`;
+   * without it the first one is thrown.
+   */
+  apply(batch: Batch, signal: AbortSignal, onReject?: OnReject): Output;
   /** What is left when the input has ended. */
-  flush?(signal: AbortSignal): Iterable<Batch> | AsyncIterable<Batch> | Promise<Iterable<Batch>>;
+  flush?(signal: AbortSignal, onReject?: OnReject): Output;
 }
 
 export interface Sink<Summary> {

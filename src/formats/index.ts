@@ -7,6 +7,4 @@ export {
   decodeLines,
   type JsonlOptions,
   type LineCursor,
-  type OnError,
-  type Reject,
 } from './jsonl.ts';

@@ -9,26 +9,13 @@
  */
 import { Batch, type Origin, sourcePlace } from '../core/batch.ts';
 import { type ErrorCode, EtlError, type Place } from '../core/errors.ts';
+import type { OnError } from '../core/reject.ts';
 import type { ByteReader } from '../core/stage.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import type { BadLine, Kernel, LinesOptions, Selector } from '../kernels/types.ts';
 import { readChunks } from './chunk-reader.ts';
 import { cutLines, type LineBlock } from './cut-lines.ts';
 import { OBJECT_PIECE_BYTES, piecesOfLines } from './pieces-of-lines.ts';
-
-/** A record that cannot be used, with all there is to say about it. */
-export interface Reject {
-  readonly code: ErrorCode;
-  /** What is wrong, for a person. */
-  readonly reason: string;
-  /** Where the fault is; `offset` and `column` point at the faulty byte. */
-  readonly place: Place;
-  /** The line without its end; of a line that is too long only the beginning. A copy. */
-  readonly bytes: Uint8Array;
-}
-
-/** What to do with a bad line: stop with its error, pass over it, or pass over it and tell. */
-export type OnError = 'stop' | 'skip' | ((reject: Reject) => void);
 
 /** A place between two lines of one source: decompressed bytes and lines before it. */
 export interface LineCursor {

@@ -49,7 +49,8 @@ async function* readAll(
   for (const { name, open } of await listInputs(input)) {
     signal.throwIfAborted();
     const reader = await open(signal, batchBytes);
-    const decoding = { ...options, ...wants, source: name, ordinal };
+    const onError = options.onError ?? wants.onReject ?? 'stop';
+    const decoding = { ...options, ...wants, onError, source: name, ordinal };
     for await (const batch of decodeLines(reader, decoding)) {
       ordinal += batch.length;
       yield batch;

@@ -30,7 +30,8 @@ export class SinkStream<Summary = unknown> extends Writable {
    * everything has been closed.
    */
   readonly summary: Promise<Summary>;
-  readonly #sink: Sink<Summary>;
+  /** What is under the stream; `run` takes it from here. */
+  readonly sink: Sink<Summary>;
   readonly #intake: Intake;
   readonly #controller = new AbortController();
   #opening: Promise<void> | undefined;
@@ -40,7 +41,7 @@ export class SinkStream<Summary = unknown> extends Writable {
 
   constructor(sink: Sink<Summary>, codec: BatchCodec, options: StreamOptions = {}) {
     super({ objectMode: true, highWaterMark: DOCUMENT_BUFFER });
-    this.#sink = sink;
+    this.sink = sink;
     this.#intake = new Intake(
       codec,
       (batch) => this.#deliver(batch),
@@ -60,7 +61,7 @@ export class SinkStream<Summary = unknown> extends Writable {
 
   /** The sink's name, for messages. */
   get sinkName(): string {
-    return this.#sink.name;
+    return this.sink.name;
   }
 
   override write(
@@ -117,7 +118,7 @@ export class SinkStream<Summary = unknown> extends Writable {
       callback(error);
       return;
     }
-    const cause = error ?? new EtlError('ABORTED', `${this.#sink.name} was closed before its end`);
+    const cause = error ?? new EtlError('ABORTED', `${this.sink.name} was closed before its end`);
     this.#controller.abort(cause);
     const done = (): void => {
       this.#outcome.reject(cause);
@@ -128,17 +129,17 @@ export class SinkStream<Summary = unknown> extends Writable {
   }
 
   async #deliver(batch: Batch): Promise<void> {
-    this.#opening ??= this.#sink.open(this.#controller.signal);
+    this.#opening ??= this.sink.open(this.#controller.signal);
     await this.#opening;
-    if (batch.length > 0) await this.#sink.write(batch);
-    if (this.#sink.satisfied) stopEarly(this.#upstream);
+    if (batch.length > 0) await this.sink.write(batch);
+    if (this.sink.satisfied) stopEarly(this.#upstream);
   }
 
   async #finish(): Promise<void> {
-    this.#opening ??= this.#sink.open(this.#controller.signal);
+    this.#opening ??= this.sink.open(this.#controller.signal);
     await this.#opening;
     await this.#intake.drain();
-    const summary = await this.#sink.finish();
+    const summary = await this.sink.finish();
     this.#finished = true;
     this.#outcome.resolve(summary);
   }
@@ -146,7 +147,7 @@ export class SinkStream<Summary = unknown> extends Writable {
   async #abort(cause: unknown): Promise<void> {
     if (!this.#opening) return;
     await this.#opening.catch(() => {});
-    await this.#sink.abort(cause);
+    await this.sink.abort(cause);
   }
 }
 

@@ -27,7 +27,8 @@ export interface StreamOptions {
 const DOCUMENTS: Wants = { documents: true };
 
 export class SourceStream<T extends object = Document> extends Readable {
-  readonly #source: Source;
+  /** What is under the stream; `run` takes it from here. */
+  readonly source: Source;
   readonly #outlet = new Outlet(this, () => this.#stop());
   readonly #controller = new AbortController();
   #iterator: AsyncGenerator<Batch, void, void> | undefined;
@@ -37,13 +38,8 @@ export class SourceStream<T extends object = Document> extends Readable {
   constructor(source: Source, options: StreamOptions = {}) {
     // One object: `_read` then asks for the next batch only when the buffer has run empty.
     super({ objectMode: true, highWaterMark: 1 });
-    this.#source = source;
+    this.source = source;
     watchAbort(this, options.signal);
-  }
-
-  /** The source's name, for messages. */
-  get sourceName(): string {
-    return this.#source.name;
   }
 
   override pipe<D extends NodeJS.WritableStream>(destination: D, options?: { end?: boolean }): D {
@@ -98,7 +94,7 @@ export class SourceStream<T extends object = Document> extends Readable {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    this.#controller.abort(error ?? new EtlError('ABORTED', `${this.#source.name} was closed`));
+    this.#controller.abort(error ?? new EtlError('ABORTED', `${this.source.name} was closed`));
     const closing = this.#iterator?.return() ?? Promise.resolve();
     closing.then(
       () => callback(error),
@@ -133,13 +129,13 @@ export class SourceStream<T extends object = Document> extends Readable {
 
   #pull(wants: Wants): Promise<IteratorResult<Batch, void>> {
     if (this.#stopped && this.#iterator) return this.#iterator.return();
-    this.#iterator ??= this.#source.batches(this.#controller.signal, wants);
+    this.#iterator ??= this.source.batches(this.#controller.signal, wants);
     return this.#iterator.next();
   }
 
   #claim(): void {
     if (this.#iterator || this.#outlet.decided) {
-      throw new EtlError('INVALID_ARGUMENT', `${this.#source.name} is already being read`);
+      throw new EtlError('INVALID_ARGUMENT', `${this.source.name} is already being read`);
     }
     this.#outlet.sendsBatches();
   }

@@ -24,7 +24,8 @@ type Output = ReturnType<Transform['apply']>;
 /** `In` and `Out` are the documents' types, for whoever writes to it and reads from it. */
 export class TransformStage<In extends object = Document, Out extends object = In> extends Duplex {
   declare readonly documentTypes?: (document: In) => Out;
-  readonly #transform: Transform;
+  /** What is under the stream; `run` takes it from here. */
+  readonly transform: Transform;
   readonly #intake: Intake;
   readonly #outlet = new Outlet(this, () => stopEarly(this.#upstream));
   readonly #controller = new AbortController();
@@ -33,7 +34,7 @@ export class TransformStage<In extends object = Document, Out extends object = I
 
   constructor(transform: Transform, codec: BatchCodec, options: StreamOptions = {}) {
     super({ objectMode: true, readableHighWaterMark: 1, writableHighWaterMark: DOCUMENT_BUFFER });
-    this.#transform = transform;
+    this.transform = transform;
     this.#intake = new Intake(
       codec,
       (batch) => this.#forward(transform.apply(batch, this.#controller.signal)),
@@ -81,14 +82,14 @@ export class TransformStage<In extends object = Document, Out extends object = I
   }
 
   override _destroy(error: Error | null, callback: Callback): void {
-    this.#controller.abort(error ?? new EtlError('ABORTED', `${this.#transform.name} was closed`));
+    this.#controller.abort(error ?? new EtlError('ABORTED', `${this.transform.name} was closed`));
     this._read();
     callback(error);
   }
 
   async #finish(): Promise<void> {
     await this.#intake.drain();
-    const rest = this.#transform.flush?.(this.#controller.signal);
+    const rest = this.transform.flush?.(this.#controller.signal);
     if (rest) await this.#forward(rest);
     this.push(null);
   }

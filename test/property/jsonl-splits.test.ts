@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeJsonl, type Reject } from '../../src/formats/jsonl.ts';
+import type { Reject } from '../../src/core/reject.ts';
+import { decodeJsonl } from '../../src/formats/jsonl.ts';
 
 interface Outcome {
   documents: unknown[];

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Batch } from '../../../src/core/batch.ts';
-import { decodeJsonl, type JsonlOptions, type Reject } from '../../../src/formats/jsonl.ts';
+import type { Reject } from '../../../src/core/reject.ts';
+import { decodeJsonl, type JsonlOptions } from '../../../src/formats/jsonl.ts';
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
