@@ -6,6 +6,8 @@ export { parseExpression } from './expression.ts';
 export { formatExpression } from './expression-format.ts';
 export * from './path.ts';
 export * from './predicate.ts';
+export * from './redact.ts';
 export * from './reject.ts';
+export * from './retry.ts';
 export * from './stage.ts';
 export { decodeVector, encodeVector, vectorNumbers } from './vector.ts';

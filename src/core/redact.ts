@@ -1,0 +1,24 @@
+/** URLs as they may stand in messages, logs and summaries. */
+
+/** Names of parameters whose values are hidden whatever they look like. */
+const SECRET = /key|token|secret|sig|pass|pwd|auth|cred|code|session|pin|otp/i;
+
+/**
+ * The URL without user, password and fragment. Of its query only short whole numbers and dates stay
+ * (pages, limits, ranges), the rest is hidden: what a parameter is worth cannot be told from its
+ * name. What is no URL is hidden whole.
+ */
+export function redactUrl(url: string | URL): string {
+  let parsed: URL;
+  try {
+    parsed = new URL(url);
+  } catch {
+    return '(unreadable URL)';
+  }
+  const shown = [...parsed.searchParams].map(([name, value]) => {
+    const plain = /^(\d{1,10}|\d{4}-\d\d-\d\d)$/.test(value) && !SECRET.test(name);
+    return `${encodeURIComponent(name)}=${plain ? value : '***'}`;
+  });
+  const query = shown.length > 0 ? `?${shown.join('&')}` : '';
+  return `${parsed.protocol}//${parsed.host}${parsed.pathname}${query}`;
+}
