@@ -84,6 +84,7 @@ export async function* cutLines(
       offset += bytes.byteLength;
     }
     if (overlong) {
+      if (reader.endsMidLine) return;
       yield { bytes: overlong.head, offset: overlong.start, tooLong: true, end: offset };
       return;
     }

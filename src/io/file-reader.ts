@@ -16,15 +16,18 @@ import type { ByteReader } from '../core/stage.ts';
 export interface FileReader extends ByteReader {
   /** Bytes of the file when it was opened; undefined for what is no regular file. */
   readonly size: number | undefined;
-  /** The first `count` bytes, fewer if there are not as many; does not move the reading place. */
-  peek(count: number): Promise<Uint8Array>;
+  /**
+   * `count` bytes from `from` on (default 0), fewer if there are not as many; does not move the
+   * reading place. What is no regular file has only its first bytes to show.
+   */
+  peek(count: number, from?: number): Promise<Uint8Array>;
+  /** Moves the reading place of a regular file to this offset. */
+  seek(offset: number): void;
 }
 
 export interface FileReaderOptions {
   /** Bytes to read at a time. Default 1 MiB. */
   readonly chunkBytes?: number;
-  /** Where to begin. Default 0. */
-  readonly from?: number;
 }
 
 /** Errors: IO_ERROR naming the file, INPUT_CHANGED from `read`. */
@@ -32,12 +35,12 @@ export async function openFileReader(
   path: string,
   options: FileReaderOptions = {},
 ): Promise<FileReader> {
-  const { chunkBytes = 1 << 20, from = 0 } = options;
+  const { chunkBytes = 1 << 20 } = options;
   const handle = await ioStep(path, 'cannot be opened', () => open(path, 'r'));
   try {
     const stat = await ioStep(path, 'cannot be read', () => handle.stat());
     if (stat.isDirectory()) throw new EtlError('IO_ERROR', 'is a folder', { place: { path } });
-    return new HandleReader(handle, path, stat.isFile() ? stat.size : undefined, chunkBytes, from);
+    return new HandleReader(handle, path, stat.isFile() ? stat.size : undefined, chunkBytes);
   } catch (error) {
     await handle.close();
     throw error;
@@ -67,30 +70,24 @@ class HandleReader implements FileReader {
   readonly #handle: FileHandle;
   readonly #path: string;
   readonly #chunkBytes: number;
-  #position: number;
+  #position = 0;
   #peeked: Uint8Array | undefined;
   #busy: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
-  constructor(
-    handle: FileHandle,
-    path: string,
-    size: number | undefined,
-    chunkBytes: number,
-    from: number,
-  ) {
+  constructor(handle: FileHandle, path: string, size: number | undefined, chunkBytes: number) {
     this.#handle = handle;
     this.#path = path;
     this.size = size;
     this.#chunkBytes = chunkBytes;
-    this.#position = from;
   }
 
-  async peek(count: number): Promise<Uint8Array> {
+  async peek(count: number, from = 0): Promise<Uint8Array> {
     const target = new Uint8Array(count);
     let filled = 0;
     while (filled < count) {
-      const got = await this.#readInto(target, filled, count - filled, this.#fixed(filled));
+      const place = this.#fixed(from + filled);
+      const got = await this.#readInto(target, filled, count - filled, place);
       if (got === 0) break;
       filled += got;
     }
@@ -98,6 +95,10 @@ class HandleReader implements FileReader {
     // Nothing but a regular file can be read twice.
     if (this.size === undefined) this.#peeked = peeked;
     return peeked;
+  }
+
+  seek(offset: number): void {
+    this.#position = offset;
   }
 
   read(carry: Uint8Array): Promise<Uint8Array | undefined> {

@@ -1,14 +1,28 @@
 /**
  * What a text source reads from: paths, patterns, URLs, standard input, streams or iterables of
  * bytes, each turned into inputs that open when they are read, one after the other.
+ *
+ * Going on from a place: inputs before the one it names are passed over, also when they are gone by
+ * now. Plain files are opened at the place; everything else is read, decompressed and passed over up
+ * to it. An input that has come to stand before the place would never be read, so it is an error.
  */
 import { fileURLToPath } from 'node:url';
+import { sourcePlace } from '../core/batch.ts';
 import { EtlError, type Place } from '../core/errors.ts';
 import type { ByteReader } from '../core/stage.ts';
 import { readChunks } from '../formats/chunk-reader.ts';
 import { decompress, detectCompression, SNIFF_BYTES } from '../io/decompress.ts';
-import { openFileReader, readerChunks } from '../io/file-reader.ts';
+import { type FileReader, openFileReader, readerChunks } from '../io/file-reader.ts';
 import { expandPaths } from '../io/glob.ts';
+import {
+  HEAD_BYTES,
+  type InputName,
+  type InputPlace,
+  type InputReader,
+  readFrom,
+  readThrough,
+  TAIL_BYTES,
+} from './input-place.ts';
 
 type ByteStream = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
@@ -18,21 +32,80 @@ type ByteStream = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
  */
 export type ByteInput = string | URL | readonly (string | URL)[] | ByteStream;
 
-export interface OpenInput {
-  /** Path, URL or name, for messages. */
+/** An input not opened yet. */
+export interface Input {
+  /** Path, redacted URL or name. */
   readonly name: string;
-  /** Opens the input. Errors: IO_ERROR naming it. */
-  open(signal: AbortSignal, chunkBytes: number): Promise<ByteReader>;
+  open(how: OpenHow): Promise<InputReader>;
 }
 
-/** The inputs in reading order. Errors: IO_ERROR, INVALID_PATH, INVALID_ARGUMENT. */
-export async function listInputs(input: ByteInput): Promise<OpenInput[]> {
+/** How an input is opened: what ends it, how much to read at a time, and from where. */
+export interface OpenHow {
+  readonly signal: AbortSignal;
+  readonly chunkBytes: number;
+  /** Which one it is among its siblings. */
+  readonly at: InputName;
+  readonly from?: InputPlace | undefined;
+}
+
+/** An input that has been opened, for the caller to close, and where in it the reading begins. */
+export interface OpenedInput<P extends InputPlace> {
+  readonly name: string;
+  readonly reader: InputReader;
+  /** The place given, where it is in this input. */
+  readonly from: P | undefined;
+}
+
+/**
+ * Opens one input after the other, from the place given on. The caller closes each before the next.
+ * Errors: IO_ERROR naming what cannot be opened, INVALID_PATH, INVALID_ARGUMENT, CURSOR_MISMATCH.
+ */
+export async function* openInputs<P extends InputPlace = InputPlace>(
+  input: ByteInput,
+  options: { readonly signal: AbortSignal; readonly chunkBytes: number },
+  from?: P,
+): AsyncGenerator<OpenedInput<P>, void, void> {
+  const inputs = await listInputs(input, from !== undefined);
+  const first = from ? findInput(inputs, from) : 0;
+  for (let i = first; i < inputs.length; i++) {
+    options.signal.throwIfAborted();
+    const { name, open } = inputs[i]!;
+    const place = i === first ? from : undefined;
+    const reader = await open({ ...options, at: { name, input: i }, from: place });
+    yield { name, reader, from: place };
+  }
+}
+
+/**
+ * The inputs in reading order. With `late`, what is missing is said when it is opened.
+ * Errors: IO_ERROR, INVALID_PATH, INVALID_ARGUMENT.
+ */
+async function listInputs(input: ByteInput, late: boolean): Promise<Input[]> {
   if (!isNames(input)) return [streamInput('stream', () => input)];
   const names = typeof input === 'string' || input instanceof URL ? [input] : input;
   if (names.length === 0) throw new EtlError('INVALID_ARGUMENT', 'there is nothing to read');
-  const inputs: OpenInput[] = [];
-  for (const name of names) inputs.push(...(await namedInputs(name)));
+  const inputs: Input[] = [];
+  for (const name of names) {
+    try {
+      inputs.push(...(await namedInputs(name)));
+    } catch (error) {
+      if (!late) throw error;
+      inputs.push({ name: String(name), open: () => Promise.reject(error) });
+    }
+  }
   return inputs;
+}
+
+/** Errors: CURSOR_MISMATCH when the place's input is gone, or others have come before it. */
+function findInput(inputs: readonly Input[], { source, input }: InputPlace): number {
+  const place = sourcePlace(source);
+  const names = inputs.map(({ name }) => name);
+  const found = names.lastIndexOf(source, input);
+  if (found >= 0) return found;
+  const what = names.includes(source)
+    ? 'there are inputs before it that were not there when the cursor was made'
+    : 'is no longer among the inputs';
+  throw new EtlError('CURSOR_MISMATCH', what, { place });
 }
 
 function isNames(input: ByteInput): input is string | URL | readonly (string | URL)[] {
@@ -42,7 +115,7 @@ function isNames(input: ByteInput): input is string | URL | readonly (string | U
   );
 }
 
-async function namedInputs(name: string | URL): Promise<OpenInput[]> {
+async function namedInputs(name: string | URL): Promise<Input[]> {
   const text = String(name);
   if (text === '-' || text === 'stdin') return [streamInput('stdin', () => process.stdin)];
   if (/^https?:\/\//i.test(text)) return [urlInput(text)];
@@ -50,22 +123,37 @@ async function namedInputs(name: string | URL): Promise<OpenInput[]> {
   return (await expandPaths([path])).map(fileInput);
 }
 
-function fileInput(path: string): OpenInput {
+function fileInput(path: string): Input {
   return {
     name: path,
-    async open(_signal, chunkBytes) {
-      const reader = await openFileReader(path, { chunkBytes });
+    async open({ signal, chunkBytes, at, from }) {
+      const file = await openFileReader(path, { chunkBytes });
       try {
-        const compression = detectCompression(await reader.peek(SNIFF_BYTES), path);
-        if (compression === 'none') return reader;
-        const plain = decompress(readerChunks(reader), compression, { path });
-        return closingToo(readChunks(plain, { chunkBytes }), reader);
+        const compression = detectCompression(await file.peek(SNIFF_BYTES), path);
+        if (compression === 'none') {
+          if (from === undefined || file.size === undefined) {
+            return await readThrough(file, at, from, signal);
+          }
+          return await seekTo(file, at, from);
+        }
+        const plain = decompress(readerChunks(file), compression, { path });
+        const reader = closingToo(readChunks(plain, { chunkBytes }), file);
+        return await readThrough(reader, at, from, signal);
       } catch (error) {
-        await reader.close();
+        await file.close();
         throw error;
       }
     },
   };
+}
+
+async function seekTo(file: FileReader, at: InputName, from: InputPlace): Promise<InputReader> {
+  const { offset } = from;
+  const head = await file.peek(Math.min(offset, HEAD_BYTES));
+  const before = Math.max(0, offset - TAIL_BYTES);
+  const tail = await file.peek(offset - before, before);
+  file.seek(offset);
+  return readFrom(file, at, from, head, tail);
 }
 
 /** Closing passes through the decompressor in its own time; this waits for the file itself. */
@@ -79,12 +167,12 @@ function closingToo(reader: ByteReader, file: ByteReader): ByteReader {
   };
 }
 
-function urlInput(url: string): OpenInput {
+function urlInput(url: string): Input {
   return {
     name: url,
-    async open(signal, chunkBytes) {
-      const body = await fetchBody(url, signal);
-      return openStream(body, { url }, new URL(url).pathname, signal, chunkBytes);
+    async open(how) {
+      const body = await fetchBody(url, how.signal);
+      return openStream(body, { url }, new URL(url).pathname, how);
     },
   };
 }
@@ -102,10 +190,10 @@ async function fetchBody(url: string, signal: AbortSignal): Promise<ByteStream> 
   }
 }
 
-function streamInput(name: string, stream: () => ByteStream): OpenInput {
+function streamInput(name: string, stream: () => ByteStream): Input {
   return {
     name,
-    open: (signal, chunkBytes) => openStream(stream(), { path: name }, name, signal, chunkBytes),
+    open: (how) => openStream(stream(), { path: name }, name, how),
   };
 }
 
@@ -113,14 +201,19 @@ async function openStream(
   stream: ByteStream,
   place: Place,
   name: string,
-  signal: AbortSignal,
-  chunkBytes: number,
-): Promise<ByteReader> {
+  { signal, chunkBytes, at, from }: OpenHow,
+): Promise<InputReader> {
   const reader = readChunks(asBytes(stream, place), { chunkBytes: SNIFF_BYTES, signal });
   const head = await reader.read(new Uint8Array(0));
   const compression = detectCompression(head ?? new Uint8Array(0), name);
   const whole = withHead(head, reader);
-  return readChunks(decompress(whole, compression, place), { chunkBytes, signal });
+  const plain = readChunks(decompress(whole, compression, place), { chunkBytes, signal });
+  try {
+    return await readThrough(plain, at, from, signal);
+  } catch (error) {
+    await plain.close();
+    throw error;
+  }
 }
 
 async function* withHead(

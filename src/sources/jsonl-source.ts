@@ -2,8 +2,10 @@
 import type { Batch, Document } from '../core/batch.ts';
 import type { Source, Wants } from '../core/stage.ts';
 import { DEFAULT_BATCH_BYTES, decodeLines, type JsonlOptions } from '../formats/jsonl.ts';
+import type { LineCursor } from '../formats/line-decoder.ts';
 import { SourceStream } from '../streams/source-stream.ts';
-import { type ByteInput, listInputs } from './byte-input.ts';
+import { type ByteInput, openInputs } from './byte-input.ts';
+import { type InputPlace, parsePlace } from './input-place.ts';
 
 export interface JsonlSourceOptions
   extends Pick<JsonlOptions, 'batchBytes' | 'maxLineBytes' | 'maxDepth' | 'onError'> {
@@ -14,7 +16,8 @@ export interface JsonlSourceOptions
 /**
  * Reads JSON Lines. Files are read in the order given, a pattern's in name order; gzip and zstd are
  * recognised by content, brotli by the ending `.br`. A file is read up to the size it had when it was
- * opened; `batch.cursor` is a LineCursor with its source.
+ * opened. Each batch's cursor is a LineCursor with its source, from which a later run goes on in the
+ * middle of a file.
  *
  * Errors: IO_ERROR naming what cannot be opened, TRUNCATED_INPUT and CORRUPTED_INPUT for compressed
  * input, INPUT_CHANGED, ABORTED, and those of `decodeJsonl` for bad lines.
@@ -34,8 +37,17 @@ export function createJsonlSource(
 ): Source {
   return {
     name: 'jsonlSource',
-    batches: (signal, wants) => readAll(input, options, signal, wants),
+    batches: (signal, wants, from) =>
+      readAll(input, options, signal, wants, parsePlace<JsonlPlace>(from, ['line', 'ordinal'])),
   };
+}
+
+/** A cursor's parts beside the place. */
+interface JsonlPlace {
+  /** Lines before the place in its input. */
+  readonly line: number;
+  /** Documents before the place in all inputs. */
+  readonly ordinal: number;
 }
 
 async function* readAll(
@@ -43,14 +55,26 @@ async function* readAll(
   options: Omit<JsonlSourceOptions, 'signal'>,
   signal: AbortSignal,
   wants: Wants,
+  cursor: (InputPlace & JsonlPlace) | undefined,
 ): AsyncGenerator<Batch, void, void> {
-  const { batchBytes = DEFAULT_BATCH_BYTES } = options;
-  let ordinal = 0;
-  for (const { name, open } of await listInputs(input)) {
-    signal.throwIfAborted();
-    const reader = await open(signal, batchBytes);
-    const onError = options.onError ?? wants.onReject ?? 'stop';
-    const decoding = { ...options, ...wants, onError, source: name, ordinal };
+  const { batchBytes: chunkBytes = DEFAULT_BATCH_BYTES } = options;
+  const onError = options.onError ?? wants.onReject ?? 'stop';
+  let ordinal = cursor?.ordinal ?? 0;
+  for await (const { name, reader, from } of openInputs(input, { signal, chunkBytes }, cursor)) {
+    const decoding = {
+      ...options,
+      ...wants,
+      onError,
+      source: name,
+      ordinal,
+      // What follows an end of file without a line end belongs to the line before.
+      ...(from ? { from: { ...from, line: from.line - (reader.startsMidLine ? 1 : 0) } } : {}),
+      cursorAt: ({ offset, line }: LineCursor, next: number): InputPlace & JsonlPlace => ({
+        ...reader.placeAt(offset),
+        line,
+        ordinal: next,
+      }),
+    };
     for await (const batch of decodeLines(reader, decoding)) {
       ordinal += batch.length;
       yield batch;

@@ -1,0 +1,219 @@
+/**
+ * Places in an input that a later run goes on from. A place knows the bytes before it, by hashes of
+ * the first 4 KiB and of the last 512 bytes: what was appended meanwhile does no harm, what was
+ * replaced is noticed, and the same content under another compression is the same input.
+ */
+import { sourcePlace } from '../core/batch.ts';
+import { EtlError } from '../core/errors.ts';
+import type { ByteReader } from '../core/stage.ts';
+import { joinBytes } from '../formats/chunk-reader.ts';
+import { sharedKernel } from '../kernels/index.ts';
+
+/** A place between two records of an input; JSON. Sources add what they need. */
+export interface InputPlace {
+  /** Path, redacted URL or name. */
+  readonly source: string;
+  /** How many inputs stood before this one. */
+  readonly input: number;
+  /** Bytes before the place, decompressed. */
+  readonly offset: number;
+  /** XXH3-64 in hexadecimal of the first 4,096 of these bytes. */
+  readonly head: string;
+  /** The same of the last 512. */
+  readonly tail: string;
+}
+
+/** A reader that can tell places in what it has read. */
+export interface InputReader extends ByteReader {
+  /** The place at an offset within the last two pieces read. */
+  placeAt(offset: number): InputPlace;
+  /** True when reading begins behind a byte that ends no line. */
+  readonly startsMidLine: boolean;
+}
+
+/** Bytes from an input's beginning that a place knows by their hash. */
+export const HEAD_BYTES = 4096;
+/** Bytes in front of a place that it knows by their hash. */
+export const TAIL_BYTES = 512;
+
+const NOTHING = new Uint8Array(0);
+
+/** What an input is called, and how many stand before it. */
+export interface InputName {
+  readonly name: string;
+  readonly input: number;
+}
+
+/**
+ * Reads on from a place, `head` and `tail` being the bytes that stand there now.
+ * Errors: CURSOR_MISMATCH when they are not those that the place knows.
+ */
+export function readFrom(
+  reader: ByteReader,
+  input: InputName,
+  place: InputPlace,
+  head: Uint8Array,
+  tail: Uint8Array,
+): InputReader {
+  const placed = new PlacedReader(reader, input, { offset: place.offset, head, tail });
+  placed.check(place);
+  return placed;
+}
+
+/**
+ * Reads from the beginning, or with a place up to it and then on from it.
+ * Errors: CURSOR_MISMATCH when what stands before the place is something else, or ends before it.
+ */
+export async function readThrough(
+  reader: ByteReader,
+  input: InputName,
+  place: InputPlace | undefined,
+  signal: AbortSignal,
+): Promise<InputReader> {
+  const placed = new PlacedReader(reader, input);
+  if (place) await placed.skipTo(place, signal);
+  return placed;
+}
+
+/**
+ * A cursor as a place, with what the source keeps beside it.
+ * Errors: CURSOR_MISMATCH for anything else.
+ */
+export function parsePlace<T extends object>(
+  cursor: unknown,
+  more: readonly (keyof T & string)[],
+): (InputPlace & T) | undefined {
+  if (cursor === undefined || cursor === null) return undefined;
+  const found = cursor as Record<string, unknown>;
+  const numbers = ['input', 'offset', ...more].every((name) => isCount(found[name]));
+  const texts = ['source', 'head', 'tail'].every((name) => typeof found[name] === 'string');
+  if (numbers && texts) return cursor as InputPlace & T;
+  throw new EtlError('CURSOR_MISMATCH', 'the cursor is not one of this source');
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+interface Start {
+  readonly offset: number;
+  readonly head: Uint8Array;
+  readonly tail: Uint8Array;
+}
+
+/** Keeps the last two pieces and the bytes in front of them. */
+class PlacedReader implements InputReader {
+  startsMidLine = false;
+  readonly #reader: ByteReader;
+  readonly #input: InputName;
+  #head: Uint8Array;
+  #headHash: string | undefined;
+  /** Bytes read so far. */
+  #end: number;
+  #kept: { readonly bytes: Uint8Array; readonly start: number }[];
+  /** Read while skipping, and still to be given. */
+  #pending: Uint8Array = NOTHING;
+
+  constructor(reader: ByteReader, input: InputName, start?: Start) {
+    this.#reader = reader;
+    this.#input = input;
+    const { offset, head, tail } = start ?? { offset: 0, head: NOTHING, tail: NOTHING };
+    this.#head = head;
+    this.#end = offset;
+    this.#kept = [{ bytes: tail, start: offset - tail.length }];
+  }
+
+  get endsMidLine(): boolean {
+    return this.#reader.endsMidLine ?? false;
+  }
+
+  async read(carry: Uint8Array): Promise<Uint8Array | undefined> {
+    if (this.#pending.length > 0) {
+      const given = joinBytes([carry, this.#pending], carry.length + this.#pending.length);
+      this.#pending = NOTHING;
+      return given;
+    }
+    const piece = await this.#reader.read(carry);
+    if (piece) this.#keep(piece, carry.length);
+    return piece;
+  }
+
+  placeAt(offset: number): InputPlace {
+    const { name, input } = this.#input;
+    const tail = hash(this.#before(offset));
+    return { source: name, input, offset, head: this.#hashHead(offset), tail };
+  }
+
+  /** Errors: CURSOR_MISMATCH. */
+  check(place: InputPlace): void {
+    const { offset } = place;
+    const here = this.placeAt(offset);
+    if (here.head !== place.head || here.tail !== place.tail) {
+      throw this.#mismatch('is not what it was when the cursor was made', offset);
+    }
+    this.startsMidLine = offset > 0 && this.#before(offset).at(-1) !== 10;
+  }
+
+  /** Errors: CURSOR_MISMATCH. */
+  async skipTo(place: InputPlace, signal: AbortSignal): Promise<void> {
+    const { offset } = place;
+    while (this.#end < offset) {
+      const piece = await this.read(NOTHING);
+      signal.throwIfAborted();
+      if (!piece) throw this.#mismatch(`ends before byte ${offset}`, this.#end);
+      if (this.#end > offset) this.#pending = piece.subarray(piece.length - (this.#end - offset));
+    }
+    this.check(place);
+  }
+
+  close(): Promise<void> {
+    return this.#reader.close();
+  }
+
+  #keep(piece: Uint8Array, carried: number): void {
+    const missing = HEAD_BYTES - this.#head.length;
+    if (missing > 0) {
+      const more = piece.subarray(carried, carried + missing);
+      this.#head = joinBytes([this.#head, more], this.#head.length + more.length);
+    }
+    const start = this.#end - carried;
+    const [first, ...rest] = [...this.#kept, { bytes: piece, start }];
+    if (rest.length > 2) {
+      // The oldest stays only as the bytes in front of the others.
+      const trail = this.#before(rest[1]!.start).slice();
+      this.#kept = [{ bytes: trail, start: rest[1]!.start - trail.length }, ...rest.slice(1)];
+    } else this.#kept = [first!, ...rest];
+    this.#end += piece.length - carried;
+  }
+
+  /** The bytes in front of an offset, as many as count. */
+  #before(offset: number): Uint8Array {
+    const from = Math.max(0, offset - TAIL_BYTES);
+    for (const { bytes, start } of this.#kept) {
+      const end = start + bytes.length;
+      if (start <= from && offset <= end) return bytes.subarray(from - start, offset - start);
+    }
+    const found = new Uint8Array(offset - from);
+    for (const { bytes, start } of this.#kept) {
+      const low = Math.max(from, start);
+      const high = Math.min(offset, start + bytes.length);
+      if (low < high) found.set(bytes.subarray(low - start, high - start), low - from);
+    }
+    return found;
+  }
+
+  #hashHead(offset: number): string {
+    if (offset < HEAD_BYTES) return hash(this.#head.subarray(0, offset));
+    this.#headHash ??= hash(this.#head);
+    return this.#headHash;
+  }
+
+  #mismatch(what: string, offset: number): EtlError {
+    const place = { ...sourcePlace(this.#input.name), offset };
+    return new EtlError('CURSOR_MISMATCH', what, { place });
+  }
+}
+
+function hash(bytes: Uint8Array): string {
+  return sharedKernel().hash(bytes).toString(16).padStart(16, '0');
+}
