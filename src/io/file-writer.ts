@@ -3,8 +3,9 @@
  * `finish` gives it its name, after syncing it; then the folder is synced. `abort` removes it.
  *
  * Bytes are taken over, not copied: whoever writes must not change them afterwards. Small writes
- * are gathered to 1 MiB. One write is under way while the next is gathered; `write` resolves when
- * there is room, so at most about 2 MiB and one batch wait. After a failure every call fails with it.
+ * are gathered to 1 MiB. One write is under way while the next is gathered; `write` resolves at once
+ * as long as no more than 16 MiB wait behind it, so that a record batch of an Arrow file is written
+ * while the next is filled. After a failure every call fails with it.
  */
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
@@ -12,6 +13,7 @@ import { basename, dirname, join } from 'node:path';
 import { ioStep } from './file-reader.ts';
 
 const WRITE_BYTES = 1 << 20;
+const MOST_HELD_BYTES = 16 << 20;
 
 export interface WriteTarget {
   /** Resolves when the next may come. */
@@ -36,8 +38,9 @@ class FileWriter implements WriteTarget {
   readonly #temporary: string;
   #parts: Uint8Array[] = [];
   #held = 0;
-  #written = 0;
-  #writing: Promise<void> = Promise.resolve();
+  #total = 0;
+  #writing: Promise<void> | undefined;
+  #failure: { readonly cause: unknown } | undefined;
   #closed = false;
 
   constructor(handle: FileHandle, path: string, temporary: string) {
@@ -47,44 +50,66 @@ class FileWriter implements WriteTarget {
   }
 
   async write(bytes: Uint8Array): Promise<void> {
+    this.#rethrow();
     if (bytes.byteLength === 0) return;
     this.#parts.push(bytes);
     this.#held += bytes.byteLength;
-    if (this.#held >= WRITE_BYTES) await this.#flush();
+    if (this.#held >= WRITE_BYTES) this.#flush();
+    while (this.#held > MOST_HELD_BYTES) await this.#written();
   }
 
   async finish(): Promise<number> {
-    await this.#flush();
-    await this.#writing;
+    while (this.#held > 0 || this.#writing) {
+      this.#flush();
+      await this.#written();
+    }
+    this.#rethrow();
     await this.#step(() => this.#handle.sync());
     await this.#close();
     await this.#step(() => rename(this.#temporary, this.#path));
     await this.#step(() => syncFolder(dirname(this.#path)));
-    return this.#written;
+    return this.#total;
   }
 
   async abort(): Promise<void> {
-    await this.#writing.catch(() => {});
+    await this.#writing;
     await this.#close().catch(() => {});
     await rm(this.#temporary, { force: true }).catch(() => {});
   }
 
-  /** Waits for the write under way and starts the next. */
-  async #flush(): Promise<void> {
+  /** Starts writing what is held, if nothing is being written; goes on as long as there is much. */
+  #flush(): void {
+    if (this.#writing || this.#failure) return;
     const parts = this.#parts;
     this.#parts = [];
     this.#held = 0;
+    this.#writing = this.#step(() => this.#writeAll(parts)).then(
+      () => {
+        this.#writing = undefined;
+        if (this.#held >= WRITE_BYTES) this.#flush();
+      },
+      (cause: unknown) => {
+        this.#writing = undefined;
+        this.#failure = { cause };
+      },
+    );
+  }
+
+  /** The end of the write under way. */
+  async #written(): Promise<void> {
     await this.#writing;
-    this.#writing = this.#step(() => this.#writeAll(parts));
-    // It is awaited by the next flush; until then its failure is nobody's surprise.
-    this.#writing.catch(() => {});
+    this.#rethrow();
+  }
+
+  #rethrow(): void {
+    if (this.#failure) throw this.#failure.cause;
   }
 
   async #writeAll(parts: Uint8Array[]): Promise<void> {
     let rest = parts;
     while (rest.length > 0) {
       const { bytesWritten } = await this.#handle.writev(rest);
-      this.#written += bytesWritten;
+      this.#total += bytesWritten;
       rest = dropFront(rest, bytesWritten);
     }
   }

@@ -27,18 +27,30 @@ export class ColumnBuffer {
   readonly #form: Form;
   readonly #children: readonly ColumnBuffer[];
   #nulls = 0;
-  #validity = new Uint8Array(64);
-  #values = new Uint8Array(0);
-  #offsets = new Int32Array(0);
+  #validity: Uint8Array;
+  #values: Uint8Array;
+  #offsets: Int32Array;
   #textEnd = 0;
 
-  constructor(type: ColumnType) {
+  /** `last` are the buffers that were filled before for the same column. */
+  constructor(type: ColumnType, last?: ColumnBuffer) {
     this.#type = type;
     this.#form = formOf(type);
-    this.#children = typesBelow(type).map((each) => new ColumnBuffer(each));
+    this.#children = typesBelow(type).map((each, i) => new ColumnBuffer(each, last && last.#children[i]));
+    const { validity = 64, values = FIRST_BYTES, offsets = FIRST_BYTES / 4 } = last ? last.#used() : {};
     const form = this.#form;
-    if (form !== 'none' && form !== 'list') this.#values = new Uint8Array(FIRST_BYTES);
-    if (form === 'text' || form === 'list') this.#offsets = new Int32Array(FIRST_BYTES / 4);
+    this.#validity = new Uint8Array(validity);
+    this.#values = new Uint8Array(form === 'none' || form === 'list' ? 0 : values);
+    this.#offsets = new Int32Array(form === 'text' || form === 'list' ? offsets : 0);
+  }
+
+  /** What the next buffers will need if they are filled alike: bytes, bytes, elements. */
+  #used(): { readonly validity: number; readonly values: number; readonly offsets: number } {
+    const { rows } = this;
+    const form = this.#form;
+    const bits = (rows >> 3) + 1;
+    const values = form === 'bits' ? bits : form === 'text' ? this.#textEnd : rows * Number(form);
+    return { validity: roomy(bits), values: roomy(values), offsets: roomy(rows + 1) };
   }
 
   /** Bytes held. */
@@ -213,6 +225,11 @@ function copyBits(to: Uint8Array, at: number, from: Uint8Array | undefined, leng
     if (isSet) to[(at + i) >> 3]! |= bit;
     else to[(at + i) >> 3]! &= ~bit;
   }
+}
+
+/** A little more than `length`, and enough to begin with. */
+function roomy(length: number): number {
+  return Math.ceil(Math.max(64, length + (length >> 6)) / 8) * 8;
 }
 
 /** The array, or a copy of at least twice its size, with room for `length` elements. */

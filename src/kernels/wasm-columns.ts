@@ -27,7 +27,8 @@ export function createWasmColumns(
   if (!compiled) return twin.columns(columns, query);
 
   const { program, places } = compiled;
-  const createBuffers = () => columns.map(({ type }) => new ColumnBuffer(type));
+  const createBuffers = (last?: readonly ColumnBuffer[]) =>
+    columns.map(({ type }, i) => new ColumnBuffer(type, last?.[i]));
   let buffers = createBuffers();
   const twinRow = (line: Uint8Array) => {
     const builder = twin.columns(columns, query);
@@ -73,7 +74,7 @@ export function createWasmColumns(
     },
     take: () => {
       const taken = buffers;
-      buffers = createBuffers();
+      buffers = createBuffers(taken);
       return taken.map((buffer) => buffer.take());
     },
   };
