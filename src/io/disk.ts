@@ -7,12 +7,15 @@
  * may have written any part of its bytes.
  */
 
-/** Random access for single documents: copies out, so that nothing outlives a map. */
+/** Random access for single documents. */
 export interface RandomReader {
   /** The bytes [offset, offset + length) decoded as UTF-8. Errors: IO_ERROR past the end. */
   text(offset: number, length: number): string;
-  /** A copy of the bytes [offset, offset + length). Errors: IO_ERROR past the end. */
-  bytes(offset: number, length: number): Uint8Array;
+  /**
+   * The bytes [offset, offset + length), to be used before the next call of the reader and not to be
+   * kept: they may be a map's. Errors: IO_ERROR past the end.
+   */
+  view(offset: number, length: number): Uint8Array;
   /** Releases the map, if there is one; the reader must not be used again. */
   close(): void;
 }

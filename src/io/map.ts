@@ -4,8 +4,8 @@
  *
  * The file is mapped in windows of at most 1 GiB, each on first use, and only bytes that exist:
  * reading a mapped page past the end of its file kills the process. Bytes written since a window
- * was mapped are read by position until enough of them have come to map it anew. Nothing handed out
- * points into a map, so closing needs no leases. The file must never be truncated below what was
+ * was mapped are read by position until enough of them have come to map it anew. What `view`
+ * hands out points into a map, but nobody keeps it, so closing needs no leases. The file must never be truncated below what was
  * read through here; the store cuts files only before it makes readers.
  *
  * Cost: a mapped read has no system call; a positioned one has one.
@@ -66,17 +66,13 @@ class FileReader implements RandomReader {
     return this.#scratch.toString('utf8', 0, length);
   }
 
-  bytes(offset: number, length: number): Uint8Array {
+  view(offset: number, length: number): Uint8Array {
     const window = this.#window(offset, length);
-    const out = new Uint8Array(length);
-    if (window !== undefined) {
-      const at = offset % this.#windowBytes;
-      out.set(window.subarray(at, at + length));
-    } else {
+    if (window === undefined) {
       this.#readInto(offset, length);
-      out.set(this.#scratch.subarray(0, length));
+      return this.#scratch.subarray(0, length);
     }
-    return out;
+    return new Uint8Array(window.buffer, offset % this.#windowBytes, length);
   }
 
   close(): void {

@@ -70,6 +70,7 @@ interface LinesExports {
   split(from: number): number;
   passed(document: number, whole: number): void;
   readRecords(records: number, from: number, to: number): number;
+  readOne(length: number, scratch: number): number;
   gatherText(values: number, rows: number, out: number, offsets: number, base: number): number;
   packBits(bytes: number, rows: number, out: number, shift: number, carry: number): number;
   hashAt(at: number, length: number): void;
@@ -273,6 +274,15 @@ export class LineMachine {
     this.reserve(Layout.input + bytes.length + PADDING);
     this.u8.set(bytes, Layout.input);
     return Layout.input;
+  }
+
+  /** Reads one document to the tape; its tape place, 0 where that does not do. */
+  readOne(bytes: Uint8Array): number {
+    const { length } = bytes;
+    const scratch = align(Layout.input + length + PADDING);
+    this.reserve(scratch + length + PADDING);
+    this.u8.set(bytes, Layout.input);
+    return this.exports.readOne(length, scratch);
   }
 
   #bind(program: Program): void {

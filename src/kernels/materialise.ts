@@ -72,6 +72,14 @@ export class Materialiser {
     }
   }
 
+  /** The document of `length` bytes at the module's input, read to tape address `tape`. */
+  one(tape: number, length: number): Document {
+    this.#refresh();
+    this.base = Layout.input;
+    this.text = this.#decodeLatin1(this.base, this.base + length);
+    return this.object(tape >> 2);
+  }
+
   /** The object at tape word `at`. */
   object(at: number): Document {
     const shape = this.words[at + 1]!;

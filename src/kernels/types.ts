@@ -200,6 +200,8 @@ export interface Kernel {
   selector(query: Query): Selector;
   columns(columns: readonly Column[], query?: Query): ColumnBuilder;
   observer(query?: Query): SchemaObserver;
+  /** The document that these bytes are, all of them; undefined where they are none. */
+  document(line: Uint8Array): Document | undefined;
   /** Decodes and encodes batches. */
   readonly codec: BatchCodec;
   /** A new, empty id index. */

@@ -36,8 +36,14 @@ export class ColumnBuffer {
   constructor(type: ColumnType, last?: ColumnBuffer) {
     this.#type = type;
     this.#form = formOf(type);
-    this.#children = typesBelow(type).map((each, i) => new ColumnBuffer(each, last && last.#children[i]));
-    const { validity = 64, values = FIRST_BYTES, offsets = FIRST_BYTES / 4 } = last ? last.#used() : {};
+    this.#children = typesBelow(type).map(
+      (each, i) => new ColumnBuffer(each, last === undefined ? undefined : last.#children[i]),
+    );
+    const {
+      validity = 64,
+      values = FIRST_BYTES,
+      offsets = FIRST_BYTES / 4,
+    } = last ? last.#used() : {};
     const form = this.#form;
     this.#validity = new Uint8Array(validity);
     this.#values = new Uint8Array(form === 'none' || form === 'list' ? 0 : values);

@@ -82,6 +82,11 @@ export function createWasmKernel(): Kernel {
       const records = list.take();
       return { bytes, records, count: records.length / RECORD_WORDS, ...result };
     },
+    document: (line) => {
+      const tape = machine.readOne(line);
+      if (tape === 0) return context.twin.document(line);
+      return context.materialiser.one(tape, line.length);
+    },
     selector: context.selector,
     columns: (columns, query = {}) => createWasmColumns(context, columns, query),
     observer: (query = {}) => createWasmObserver(context, query),

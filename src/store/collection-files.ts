@@ -96,7 +96,7 @@ export class CollectionFiles {
       opened.push(data);
       const log = await openLog(input);
       if (log) opened.push(log);
-      const stored = new StoredLines(data.reader(), data.path);
+      const stored = new StoredLines(data.reader(), input.kernel, data.path);
       opened.push(stored);
       const onFailure = (cause: unknown): void => hear(cause);
       const state = await openState({ ...input, data, stored, log, opened, onFailure });

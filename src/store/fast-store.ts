@@ -224,7 +224,7 @@ export class FastStore<T extends object = Document> {
     const entry = this.#files.indexer.find(id);
     if (entry < 0) throw new EtlError('DOCUMENT_NOT_FOUND', `no document ${JSON.stringify(id)}`);
     const { index } = this.#files.indexer;
-    return this.#files.stored.bytes(index.offset(entry), index.length(entry));
+    return this.#files.stored.view(index.offset(entry), index.length(entry)).slice();
   }
 
   exists(id: string): boolean {

@@ -282,7 +282,7 @@ function* readPlaces(
   let lines: Uint8Array[] = [];
   let size = 0;
   for (let i = 0; i < places.length; i++) {
-    const line = stored.bytes(places[i]![0], places[i]![1]);
+    const line = stored.view(places[i]![0], places[i]![1]).slice();
     lines.push(line, NEWLINE);
     size += line.length + 1;
     if (size < pieceBytes && i < places.length - 1) continue;

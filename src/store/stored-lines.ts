@@ -5,7 +5,7 @@
 import type { Document } from '../core/batch.ts';
 import { EtlError, isEtlError } from '../core/errors.ts';
 import type { RandomReader } from '../io/disk.ts';
-import { MAX_LENGTH } from '../kernels/index.ts';
+import { type Kernel, MAX_LENGTH } from '../kernels/index.ts';
 import type { FileTail } from './tail.ts';
 
 const NEWLINE = 10;
@@ -16,28 +16,22 @@ export class StoredLines {
   /** One past the last whole line in the file; the owner keeps it. */
   end = 0;
   readonly #reader: RandomReader;
+  readonly #kernel: Kernel;
   readonly #place: { readonly path?: string };
 
   /** `path` is that of the data, for errors. */
-  constructor(reader: RandomReader, path?: string) {
+  constructor(reader: RandomReader, kernel: Kernel, path?: string) {
     this.#reader = reader;
+    this.#kernel = kernel;
     this.#place = path === undefined ? {} : { path };
   }
 
-  /** The document at an index entry's place, without its line end. */
-  text(offset: number, length: number): string {
+  /** The line at an index entry's place, without its end, until the next call. */
+  view(offset: number, length: number): Uint8Array {
     const pending = this.tail?.find(offset);
     const bytes = length < MAX_LENGTH ? length - 1 : this.#longLength(offset) - 1;
-    if (pending === undefined) return this.#reader.text(offset, bytes);
-    return decode(pending.bytes, pending.at, pending.at + bytes);
-  }
-
-  /** A copy of the same bytes. */
-  bytes(offset: number, length: number): Uint8Array {
-    const pending = this.tail?.find(offset);
-    const bytes = length < MAX_LENGTH ? length - 1 : this.#longLength(offset) - 1;
-    if (pending === undefined) return this.#reader.bytes(offset, bytes);
-    return pending.bytes.slice(pending.at, pending.at + bytes);
+    if (pending === undefined) return this.#reader.view(offset, bytes);
+    return pending.bytes.subarray(pending.at, pending.at + bytes);
   }
 
   /** Whether the line at this place is of the document `id`; a damaged line is of none. */
@@ -56,17 +50,10 @@ export class StoredLines {
 
   /** The document at an index entry's place. Errors: CORRUPTED_DATA. */
   document(offset: number, length: number): Document {
-    let cause: unknown;
-    try {
-      const value = JSON.parse(this.text(offset, length)) as Document | null;
-      if (typeof value === 'object' && value !== null) return value;
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error;
-      cause = error;
-    }
+    const document = this.#kernel.document(this.view(offset, length));
+    if (document !== undefined) return document;
     throw new EtlError('CORRUPTED_DATA', 'what is stored here is no document', {
       place: { ...this.#place, offset },
-      cause,
     });
   }
 
@@ -87,7 +74,7 @@ export class StoredLines {
     const end = this.tail?.writtenEnd ?? this.end;
     for (let length = MAX_LENGTH - 1; ; ) {
       const step = Math.min(1 << 20, end - offset - length);
-      const found = this.#reader.bytes(offset + length, step).indexOf(NEWLINE);
+      const found = this.#reader.view(offset + length, step).indexOf(NEWLINE);
       if (found >= 0) return length + found + 1;
       length += step;
     }

@@ -282,14 +282,14 @@ class FaultFile implements DiskFile {
   }
 
   reader(): RandomReader {
-    const bytes = (offset: number, length: number): Uint8Array => {
+    const view = (offset: number, length: number): Uint8Array => {
       const target = new Uint8Array(length);
       if (this.readSync(target, offset) < length) throw failure(this.path, 'past the end');
       return target;
     };
     return {
-      bytes,
-      text: (offset, length) => Buffer.from(bytes(offset, length)).toString(),
+      view,
+      text: (offset, length) => Buffer.from(view(offset, length)).toString(),
       close: () => undefined,
     };
   }

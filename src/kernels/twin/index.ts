@@ -2,6 +2,7 @@
  * The kernel in plain TypeScript: serves where WebAssembly SIMD is missing, and is what the
  * WebAssembly kernel is compared with. Keeps nothing between calls but the last key's hash.
  */
+import type { Document } from '../../core/batch.ts';
 import type { Kernel } from '../types.ts';
 import { twinCodec } from './codec.ts';
 import { createTwinBuilder } from './columns.ts';
@@ -13,6 +14,7 @@ import { toBigInt } from './u64.ts';
 import { hashInto } from './xxh3.ts';
 
 const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** A kernel without WebAssembly. */
 export function createTwinKernel(): Kernel {
@@ -33,12 +35,24 @@ export function createTwinKernel(): Kernel {
     },
     lines: (bytes, options) => readLines(bytes, options),
     split: splitLines,
+    document: parseDocument,
     selector: createTwinSelector,
     columns: createTwinBuilder,
     observer: createTwinObserver,
     codec: twinCodec,
     createIndex: createTwinIndex,
   };
+}
+
+function parseDocument(line: Uint8Array): Document | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(decoder.decode(line));
+  } catch {
+    return undefined;
+  }
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isObject ? (value as Document) : undefined;
 }
 
 /** Writes the text's UTF-8 and returns its length; ASCII, which ids mostly are, without garbage. */

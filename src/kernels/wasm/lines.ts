@@ -293,6 +293,22 @@ export function readRecords(records: usize, from: u32, to: u32): u32 {
   return to;
 }
 
+/**
+ * Reads the `length` bytes at INPUT as one document onto the tape; `scratchAt` is free memory as long as
+ * they are. Returns its tape place, or 0 where they are no document or `JSON.parse` must tell.
+ */
+export function readOne(length: usize, scratchAt: usize): usize {
+  const end = INPUT + length;
+  memory.fill(end, 0, 64);
+  store<u8>(end, 0x0a);
+  const plain = isAscii(INPUT, end);
+  if (load<u8>(INPUT) != 0x7b || (!plain && findIllFormed(INPUT, end) != end)) return 0;
+  prepare(plain, STACK_LIMIT, scratchAt);
+  setTape(TAPE);
+  clearFlags();
+  return readToTape(INPUT) == end && !sawUntracked ? TAPE : 0;
+}
+
 function copyWhole(start: usize, end: usize, out: usize): usize {
   memory.copy(out, start, end - start);
   return out + (end - start);

@@ -210,7 +210,7 @@ function memoryPart(bytes: Uint8Array): Part {
     read: async (target, offset) => readSync(target, offset),
     reader: () => ({
       text: (offset, length) => view.toString('utf8', offset, within(offset, length, view.length)),
-      bytes: (offset, length) => bytes.slice(offset, within(offset, length, view.length)),
+      view: (offset, length) => bytes.subarray(offset, within(offset, length, view.length)),
       close: () => undefined,
     }),
   };
@@ -230,7 +230,7 @@ function filePart(
     read: (target, offset) => file.read(cut(target, offset), start + offset),
     reader: () => ({
       text: (offset, bytes) => reader.text(start + offset, length(offset, bytes)),
-      bytes: (offset, bytes) => reader.bytes(start + offset, length(offset, bytes)),
+      view: (offset, bytes) => reader.view(start + offset, length(offset, bytes)),
       close: () => undefined,
     }),
   };

@@ -38,7 +38,11 @@ export interface Inspection {
 }
 
 /** Opens what is there. Errors: COLLECTION_NOT_FOUND. */
-export async function openInspected(disk: Disk, located: Located): Promise<InspectedFiles> {
+export async function openInspected(
+  disk: Disk,
+  located: Located,
+  kernel: Kernel,
+): Promise<InspectedFiles> {
   const { paths } = located;
   const opened: DiskFile[] = [];
   const open = async (path: string): Promise<DiskFile | undefined> => {
@@ -56,7 +60,7 @@ export async function openInspected(disk: Disk, located: Located): Promise<Inspe
     }
     const log = await open(paths.log);
     const index = await open(paths.index);
-    return { located, data, stored: new StoredLines(data.reader(), data.path), log, index };
+    return { located, data, stored: new StoredLines(data.reader(), kernel, data.path), log, index };
   } catch (cause) {
     for (const file of opened) await file.close();
     throw cause;

@@ -72,7 +72,7 @@ export async function repair(
     const paths = Layout.collection(root.path, collection);
     await finishReplacement(disk, paths);
     const generation = await readGeneration(disk, paths.log);
-    const files = await openInspected(disk, { generation, paths });
+    const files = await openInspected(disk, { generation, paths }, kernel);
     try {
       const findings = new Findings(maxFindings);
       const salvage = { ...options, salvage: true };

@@ -65,7 +65,12 @@ async function verifyCollection(
 ): Promise<VerifyReport> {
   const { kernel = sharedKernel(), maxFindings = 1000 } = options;
   const paths = Layout.collection(path, collection);
-  const files = await openSettled(disk, paths, (at) => openInspected(disk, at), closeInspected);
+  const files = await openSettled(
+    disk,
+    paths,
+    (at) => openInspected(disk, at, kernel),
+    closeInspected,
+  );
   try {
     const findings = new Findings(maxFindings);
     const { indexer, end, lines } = await inspect(disk, kernel, files, findings, options);
