@@ -29,6 +29,8 @@ const GROUP_BYTES = 4096;
 /** Sights of a key order before a constructor is generated for it. */
 const WORTH_GENERATING = 4;
 const MAX_SHAPES = 4096;
+/** A power of two. */
+const RECENT = 64;
 const MAX_FIELDS = 256;
 
 /** Builds the object whose opening tape entry is at word `at`; undefined if it is of another shape. */
@@ -47,6 +49,9 @@ export class Materialiser {
   #generation = -1;
   #names: string[] = [];
   #shapes = new Map<number, Construct | number>();
+  /** The constructors asked for last, by the low bits of their shape: cheaper than the map. */
+  readonly #recentShapes = new Int32Array(RECENT);
+  readonly #recent: (Construct | undefined)[] = new Array(RECENT);
 
   constructor(machine: LineMachine) {
     this.#machine = machine;
@@ -83,8 +88,21 @@ export class Materialiser {
   /** The object at tape word `at`. */
   object(at: number): Document {
     const shape = this.words[at + 1]!;
+    const place = shape & (RECENT - 1);
+    const recent = this.#recent[place];
+    if (recent !== undefined && this.#recentShapes[place] === shape) {
+      const built = recent(this, at);
+      if (built !== undefined) return built;
+    }
+    return this.#objectOf(shape, at);
+  }
+
+  #objectOf(shape: number, at: number): Document {
     const known = this.#shapes.get(shape);
     if (typeof known === 'function') {
+      const place = shape & (RECENT - 1);
+      this.#recentShapes[place] = shape;
+      this.#recent[place] = known;
       const built = known(this, at);
       if (built !== undefined) return built;
     } else if (known === undefined) {
@@ -112,7 +130,7 @@ export class Materialiser {
       case T.object:
         return this.object(at);
       case T.array:
-        return this.#array(at);
+        return this.array(at);
       case T.stringUtf8:
         return this.#decode(words[at + 1]!, words[at + 2]!);
       case T.stringEscaped:
@@ -140,11 +158,20 @@ export class Materialiser {
     return name;
   }
 
-  #array(at: number): unknown[] {
-    const { words } = this;
-    const end = (words[at + 2]! >> 2) - 4;
-    const array: unknown[] = [];
-    for (let i = at + 4; i < end; i = this.next(i)) array.push(this.value(i));
+  /** The array whose opening tape entry is at word `at`. */
+  array(at: number): unknown[] {
+    // A literal takes the room it needs; the first `push` to an empty array takes that of 17 values.
+    const end = (this.words[at + 2]! >> 2) - 4;
+    let i = at + 4;
+    if (i >= end) return [];
+    const first = this.value(i);
+    if ((i = this.next(i)) >= end) return [first];
+    const second = this.value(i);
+    if ((i = this.next(i)) >= end) return [first, second];
+    const third = this.value(i);
+    if ((i = this.next(i)) >= end) return [first, second, third];
+    const array = [first, second, third];
+    for (; i < end; i = this.next(i)) array.push(this.value(i));
     return array;
   }
 
@@ -199,6 +226,7 @@ export class Materialiser {
       this.#generation = generation;
       this.#names = [];
       this.#shapes.clear();
+      this.#recent.fill(undefined);
     }
   }
 }
@@ -253,14 +281,21 @@ function readField(field: string, word: number): string {
   const type = word & 0xff;
   const fast: Record<number, string> = {
     [T.string]: `${field} = S.substring(I[i + 1] - B, I[i + 2] - B);`,
-    [T.number]: `${field} = F[(i >> 1) + 1];`,
+    [T.number]: `${field} = F[(i >> 1) + 1];
+      if ((w = ${field} | 0) === ${field} && w !== 0) ${field} = w;`,
     [T.object]: `${field} = m.object(i);`,
+    [T.array]: `${field} = m.array(i);`,
   };
   const isContainer = type === T.object || type === T.array;
   const step = isContainer ? 'i = I[i + 2] >> 2;' : 'i += 4;';
   const slow = `{
       if ((w & ~255) !== ${word & ~0xff}) return undefined;
       ${field} = m.value(i); i = m.next(i); }`;
+  if (type === T.true || type === T.false) {
+    const tag = `(w = I[i] ^ ${word & ~0xff})`;
+    return `let ${field}; if (${tag} === ${T.true} || w === ${T.false}) {
+      ${field} = w === ${T.true}; i += 4; } else { w = I[i]; ${slow} }`;
+  }
   const read = fast[type];
   if (read === undefined) return `let ${field}; w = I[i]; ${slow}`;
   return `let ${field}; w = I[i]; if (w === ${word}) { ${read} ${step} } else ${slow}`;

@@ -8,7 +8,7 @@ import {
 } from './layout';
 import { ROOT, SLOT, childNode, graphIsFull, graphNodes, resetGraph } from './graph';
 import {
-  clearFlags, prepare, readAndCount, readPlain, readToTape, resetStats, sawTwice, sawUntracked, setTape, stamp, tapeAt, tapeFull,
+  clearFlags, prepare, readAndCount, readPlain, readToTape, readToTapeOnly, resetStats, sawTwice, sawUntracked, setTape, stamp, tapeAt, tapeFull,
 } from './parse';
 import { UNSURE, YES, evaluate } from './predicate';
 import { writeProjection } from './project';
@@ -131,7 +131,7 @@ export function run(p: usize): usize {
     const tapeBefore = tapeAt;
     clearFlags();
     const end =
-      mode == MODE_TAPE ? readToTape(start) : mode == MODE_OBSERVE ? readAndCount(start) : readPlain(start);
+      mode == MODE_TAPE ? (hasPredicate ? readToTape(start) : readToTapeOnly(start)) : mode == MODE_OBSERVE ? readAndCount(start) : readPlain(start);
     let after: usize = 0;
     let ok = false;
     if (end) {
@@ -280,7 +280,7 @@ export function readRecords(records: usize, from: u32, to: u32): u32 {
     const record = records + (<usize>i << 5);
     const before = tapeAt;
     clearFlags();
-    const end = readToTape(INPUT + load<u32>(record));
+    const end = readToTapeOnly(INPUT + load<u32>(record));
     if (!end) {
       setTape(before);
       if (tapeFull && before != TAPE) return i;
@@ -306,7 +306,7 @@ export function readOne(length: usize, scratchAt: usize): usize {
   prepare(plain, STACK_LIMIT, scratchAt);
   setTape(TAPE);
   clearFlags();
-  return readToTape(INPUT) == end && !sawUntracked ? TAPE : 0;
+  return readToTapeOnly(INPUT) == end && !sawUntracked ? TAPE : 0;
 }
 
 function copyWhole(start: usize, end: usize, out: usize): usize {

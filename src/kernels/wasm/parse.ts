@@ -143,23 +143,28 @@ function readKey(p: usize, from: usize, parent: usize, list: usize): usize {
 
 /** Reads the value at `p` (no space before it). Returns the byte after it, or 0 on a fault. */
 export function readPlain(p: usize): usize {
-  return readValue(p, false, false);
+  return readValue(p, false, false, true);
 }
 
 /** The same, and every value goes to the tape. */
 export function readToTape(p: usize): usize {
-  return readValue(p, true, false);
+  return readValue(p, true, false, true);
 }
 
-/** The same, and every value is counted at its node. */
+/** The same, where no query names a path. */
+export function readToTapeOnly(p: usize): usize {
+  return readValue(p, true, false, false);
+}
+
+/** Reads without slots and tape; every value is counted at its node. */
 export function readAndCount(p: usize): usize {
-  return readValue(p, false, true);
+  return readValue(p, false, true, false);
 }
 
 // Inlined three times, so that the plain reader pays nothing for the others.
 // @ts-ignore: decorator
 @inline
-function readValue(p: usize, withTape: bool, withStats: bool): usize {
+function readValue(p: usize, withTape: bool, withStats: bool, withSlots: bool): usize {
   let sp: usize = STACK;
   let node: usize = ROOT;
   let container: usize = 0;
@@ -191,8 +196,10 @@ function readValue(p: usize, withTape: bool, withStats: bool): usize {
       // Where the string ends hangs on the quotes alone; that nothing before them needs care is
       // checked beside, so that the next value's place is known early.
       const v = v128.load(p);
-      const quotes = i8x16.bitmask(i8x16.eq(v, quote));
-      const others = careMask(v, backslash, control);
+      const w = v128.load(p, 16);
+      const quotes =
+        i8x16.bitmask(i8x16.eq(v, quote)) | (i8x16.bitmask(i8x16.eq(w, quote)) << 16);
+      const others = careMask(v, backslash, control) | (careMask(w, backslash, control) << 16);
       if (quotes && !(others & (quotes ^ (quotes - 1)))) p += <usize>ctz(quotes);
       else {
         p = skipString(p);
@@ -202,7 +209,7 @@ function readValue(p: usize, withTape: bool, withStats: bool): usize {
       if (!ascii) {
         if (type == T_STRING && hasHighByte(start + 1, p)) type = T_STRING_UTF8;
       }
-      const slot = load<u32>(node, SLOT);
+      const slot: u32 = withSlots ? load<u32>(node, SLOT) : 0;
       if (slot) fillSlot(slot, type, start + 1, p, 0);
       if (withTape) {
         store<u32>(tape, type | (load<u32>(node, NUMBER) << 8));
@@ -236,7 +243,7 @@ function readValue(p: usize, withTape: bool, withStats: bool): usize {
         if (!p) return 0;
         integer = longInteger;
       }
-      const slot = load<u32>(node, SLOT);
+      const slot: u32 = withSlots ? load<u32>(node, SLOT) : 0;
       if (slot || withTape) {
         let type = T_NUMBER;
         const number = simple
@@ -255,7 +262,7 @@ function readValue(p: usize, withTape: bool, withStats: bool): usize {
       if (withStats) countNumber(node, start, p, integer, instance);
     } else if (c == 0x7b || c == 0x5b) {
       if (++depth > maxDepth) return fail(p, R_DEPTH);
-      const slot = load<u32>(node, SLOT);
+      const slot: u32 = withSlots ? load<u32>(node, SLOT) : 0;
       const type = c == 0x7b ? T_OBJECT : T_ARRAY;
       if (slot) fillSlot(slot, type, start, start, 0);
       if (withStats) count(node, c == 0x7b ? STAT_OBJECT : STAT_ARRAY, instance);
@@ -294,7 +301,7 @@ function readValue(p: usize, withTape: bool, withStats: bool): usize {
         p = skipSpace(p);
         continue;
       } else return failLiteral(p);
-      const slot = load<u32>(node, SLOT);
+      const slot: u32 = withSlots ? load<u32>(node, SLOT) : 0;
       if (slot) fillSlot(slot, type, start, p, 0);
       if (withTape) {
         store<u32>(tape, type | (load<u32>(node, NUMBER) << 8));
@@ -369,7 +376,7 @@ function readValue(p: usize, withTape: bool, withStats: bool): usize {
         store<u32>(opening, shape, 4);
         store<u32>(opening, <u32>tape, 8);
       }
-      const slot = load<u32>(node, SLOT);
+      const slot: u32 = withSlots ? load<u32>(node, SLOT) : 0;
       if (slot) store<u32>(SLOTS + (<usize>slot << 5) - 32, <u32>p, 12);
       const saved = load<u32>(sp);
       container = saved & ~1;
