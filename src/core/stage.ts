@@ -95,6 +95,8 @@ export interface ByteReader {
    * unfinished and not to be used.
    */
   readonly endsMidLine?: boolean;
+  /** True when the reading begins behind a byte that ends no line. */
+  readonly startsMidLine?: boolean;
   /** Closes what was opened, also in the middle; safe to call twice. */
   close(): Promise<void>;
 }

@@ -48,7 +48,9 @@ export async function* decodeLines(
   options: JsonlOptions = {},
 ): AsyncGenerator<Batch, void, void> {
   const { maxLineBytes = DEFAULT_MAX_LINE_BYTES, from = { offset: 0, line: 0 } } = options;
-  const decoder = new LineDecoder(options, from);
+  // What follows an end of input without a line end belongs to the line before.
+  const line = from.line - (reader.startsMidLine ? 1 : 0);
+  const decoder = new LineDecoder(options, { ...from, line });
   try {
     for await (const block of cutLines(reader, { maxLineBytes, offset: from.offset })) {
       yield* decoder.batches(block);

@@ -152,10 +152,19 @@ export class LineDecoder {
   #report(all: readonly BadLine[], bytes: Uint8Array, offset: number): BadLine | undefined {
     for (const bad of all) {
       const place = this.#placeOf(bad, offset);
-      this.#reject(bad.code, bad.reason, place, () => bytes.slice(bad.start, bad.end));
+      this.#reject(bad.code, bad.reason, place, () => this.#bytesOf(bad, bytes));
       if (this.failure) return bad;
     }
     return undefined;
+  }
+
+  /** Where lines are made of elements, spaces around them are not theirs. */
+  #bytesOf({ start, end }: BadLine, bytes: Uint8Array): Uint8Array {
+    let from = start;
+    let to = end;
+    while (!this.#countsLines && bytes[from] === 32) from++;
+    while (!this.#countsLines && bytes[to - 1] === 32) to--;
+    return bytes.slice(from, to);
   }
 
   #placeOf(bad: BadLine, offset: number): Place {

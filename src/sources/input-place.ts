@@ -27,8 +27,6 @@ export interface InputPlace {
 export interface InputReader extends ByteReader {
   /** The place at an offset within the last two pieces read. */
   placeAt(offset: number): InputPlace;
-  /** True when reading begins behind a byte that ends no line. */
-  readonly startsMidLine: boolean;
 }
 
 /** Bytes from an input's beginning that a place knows by their hash. */

@@ -1,0 +1,70 @@
+/**
+ * What sources of text have in common: inputs one after the other, each decoded by a format, with
+ * cursors that go on in the middle of any.
+ */
+import type { Batch } from '../core/batch.ts';
+import type { ByteReader, Source } from '../core/stage.ts';
+import { DEFAULT_BATCH_BYTES } from '../formats/jsonl.ts';
+import type { DecoderOptions } from '../formats/line-decoder.ts';
+import { type ByteInput, openInputs } from './byte-input.ts';
+import { parsePlace } from './input-place.ts';
+
+/** What every text source can be told. */
+export interface TextSourceOptions
+  extends Pick<DecoderOptions, 'maxLineBytes' | 'maxDepth' | 'onError'> {
+  /** Size of a batch, roughly. Default 1 MiB. */
+  readonly batchBytes?: number;
+}
+
+/** What a format needs to go on: an offset and a number of its own. */
+type Mark<K extends string> = { readonly offset: number } & { readonly [key in K]: number };
+
+/** Turns a reader's bytes into batches, and closes it. */
+type Decode<K extends string, O> = (
+  reader: ByteReader,
+  options: O &
+    Omit<DecoderOptions, 'cursorAt'> & {
+      readonly from?: Mark<K>;
+      readonly cursorAt?: (place: Mark<K>, ordinal: number) => unknown;
+    },
+) => AsyncGenerator<Batch, void, void>;
+
+/**
+ * A source over inputs of a format. Its cursors are places of inputs with the format's own number,
+ * called `mark`, and the ordinal of the next document. Errors: those of the inputs and the format;
+ * CURSOR_MISMATCH at once for a cursor of another form.
+ */
+export function createTextSource<K extends string, O extends TextSourceOptions>(
+  name: string,
+  mark: K,
+  input: ByteInput,
+  options: O,
+  decode: Decode<K, O>,
+): Source {
+  return {
+    name,
+    batches(signal, wants, from) {
+      const cursor = parsePlace<Mark<K> & { ordinal: number }>(from, [mark, 'ordinal']);
+      const onError = options.onError ?? wants.onReject ?? 'stop';
+      return readAll();
+
+      async function* readAll(): AsyncGenerator<Batch, void, void> {
+        const { batchBytes: chunkBytes = DEFAULT_BATCH_BYTES } = options;
+        let ordinal = cursor?.ordinal ?? 0;
+        for await (const opened of openInputs(input, { signal, chunkBytes }, cursor)) {
+          const { name: source, reader, from } = opened;
+          const cursorAt = (place: Mark<K>, next: number) => {
+            return { ...place, ...reader.placeAt(place.offset), ordinal: next };
+          };
+          const start = from ? { from } : {};
+          const decoding = { ...options, ...wants, onError, source, ordinal, cursorAt, ...start };
+          for await (const batch of decode(reader, decoding)) {
+            ordinal += batch.length;
+            yield batch;
+            signal.throwIfAborted();
+          }
+        }
+      }
+    },
+  };
+}
