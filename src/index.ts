@@ -16,8 +16,10 @@ export {
   type OpenMode,
   type RandomReader,
 } from './io/index.ts';
+export * from './pipeline/index.ts';
 export { type ArrowSinkOptions, type ArrowSinkSummary, arrowSink } from './sinks/arrow-sink.ts';
 export { type JsonlSinkOptions, type JsonlSinkSummary, jsonlSink } from './sinks/jsonl-sink.ts';
+export type { WriteDisposition } from './sinks/zds-disposition.ts';
 export { type ZdsSinkOptions, type ZdsSinkSummary, zdsSink } from './sinks/zds-sink.ts';
 export type { ByteInput } from './sources/byte-input.ts';
 export { fromIterable, fromWeb } from './sources/from-iterable.ts';

@@ -18,6 +18,8 @@ import {
 } from './commands/maintain.ts';
 import { packCommand } from './commands/pack.ts';
 import { putCommand } from './commands/put.ts';
+import { replayCommand } from './commands/replay.ts';
+import { runsCommand } from './commands/runs.ts';
 import { scanCommand } from './commands/scan.ts';
 import { statsCommand } from './commands/stats.ts';
 import { unpackCommand } from './commands/unpack.ts';
@@ -33,6 +35,8 @@ const commands: readonly Command[] = [
   deleteCommand,
   listCommand,
   statsCommand,
+  runsCommand,
+  replayCommand,
   packCommand,
   unpackCommand,
   validateCommand,

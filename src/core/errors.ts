@@ -20,6 +20,7 @@ export const errorTable = {
   NOT_AN_OBJECT: 'A document must be a JSON object. Wrap the value, or drop the line.',
   INVALID_ID: 'Ids are 1 to 255 bytes: letters, digits, "_", "-", "."; no leading "." and no "..".',
   MISSING_ID: 'The document has no id. Name a field with idField, or let ids be generated.',
+  DUPLICATE_ID: 'A document with this id is there already. Merge instead of appending.',
   ID_MISMATCH: 'The document carries another _id than the one it is stored under.',
   INVALID_DOCUMENT: 'The document cannot be written as JSON, or the schema refuses it.',
   SCHEMA_CHANGED: 'The data no longer fits the schema in use. Give a schema that covers it.',
@@ -44,6 +45,11 @@ export const errorTable = {
   LIMIT_EXCEEDED:
     'A stage would hold more in memory than its limit allows. The message says how to raise it.',
   TOO_MANY_REJECTS: 'More records were rejected than allowed. See the dead-letter file.',
+  NOT_SORTED:
+    'The input is not in the order it was declared to have. Leave out `sorted`, or sort the input.',
+  CONTRACT_BROKEN:
+    'The data has fields or types that the contract freezes. Change the data or the contract.',
+  INTERNAL: 'The package or a stage contradicts itself. Nothing it says of this run is certain.',
 } as const;
 
 export type ErrorCode = keyof typeof errorTable;

@@ -8,6 +8,7 @@
 import type { Batch } from './batch.ts';
 import type { Path } from './path.ts';
 import type { OnReject } from './reject.ts';
+import type { RunInfo, RunTotals } from './run-info.ts';
 
 /** What a receiving stage asks of the sending one. */
 export interface Wants {
@@ -56,11 +57,21 @@ type Output = Iterable<Batch> | AsyncIterable<Batch> | Promise<Iterable<Batch>>;
 export interface Transform {
   readonly name: string;
   /**
+   * What the transform remembers from batch to batch, as JSON. In a run it is committed with the
+   * cursor and given to `restore`, before the first batch, when the run of that name is run again.
+   */
+  save?(): unknown;
+  /** Takes what `save` gave, perhaps in another process. Errors: CURSOR_MISMATCH. */
+  restore?(state: unknown): void;
+  /**
    * Zero or more batches for one; must not keep the batch. Documents it cannot take go to `onReject`;
    * without it the first one is thrown.
    */
   apply(batch: Batch, signal: AbortSignal, onReject?: OnReject): Output;
-  /** What is left when the input has ended. */
+  /**
+   * What is left when the input has ended. A transform without it holds nothing back: when it
+   * answers a batch with nothing, all of that batch has been dealt with.
+   */
   flush?(signal: AbortSignal, onReject?: OnReject): Output;
 }
 
@@ -73,13 +84,25 @@ export interface Sink<Summary> {
    * and `finish` is called. Batches already under way may still come.
    */
   readonly satisfied?: boolean | undefined;
-  open(signal: AbortSignal): Promise<void>;
-  /** Resolves when the next batch may come; what is in flight stays bounded. */
-  write(batch: Batch): Promise<void>;
+  /**
+   * In a run, a sink that commits as it goes does so behind batches with a cursor only: there all
+   * that the cursor covers has been written, and nothing else.
+   */
+  open(signal: AbortSignal, run?: RunInfo): Promise<void>;
+  /**
+   * The cursor committed last under the run's name; called once, after `open`. Only sinks that commit
+   * cursors have it, and only they are given batches without documents, to take the cursor from.
+   */
+  lastCursor?(name: string): Promise<unknown>;
+  /**
+   * Resolves when the next batch may come; what is in flight stays bounded. Documents the sink cannot
+   * take go to `onReject`; without it the first one is thrown.
+   */
+  write(batch: Batch, onReject?: OnReject): Promise<void>;
   /** Makes all durable and closes. */
-  finish(): Promise<Summary>;
+  finish(run?: RunTotals): Promise<Summary>;
   /** Closes after an error, leaving only what was committed. */
-  abort(reason: unknown): Promise<void>;
+  abort(reason: unknown, run?: RunTotals): Promise<void>;
 }
 
 /**

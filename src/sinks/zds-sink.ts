@@ -4,25 +4,36 @@
  *
  * While one commit is synced the next documents are taken in: at most one commit and a few MiB of
  * writes are under way. After a failure nothing more is written; what was committed stays.
+ *
+ * In a run commits stand only where the documents written are exactly those that a cursor covers, so
+ * that going on from it neither repeats nor misses one. The run's history goes to meta/runs.jsonl.
  */
 import type { Batch, Document } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
+import type { OnReject } from '../core/reject.ts';
+import type { RunInfo, RunTotals } from '../core/run-info.ts';
 import type { Sink, Wants } from '../core/stage.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { FastStore } from '../store/fast-store.ts';
 import { createIdRule, type IdOptions } from '../store/prepare.ts';
 import type { ZdsRoot } from '../store/root.ts';
+import { RunLog } from '../store/run-log.ts';
 import type { StandardSchema } from '../store/standard-schema.ts';
+import type { CommitOptions } from '../store/writer.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
+import { appendBatch } from './append-batch.ts';
+import { Clearing, commitsOnce, type WriteDisposition } from './zds-disposition.ts';
 
-export interface ZdsSinkOptions extends IdOptions {
+export interface ZdsSinkOptions extends Omit<IdOptions, 'refuseExisting'> {
+  /** How documents meet those in the collection already. Default 'merge'. */
+  readonly write?: WriteDisposition | undefined;
   /** Commit after this many bytes of documents. Default 32 MiB. */
   readonly commitBytes?: number | undefined;
   /** Commit after this many documents. Default: no such limit. */
   readonly commitDocuments?: number | undefined;
   /** Commit what is older than this. Default 10,000 ms. */
   readonly commitIntervalMs?: number | undefined;
-  /** Names the run in every commit. */
+  /** Names the load in every commit. Default: the run's own. */
   readonly loadId?: string | undefined;
   /** Checks every document; what it returns is what is stored. */
   readonly schema?: StandardSchema | undefined;
@@ -81,10 +92,20 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
   readonly #collection: string;
   readonly #options: Omit<ZdsSinkOptions, 'signal'>;
   readonly #limits: { readonly bytes: number; readonly documents: number; readonly ms: number };
+  readonly #write: WriteDisposition;
+  readonly #ids: IdOptions;
+  #run: RunInfo | undefined;
+  #history: RunLog | undefined;
+  #clearing: Clearing | undefined;
   #store: FastStore<object> | undefined;
   #total = { documents: 0, bytes: 0, commits: 0, replaced: 0, duplicates: 0 };
   #since = { documents: 0, bytes: 0 };
   #cursor: unknown;
+  /** What was written is what the cursor covers, so that a commit may stand here. */
+  #settled = true;
+  /** There is a cursor that no commit has. */
+  #moved = false;
+  #due = false;
   #timer: NodeJS.Timeout | undefined;
   #committing: Promise<void> | undefined;
   #failure: { readonly cause: unknown } | undefined;
@@ -109,6 +130,12 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
     if (root instanceof FastStore && root.collection !== collection) {
       throw new EtlError('INVALID_ARGUMENT', `the store is of collection ${root.collection}`);
     }
+    const { write = 'merge' } = options;
+    if (write === 'replace' && root instanceof FastStore) {
+      throw new EtlError('INVALID_ARGUMENT', 'a store handed in is open already; give its path');
+    }
+    this.#write = write;
+    this.#ids = write === 'append' ? { ...options, refuseExisting: true } : options;
     const rule = createIdRule(options);
     this.wants = rule.make === undefined ? { key: rule.path } : {};
     this.#root = root;
@@ -117,7 +144,7 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
     this.#limits = { bytes, documents, ms };
   }
 
-  async open(): Promise<void> {
+  async open(_signal: AbortSignal, run?: RunInfo): Promise<void> {
     const { schema, createIfMissing } = this.#options;
     if (this.#root instanceof FastStore) this.#store = this.#root;
     else {
@@ -126,47 +153,82 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
         mode: 'write',
         schema: validated,
         createIfMissing,
+        replace: this.#write === 'replace',
       });
+    }
+    this.#run = run;
+    if (run) {
+      this.#history = new RunLog(this.#store.disk, this.#store.root, this.#collection);
+      await this.#history.start(run.name, run.loadId);
+    }
+    if (typeof this.#write === 'object') {
+      this.#clearing = new Clearing(this.#store, this.#write);
+      await this.#clearing.begin();
     }
   }
 
-  async write(batch: Batch): Promise<void> {
+  /** None for what begins anew each time. */
+  async lastCursor(name: string): Promise<unknown> {
+    return this.#write === 'replace' ? undefined : this.#store!.cursor(name);
+  }
+
+  async write(batch: Batch, onReject?: OnReject): Promise<void> {
     this.#rethrow();
-    const { documents, bytes, replaced, duplicates } = await this.#store!.append(
-      batch,
-      this.#options,
-    );
+    this.#settled = false;
+    await this.#clearing?.admit(batch);
+    const added = await appendBatch(this.#store!, batch, this.#ids, onReject);
+    const { documents, bytes, replaced, duplicates } = added;
     this.#total.documents += documents;
     this.#total.bytes += bytes;
     this.#total.replaced += replaced;
     this.#total.duplicates += duplicates;
     this.#since.documents += documents;
     this.#since.bytes += bytes;
-    if (batch.cursor !== undefined) this.#cursor = batch.cursor;
-    this.#timer ??= setTimeout(() => this.#commit(), this.#limits.ms).unref();
-    if (this.#since.bytes < this.#limits.bytes && this.#since.documents < this.#limits.documents)
-      return;
+    if (batch.cursor !== undefined) {
+      this.#cursor = batch.cursor;
+      this.#moved = true;
+    }
+    this.#settled = this.#run === undefined || batch.cursor !== undefined;
+    this.#timer ??= setTimeout(() => this.#commitWhenSettled(), this.#limits.ms).unref();
+    const full =
+      this.#since.bytes >= this.#limits.bytes || this.#since.documents >= this.#limits.documents;
+    if (!full && !this.#due) return;
     await this.#committing;
     this.#rethrow();
-    this.#commit();
+    this.#commitWhenSettled();
   }
 
-  async finish(): Promise<ZdsSinkSummary> {
+  async finish(run?: RunTotals): Promise<ZdsSinkSummary> {
     clearTimeout(this.#timer);
     await this.#committing;
     this.#rethrow();
-    if (this.#since.documents > 0) await this.#commit();
+    if (this.#since.documents > 0 || this.#moved || this.#clearing) await this.#commit();
     this.#rethrow();
     const store = this.#store!;
     const total = store.count;
+    await this.#tellEnd(run);
     if (store !== this.#root) await store.close();
     return { collection: this.#collection, ...this.#total, total };
   }
 
-  async abort(): Promise<void> {
+  async abort(reason?: unknown, run?: RunTotals): Promise<void> {
     clearTimeout(this.#timer);
     await this.#committing;
-    if (this.#store !== this.#root) await this.#store?.abandon();
+    try {
+      await this.#tellEnd(run, reason);
+    } finally {
+      if (this.#store !== this.#root) await this.#store?.abandon();
+    }
+  }
+
+  async #tellEnd(totals: RunTotals | undefined, reason?: unknown): Promise<void> {
+    if (!this.#run || !totals) return;
+    await this.#history?.end(this.#run.name, this.#run.loadId, totals, reason);
+  }
+
+  #commitWhenSettled(): void {
+    this.#due = !this.#settled || commitsOnce(this.#write);
+    if (!this.#due) this.#commit();
   }
 
   /** Begins a commit of everything taken in; its failure comes out of the next call. */
@@ -176,9 +238,10 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
     if (this.#committing) return this.#committing;
     const counts = this.#since;
     this.#since = { documents: 0, bytes: 0 };
-    const { loadId } = this.#options;
+    this.#moved = false;
+    const { loadId = this.#run?.loadId } = this.#options;
     const cursor = this.#cursor;
-    this.#committing = this.#store!.flush({ cursor, loadId, counts }).then(
+    this.#committing = this.#flush({ cursor, loadId, run: this.#run?.name, counts }).then(
       () => {
         this.#total.commits++;
         this.#committing = undefined;
@@ -189,6 +252,11 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
       },
     );
     return this.#committing;
+  }
+
+  async #flush(options: CommitOptions): Promise<void> {
+    this.#run?.beforeCommit();
+    await this.#store!.flush(options);
   }
 
   #rethrow(): void {

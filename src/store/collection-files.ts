@@ -12,6 +12,7 @@ import type { Indexer } from './indexer.ts';
 import type { CollectionPaths } from './layout.ts';
 import { readPieces } from './pieces.ts';
 import { type OpenState, openState, type Recovery } from './recovery.ts';
+import { beginReplacement, type Replacement } from './replacement.ts';
 import type { Snapshot } from './scan.ts';
 import { StoredLines } from './stored-lines.ts';
 import { Writer } from './writer.ts';
@@ -22,11 +23,14 @@ export interface FilesInput {
   readonly paths: CollectionPaths;
   readonly kernel: Kernel;
   readonly writable: boolean;
+  /** Begin anew from nothing, to take the old files' place in the end. */
+  readonly replace?: boolean;
 }
 
 /** What the files are opened with: the input, and where exactly they stand. */
 interface PlacedInput extends FilesInput {
   readonly generation: number;
+  readonly replacement?: Replacement;
 }
 
 export class CollectionFiles {
@@ -35,6 +39,8 @@ export class CollectionFiles {
   readonly writer: Writer | undefined;
   readonly log: CommitLog | undefined;
   readonly generation: number;
+  /** Set where these files are to take the collection's place. */
+  readonly replacement: Replacement | undefined;
   readonly #input: FilesInput;
   readonly #scans: Set<Set<number>> = new Set();
   /** Earlier files of this handle that scans still read. */
@@ -57,6 +63,7 @@ export class CollectionFiles {
     this.stored = stored;
     this.log = log;
     this.generation = input.generation;
+    this.replacement = input.replacement;
     this.#state = state;
     state.indexer.onRetire = (offset) => {
       for (const retired of this.#scans) retired.add(offset);
@@ -76,6 +83,11 @@ export class CollectionFiles {
       );
     }
     const removed = await finishReplacement(disk, paths);
+    if (input.replace) {
+      const replacement = await beginReplacement(disk, paths, input.kernel);
+      const { generation, paths: next } = replacement;
+      return CollectionFiles.#openPlaced({ ...input, paths: next, generation, replacement });
+    }
     const generation = await readGeneration(disk, paths.log);
     const files = await CollectionFiles.#openPlaced({ ...input, generation });
     if (removed.length > 0) files.recovery.leftovers = removed;

@@ -27,6 +27,8 @@ export interface CommitRecord {
   readonly deletes?: readonly (readonly [id: string, at: number])[];
   readonly cursor?: unknown;
   readonly loadId?: string;
+  /** The pipeline that the load was a run of. */
+  readonly run?: string;
   readonly counts?: Counts;
   /** ISO 8601. */
   readonly at: string;
@@ -63,8 +65,8 @@ export interface CompactRecord {
   readonly end: number;
   /** Commits that this line stands for. */
   readonly commits: number;
-  /** The last cursor of every load (null: commits without a load id), the newest last. */
-  readonly cursors: readonly (readonly [loadId: string | null, cursor: unknown])[];
+  /** The last cursor of every owner (`cursorOwner`; null: nobody's), the newest last. */
+  readonly cursors: readonly (readonly [owner: string | null, cursor: unknown])[];
   readonly at: string;
 }
 
@@ -83,6 +85,11 @@ const MOST_TAIL_BYTES = 64 << 20;
 /** A commit as a later line of the log repeats it. */
 export function withoutDeletes({ deletes: _, ...commit }: CommitRecord): CommitRecord {
   return commit;
+}
+
+/** Under which name a commit's cursor is kept: the pipeline's, else the load's. */
+export function cursorOwner({ run, loadId }: CommitRecord): string | undefined {
+  return run ?? loadId;
 }
 
 /** A line of the log, newline included. */
@@ -167,14 +174,14 @@ export class CommitLog {
     }
   }
 
-  /** The cursor of the last commit that has one, or of the last such of a load. */
-  async cursor(loadId: string | undefined): Promise<unknown> {
+  /** The cursor of the last commit that has one, or of the last such of an owner. */
+  async cursor(owner: string | undefined): Promise<unknown> {
     let last: unknown;
     const note = (name: string | null | undefined, cursor: unknown): void => {
-      if (cursor !== undefined && (loadId === undefined || name === loadId)) last = cursor;
+      if (cursor !== undefined && (owner === undefined || name === owner)) last = cursor;
     };
     for await (const record of this.past()) {
-      if (record.op === 'commit') note(record.loadId, record.cursor);
+      if (record.op === 'commit') note(cursorOwner(record), record.cursor);
       else if (record.op === 'compact')
         for (const [name, cursor] of record.cursors) note(name, cursor);
     }

@@ -9,7 +9,7 @@
 import type { Disk } from '../io/disk.ts';
 import type { Kernel } from '../kernels/index.ts';
 import type { CollectionFiles } from './collection-files.ts';
-import { type CommitRecord, type LogRecord, withoutDeletes } from './commit-log.ts';
+import { type CommitRecord, cursorOwner, type LogRecord, withoutDeletes } from './commit-log.ts';
 import { discardNext, nextPaths, replaceCollection } from './generation.ts';
 import type { CollectionPaths } from './layout.ts';
 import { type RewriteOptions, type Rewritten, rewriteData, writeLog } from './rewrite.ts';
@@ -108,7 +108,7 @@ export async function compactCollection(
 /** What stays of a log when it is begun anew. */
 export interface LogSummary {
   readonly commits: number;
-  /** The last cursor of every load, the newest last. */
+  /** The last cursor of every owner, the newest last. */
   readonly cursors: readonly (readonly [string | null, unknown])[];
 }
 
@@ -118,17 +118,17 @@ export async function summariseLog(
 ): Promise<LogSummary> {
   const cursors = new Map<string | null, unknown>();
   let commits = 0;
-  const note = (loadId: string | null, cursor: unknown): void => {
-    cursors.delete(loadId);
-    cursors.set(loadId, cursor);
+  const note = (owner: string | null, cursor: unknown): void => {
+    cursors.delete(owner);
+    cursors.set(owner, cursor);
   };
   for await (const record of records) {
     if (record.op === 'commit') {
       commits++;
-      if (record.cursor !== undefined) note(record.loadId ?? null, record.cursor);
+      if (record.cursor !== undefined) note(cursorOwner(record) ?? null, record.cursor);
     } else if (record.op === 'compact') {
       commits += record.commits;
-      for (const [loadId, cursor] of record.cursors) note(loadId, cursor);
+      for (const [owner, cursor] of record.cursors) note(owner, cursor);
     }
   }
   return { commits, cursors: [...cursors] };

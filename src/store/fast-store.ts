@@ -33,6 +33,7 @@ export class FastStore<T extends object = Document> {
   readonly root: string;
   readonly collection: string;
   readonly mode: StoreMode;
+  readonly disk: ZdsRoot['disk'];
   readonly #held: HeldFiles;
   readonly #dataPath: string;
   readonly #kernel: Kernel;
@@ -51,6 +52,7 @@ export class FastStore<T extends object = Document> {
   ) {
     this.root = root.path;
     this.collection = name;
+    this.disk = root.disk;
     this.mode = held.current.writer ? 'write' : 'read';
     this.#held = held;
     this.#dataPath = Layout.dataFile(root.path, name);
@@ -86,7 +88,7 @@ export class FastStore<T extends object = Document> {
     name: string,
     options: FastStoreOptions<T>,
   ): Promise<FastStore<T>> {
-    const { mode = root.mode, createIfMissing = true, kernel = sharedKernel() } = options;
+    const { mode = root.mode, createIfMissing = true, kernel = sharedKernel(), replace } = options;
     const { disk, path } = root;
     const paths = Layout.collection(path, name);
     if ((await disk.stat(paths.data)) === undefined) {
@@ -97,7 +99,14 @@ export class FastStore<T extends object = Document> {
       }
       await Layout.initCollection(path, name, disk);
     }
-    const open = () => CollectionFiles.open({ disk, paths, kernel, writable: mode === 'write' });
+    const open = () =>
+      CollectionFiles.open({
+        disk,
+        paths,
+        kernel,
+        writable: mode === 'write',
+        replace: replace === true,
+      });
     return new FastStore<T>(root, name, kernel, await HeldFiles.open(open), options);
   }
 
@@ -155,7 +164,7 @@ export class FastStore<T extends object = Document> {
   /**
    * Stores the documents of a batch, as bytes where they are fit for it; of equal ids the last wins.
    * Visible at once; resolves when the next may come. The batch is refused whole.
-   * Errors: INVALID_ID, MISSING_ID, ID_MISMATCH naming the record; INVALID_DOCUMENT, IO_ERROR.
+   * Errors: INVALID_ID, MISSING_ID, ID_MISMATCH, DUPLICATE_ID, INVALID_DOCUMENT with the place.
    */
   async append(batch: Batch, options: IdOptions = NO_OPTIONS): Promise<AppendResult> {
     const writer = this.#writing();
@@ -165,8 +174,8 @@ export class FastStore<T extends object = Document> {
       const place = (i: number) => batch.place(i);
       source = batch.deriveDocuments(await validateAll(this.#schema, batch.documents(), place));
     }
-    const result = prepareLines(source, this.#rule(options), this.#kernel);
-    return writer.append(result);
+    const present = options.refuseExisting ? this.#files.indexer : undefined;
+    return writer.append(prepareLines(source, this.#rule(options), this.#kernel, present));
   }
 
   /** Appends JSON Lines: the documents of the bytes, or of chunks of bytes in order. */
@@ -288,10 +297,10 @@ export class FastStore<T extends object = Document> {
     for await (const record of log.past()) if (record.op === 'commit') yield record;
   }
 
-  /** The cursor committed last, or last by the load named; undefined when there is none. */
-  async cursor(loadId?: string): Promise<unknown> {
+  /** The cursor committed last, or last under the name of a run (or load); undefined for none. */
+  async cursor(name?: string): Promise<unknown> {
     this.#check();
-    return this.#files.log?.cursor(loadId);
+    return this.#files.log?.cursor(name);
   }
 
   /** For readers: goes on to the last commit. Writers see everything already. */

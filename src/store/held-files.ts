@@ -3,6 +3,7 @@
  * new ones are opened beside the old ones, and those close when their last scan is done. Such changes
  * run one after the other, and closing waits for them.
  */
+import { EtlError } from '../core/errors.ts';
 import type { CollectionFiles } from './collection-files.ts';
 import {
   type AutoCompactOptions,
@@ -16,6 +17,8 @@ export class HeldFiles {
   #current: CollectionFiles;
   readonly #open: () => Promise<CollectionFiles>;
   #changing: Promise<void> = Promise.resolve();
+  /** Everything is committed, and closing went well. */
+  #whole = false;
 
   private constructor(current: CollectionFiles, open: () => Promise<CollectionFiles>) {
     this.#current = current;
@@ -41,6 +44,9 @@ export class HeldFiles {
   /** For writers. Errors: as `FastStore.compact`. */
   compact(options: CompactOptions): Promise<CompactReport> {
     return this.#exclusively(async () => {
+      if (this.#current.replacement) {
+        throw new EtlError('INVALID_ARGUMENT', 'what is being replaced is not compacted');
+      }
       const report = await this.#current.compact(options);
       if (this.#current.isReplaced) await this.#replace();
       return report;
@@ -52,7 +58,8 @@ export class HeldFiles {
     await this.#changing;
     await this.#current.writer?.flush(options);
     let failure: { readonly cause: unknown } | undefined;
-    if (auto && this.#current.writer && isDue(this.#current, auto)) {
+    const { replacement } = this.#current;
+    if (auto && !replacement && this.#current.writer && isDue(this.#current, auto)) {
       // What is committed stays committed: closing goes on, and the failure is told afterwards.
       await this.compact({}).catch((cause: unknown) => {
         failure = { cause };
@@ -60,12 +67,15 @@ export class HeldFiles {
     }
     await this.#current.writer?.close();
     if (failure) throw failure.cause;
+    this.#whole = true;
   }
 
-  /** Lets go of every file; writes nothing. */
+  /** Lets go of every file. Ones that are to replace others do so now if they are whole. */
   async release(): Promise<void> {
     await this.#changing;
     await this.#current.close();
+    const { replacement } = this.#current;
+    await (this.#whole ? replacement?.publish() : replacement?.discard());
   }
 
   async #replace(): Promise<void> {

@@ -24,7 +24,6 @@ export { EngineWriter, type EngineWriterOptions } from './engine/engine-writer.t
 export { Scanner } from './engine/scanner.ts';
 export { SyncWriter } from './engine/sync-writer.ts';
 export { FastStore } from './fast-store.ts';
-export { createIdGenerator, type GeneratedIds } from './generate-id.ts';
 export { IndexRegistry, type RegistryOptions } from './index-registry.ts';
 export { type CollectionPaths, Layout, type LayoutProblem } from './layout.ts';
 export type { Finding } from './maintenance/findings.ts';
@@ -35,6 +34,7 @@ export type { FastStoreOptions, GetOptions, StoreInfo } from './options.ts';
 export type { IdOptions } from './prepare.ts';
 export type { Recovery } from './recovery.ts';
 export { type RootOptions, type StoreMode, ZdsRoot } from './root.ts';
+export { listRuns, RunLog, type RunRecord } from './run-log.ts';
 export { Scan, type ScanOptions } from './scan.ts';
 export type { StandardSchema, ValidationIssue, ValidationResult } from './standard-schema.ts';
 export type { AppendResult, CommitOptions } from './writer.ts';

@@ -10,6 +10,11 @@ export interface FastStoreOptions<T extends object = Document> {
   readonly mode?: StoreMode | undefined;
   /** Make the collection when it is missing and the mode is `write`. Default true. */
   readonly createIfMissing?: boolean | undefined;
+  /**
+   * Begin with an empty collection; readers see the one before until this handle is closed, and then
+   * this one, whole. `abandon` and a crash leave the one before. Not for `read`. Default false.
+   */
+  readonly replace?: boolean | undefined;
   /** Checks every document that is put or appended; what it returns is what is stored. */
   readonly schema?: StandardSchema<T> | undefined;
   /** Compact on closing when enough is dead. Default: never. */

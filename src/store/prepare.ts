@@ -7,7 +7,7 @@
  * function, or are generated for documents that have none. An `_id` of the document's own is left
  * out when it is the same id and refused when it is another.
  *
- * Errors, each naming the document's place: INVALID_ID, MISSING_ID, ID_MISMATCH. Nothing of the
+ * Errors, each naming the document's place: INVALID_ID, MISSING_ID, ID_MISMATCH, DUPLICATE_ID. Nothing of the
  * batch has been taken then.
  */
 import {
@@ -19,11 +19,11 @@ import {
   RECORD_WORDS,
 } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
+import { createIdGenerator, type GeneratedIds } from '../core/generate-id.ts';
 import { formatPath, type Path, type PathInput, parsePath } from '../core/path.ts';
 import type { Kernel } from '../kernels/index.ts';
-import { createIdGenerator, type GeneratedIds } from './generate-id.ts';
 import { findInvalidId } from './index-file.ts';
-import { keyText } from './indexer.ts';
+import { type Indexer, keyText } from './indexer.ts';
 import { invalidId, isValidId, isValidIdAt, MAX_ID_BYTES } from './names.ts';
 
 /** Where ids come from. At most one of `idField` and `id`. */
@@ -34,6 +34,8 @@ export interface IdOptions {
   readonly id?: ((document: Document) => string) | undefined;
   /** Makes ids for documents without one (`true`: UUIDv7). Default: MISSING_ID. */
   readonly generateIds?: boolean | GeneratedIds | undefined;
+  /** A document whose id is there already is an error (DUPLICATE_ID), not its newer version. */
+  readonly refuseExisting?: boolean | undefined;
 }
 
 /** The options, checked and ready. */
@@ -68,8 +70,19 @@ export interface PreparedLines {
   readonly count: number;
 }
 
-/** Turns a batch into stored lines. */
-export function prepareLines(batch: Batch, rule: IdRule, kernel: Kernel): PreparedLines {
+/** Turns a batch into stored lines, none of which may have an id in `present`. */
+export function prepareLines(
+  batch: Batch,
+  rule: IdRule,
+  kernel: Kernel,
+  present?: Indexer,
+): PreparedLines {
+  const lines = makeLines(batch, rule, kernel);
+  if (present) refuseExisting(lines, batch, present);
+  return lines;
+}
+
+function makeLines(batch: Batch, rule: IdRule, kernel: Kernel): PreparedLines {
   const dense = batch.denseLines();
   if (rule.make === undefined && rule.key === '_id') {
     const lines = dense.key === '_id' ? dense : kernel.lines(dense.bytes);
@@ -80,6 +93,20 @@ export function prepareLines(batch: Batch, rule: IdRule, kernel: Kernel): Prepar
     }
   }
   return rewriteLines(batch, rule, kernel);
+}
+
+/** Errors: DUPLICATE_ID naming the first document whose id is there already, or twice here. */
+function refuseExisting(lines: PreparedLines, batch: Batch, indexer: Indexer): void {
+  const { bytes, records, count } = lines;
+  const here = new Set<string>();
+  for (let i = 0; i < count; i++) {
+    const id = keyText(bytes, records, i)!;
+    const found = indexer.find(id) >= 0 || here.has(id);
+    here.add(id);
+    if (!found) continue;
+    const reason = `there is a document ${JSON.stringify(id)} already`;
+    throw new EtlError('DUPLICATE_ID', reason, { place: batch.place(i) });
+  }
 }
 
 /**

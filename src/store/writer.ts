@@ -44,8 +44,10 @@ import { FileTail } from './tail.ts';
 export interface CommitOptions {
   /** The source's position after the last document; any JSON value. */
   readonly cursor?: unknown;
-  /** Names the run that wrote. */
+  /** Names the load: one run of a pipeline. */
   readonly loadId?: string | undefined;
+  /** Names the pipeline; its cursors are found under this name, else under the load's. */
+  readonly run?: string | undefined;
   readonly counts?: Counts | undefined;
 }
 
@@ -187,7 +189,7 @@ export class Writer {
   /** Commits everything up to now; answers the last commit. Nothing new: no I/O. */
   flush(options: CommitOptions = {}): Promise<CommitRecord | undefined> {
     this.#checkOpen();
-    const { cursor, loadId, counts } = options;
+    const { cursor, loadId, run, counts } = options;
     const end = this.#tail.end;
     const told = cursor !== undefined || loadId !== undefined || counts !== undefined;
     if (end === this.#promised && this.#deletes.length === 0 && !told) {
@@ -204,6 +206,7 @@ export class Writer {
       ...(this.#deletes.length > 0 ? { deletes: this.#deletes } : {}),
       ...(cursor === undefined ? {} : { cursor }),
       ...(loadId === undefined ? {} : { loadId }),
+      ...(run === undefined ? {} : { run }),
       ...(counts === undefined ? {} : { counts }),
       at: new Date().toISOString(),
     };

@@ -72,6 +72,17 @@ describe.skipIf(!existsSync(join(root, 'dist/index.js')))('recipes', () => {
     expect(nearest).toMatch(/^nearest to the first: sample_\d{8} \(0\.\d{3}\)$/);
   });
 
+  it('runs.mjs is the code of the guide, and goes on where it was', () => {
+    const [code] = /const handle[\s\S]*await handle;\n/.exec(readText('docs/guide/runs.md'))!;
+    expect(readText('examples/recipes/runs.mjs')).toContain(code);
+    const args = [at('samples.jsonl'), at('runs'), at('dead.jsonl')];
+    const { length } = samples;
+    const counts = { outcome: 'done', read: length, written: length, rejected: 0, resumed: false };
+    expect(JSON.parse(run('runs.mjs', ...args))).toEqual(counts);
+    const again = { ...counts, read: 0, written: 0, resumed: true };
+    expect(JSON.parse(run('runs.mjs', ...args))).toEqual(again);
+  });
+
   it('are all tested here', () => {
     const names = listFiles('examples/recipes', /\.mjs$/).map((path) => path.split('/').at(-1)!);
     const text = readText('test/tidy/recipes.test.ts');

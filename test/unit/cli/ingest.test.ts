@@ -109,7 +109,7 @@ describe('bad records', () => {
       read: 3000,
       documents: 0,
       rejected: 3000,
-      commits: 0,
+      commits: 1,
     });
   });
 
@@ -213,7 +213,7 @@ describe('a terminal', () => {
     const argv = ['-c', 't', at('many.jsonl'), '--batch-bytes', '64kB'];
     expect((await zds(['ingest', newLake(), ...argv])).stderr).toBe('');
     const { stderr } = await zds(['ingest', newLake(), ...argv], { isTTY: true });
-    expect(stderr).toMatch(/\ringest \[#*\.*\] +\d+% .* left .* docs .*\r\u001b\[K$/);
+    expect(stderr).toMatch(/\ringest \[#*\.*\] *\d+% .* left .* docs .*\r\u001b\[K$/);
   });
 
   it('may ask to stop: what is in hand is committed, and the place is told', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createIdGenerator, isValidId } from '../../../src/store/index.ts';
+import { createIdGenerator } from '../../../src/core/generate-id.ts';
+import { isValidId } from '../../../src/store/index.ts';
 import { isValidIdAt } from '../../../src/store/names.ts';
 
 const good = [

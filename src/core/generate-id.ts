@@ -2,8 +2,6 @@
  * Ids that sort by the time they were made, and within one millisecond by the order they were made
  * in: UUIDv7 (RFC 9562, with the monotonic counter of its section 6.2) and ULID.
  */
-import { randomFillSync } from 'node:crypto';
-
 export type GeneratedIds = 'uuidv7' | 'ulid';
 
 const CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
@@ -20,12 +18,12 @@ export function createIdGenerator(kind: GeneratedIds, now: () => number = Date.n
     const clock = now();
     if (clock > time) {
       time = clock;
-      randomFillSync(random);
+      crypto.getRandomValues(random);
       // Room to count upwards for the rest of the millisecond.
       random[0]! &= 0x7f;
     } else if (!increment(random, kind)) {
       time++;
-      randomFillSync(random);
+      crypto.getRandomValues(random);
       random[0]! &= 0x7f;
     }
     return format(time, random);

@@ -1,16 +1,17 @@
 /**
  * The dead-letter file: one JSON object a line for every record set aside. Written at once and in
- * order, appended to what earlier runs left; `close` makes it durable. A reject without a name for
+ * order, appended to what earlier runs left; `sync` and `close` make it durable. A reject without a name for
  * its bytes is of no use, so they are in it: as text where they are UTF-8, else as base64.
  */
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { EtlError } from '../core/errors.ts';
 import type { Reject } from '../core/reject.ts';
 
-export class RejectFile {
+export class DeadLetterFile {
   readonly path: string;
   count = 0;
   #descriptor: number | undefined;
+  #synced = 0;
 
   /** Nothing is made before the first reject. */
   constructor(path: string) {
@@ -18,13 +19,21 @@ export class RejectFile {
   }
 
   /** Errors: IO_ERROR naming the file. */
-  add(reject: Reject): void {
+  add(reject: Reject, stage?: string): void {
     this.count++;
     this.#guard(() => {
       this.#descriptor ??= openSync(this.path, 'a');
-      const bytes = Buffer.from(`${JSON.stringify(describeReject(reject))}\n`);
+      const bytes = Buffer.from(`${JSON.stringify(describeReject(reject, stage))}\n`);
       for (let at = 0; at < bytes.length; ) at += writeSync(this.#descriptor, bytes, at);
     });
+  }
+
+  /** Makes durable what was added; costs nothing when nothing was. Errors: IO_ERROR. */
+  sync(): void {
+    const descriptor = this.#descriptor;
+    if (descriptor === undefined || this.#synced === this.count) return;
+    this.#guard(() => fsyncSync(descriptor));
+    this.#synced = this.count;
   }
 
   /** Syncs and closes; again is harmless. Errors: IO_ERROR naming the file. */
@@ -49,12 +58,17 @@ export class RejectFile {
 }
 
 /** A line of the file, as an object. */
-export function describeReject({ code, reason, place, bytes }: Reject): Record<string, unknown> {
+export function describeReject(
+  { code, reason, place, bytes }: Reject,
+  stage?: string,
+): Record<string, unknown> {
   return {
+    stage,
     source: place.path ?? place.url,
     line: place.line,
     column: place.column,
     offset: place.offset,
+    ordinal: place.ordinal,
     code,
     reason,
     ...describeBytes(bytes),

@@ -1,0 +1,56 @@
+/** `zds replay`: the records of a dead-letter file once more into a collection. */
+import { resolve } from 'node:path';
+import { EtlError } from '../../core/errors.ts';
+import { replayRecords, run } from '../../pipeline/index.ts';
+import { zdsSink } from '../../sinks/zds-sink.ts';
+import { createJsonlSource, jsonlSource } from '../../sources/jsonl-source.ts';
+import { type Command, collectionOption } from '../command.ts';
+import { idOptions, idsOf } from '../ids.ts';
+import { maxErrorsOption, runHere, runOptions } from '../run-here.ts';
+import { formatCount, formatDocuments } from '../text.ts';
+
+export const replayCommand: Command = {
+  name: 'replay',
+  summary: 'Read the records of a dead-letter file into a collection.',
+  usage: 'DEADLETTER.jsonl PATH -c NAME [--rejects FILE] [--id-field F] [--json]',
+  positionals: [2, 2],
+  options: {
+    collection: collectionOption,
+    ...idOptions,
+    rejects: { value: 'FILE', help: 'where records go that are still bad (default: stop)' },
+    ...runOptions,
+    json: { help: 'print the summary as one JSON object' },
+  },
+  required: ['collection'],
+  async run(args, terminal) {
+    const [file, path] = args.positionals as [string, string];
+    const collection = args.text('collection')!;
+    const rejects = args.text('rejects');
+    if (rejects !== undefined && resolve(rejects) === resolve(file)) {
+      throw new EtlError('INVALID_ARGUMENT', '--rejects must be another file than the one read');
+    }
+    const letters = createJsonlSource(file);
+    const { signal } = new AbortController();
+    const start = () =>
+      run({
+        name: 'replay',
+        source: jsonlSource(replayRecords(letters, signal)),
+        sink: zdsSink(path, collection, idsOf(args)),
+        onError: rejects === undefined ? 'stop' : { deadLetter: rejects },
+        ...maxErrorsOption(args),
+      });
+    const place = { label: 'replay', total: undefined, args, terminal, path, collection };
+    const { sink, rejected, deadLetter, outcome, read } = await runHere(start, place);
+    if (args.flag('json')) {
+      const { documents, replaced } = sink;
+      const summary = { collection, read, documents, replaced, rejected, rejects: deadLetter };
+      await terminal.stdout.write(`${JSON.stringify(summary)}\n`);
+    } else {
+      await terminal.stdout.write(`${formatDocuments(sink.documents)} into ${collection}\n`);
+      if (deadLetter) {
+        await terminal.stdout.write(`${formatCount(rejected)} still bad, in ${deadLetter}\n`);
+      }
+    }
+    return outcome === 'done' ? 0 : 130;
+  },
+};

@@ -1,0 +1,82 @@
+/** A run under the command line: progress on the terminal, Ctrl-C, metrics, and what was kept of a failure. */
+import type { MaxErrors, RunHandle, RunProgress, RunSummary } from '../pipeline/index.ts';
+import { FastStore } from '../store/index.ts';
+import type { Arguments, OptionSpec, Terminal } from './command.ts';
+import { openMetrics } from './metrics-server.ts';
+import { Progress } from './progress.ts';
+import { formatDocuments } from './text.ts';
+
+/** Options that every command has which is a run. */
+export const runOptions: Readonly<Record<string, OptionSpec>> = {
+  'max-errors': { value: 'N|N%', help: 'end the run when more records than this are bad' },
+  'metrics-addr': { value: 'HOST:PORT', help: 'serve counts for Prometheus meanwhile' },
+};
+
+/** `--max-errors` as an option of `run`. */
+export function maxErrorsOption(args: Arguments): { readonly maxErrors?: MaxErrors } {
+  const text = args.text('max-errors');
+  if (text === undefined) return {};
+  return { maxErrors: text.endsWith('%') ? (text as `${number}%`) : Number(text) };
+}
+
+/** Where a run goes to and how it is shown. */
+export interface RunPlace {
+  readonly label: string;
+  /** Bytes to come, where known. */
+  readonly total: number | undefined;
+  readonly args: Arguments;
+  readonly terminal: Terminal;
+  readonly path: string;
+  readonly collection: string;
+}
+
+/** Starts a run and sees it to its end; the first Ctrl-C stops it in good order. Errors: the run's. */
+export async function runHere<Summary>(
+  start: () => RunHandle<Summary>,
+  { label, total, args, terminal, path, collection }: RunPlace,
+): Promise<RunSummary<Summary>> {
+  const { stderr, interrupt } = terminal;
+  const progress = new Progress(stderr, label, total);
+  let last = { written: 0, bytes: 0 };
+  let handle: RunHandle<Summary> | undefined;
+  const metrics = await openMetrics(args.text('metrics-addr'), () =>
+    handle ? [handle.progress] : [],
+  );
+  try {
+    const running = start();
+    handle = running;
+    running.on('progress', ({ written, bytes }: RunProgress) => {
+      progress.add(written - last.written, bytes - last.bytes);
+      last = { written, bytes };
+    });
+    if (interrupt.requested) void running.stop();
+    const summary = await interrupt.orWish(running.done);
+    return summary ?? (await running.stop());
+  } catch (error) {
+    progress.clear();
+    const committed = handle ? await committedBy(handle.loadId, path, collection) : 0;
+    if (committed > 0) stderr.write(`${formatDocuments(committed)} committed before this:\n`);
+    throw error;
+  } finally {
+    progress.clear();
+    await metrics.close();
+  }
+}
+
+/** Documents in the commits of a load; 0 where nothing can be read. */
+async function committedBy(loadId: string, path: string, collection: string): Promise<number> {
+  try {
+    const store = await FastStore.open(path, collection, { mode: 'read' });
+    try {
+      let documents = 0;
+      for await (const commit of store.commits()) {
+        if (commit.loadId === loadId) documents += commit.counts?.documents ?? 0;
+      }
+      return documents;
+    } finally {
+      await store.close();
+    }
+  } catch {
+    return 0;
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * The transforms of a run, one behind the other, driven batch by batch: a batch goes all the way to
+ * the sink before the next one comes, so nothing waits between two transforms.
+ *
+ * Cursors. A batch may leave with a cursor only if all that the cursor covers has left with or before
+ * it. A transform without `flush` holds nothing back: the last of what it gives for a batch gets
+ * that batch's cursor, and a batch it gives nothing for goes on empty, as a position. What one with
+ * `flush` still holds only it knows, so its own cursors count.
+ */
+import { Batch } from '../core/batch.ts';
+import type { OnReject } from '../core/reject.ts';
+import type { Transform } from '../core/stage.ts';
+import { bytesOf, type OpenCounts } from './ledger.ts';
+
+/** A transform with what goes with it. */
+export interface Link {
+  readonly transform: Transform;
+  readonly counts: OpenCounts;
+  readonly onReject: OnReject | undefined;
+}
+
+export class Chain {
+  readonly #links: readonly Link[];
+  readonly #signal: AbortSignal;
+  readonly #deliver: (batch: Batch) => Promise<void>;
+
+  constructor(
+    links: readonly Link[],
+    signal: AbortSignal,
+    deliver: (batch: Batch) => Promise<void>,
+  ) {
+    this.#links = links;
+    this.#signal = signal;
+    this.#deliver = deliver;
+  }
+
+  /** Resolves when all that became of the batch has been delivered. */
+  push(batch: Batch): Promise<void> {
+    return this.#pass(batch, 0);
+  }
+
+  /** Delivers what the transforms still hold, first that of the first one. */
+  async flush(): Promise<void> {
+    for (const [at, { transform, counts, onReject }] of this.#links.entries()) {
+      const produce = () => transform.flush?.(this.#signal, onReject) ?? [];
+      await this.#work(produce, 0, counts, (out) => this.#pass(out.withCursor(undefined), at + 1));
+    }
+  }
+
+  async #pass(batch: Batch, at: number): Promise<void> {
+    const link = this.#links[at];
+    if (link === undefined) return this.#deliver(batch);
+    const { transform, counts, onReject } = link;
+    const knowsCursors = transform.flush !== undefined;
+    if (batch.length === 0) {
+      if (!knowsCursors) await this.#pass(batch, at + 1);
+      return;
+    }
+    const held: { last?: Batch } = {};
+    const produce = () => transform.apply(batch, this.#signal, onReject);
+    await this.#work(produce, batch.length, counts, async (out) => {
+      if (knowsCursors) return this.#pass(out, at + 1);
+      if (held.last) await this.#pass(held.last.withCursor(undefined), at + 1);
+      held.last = out;
+    });
+    if (knowsCursors) return;
+    const { last = positionOf(batch) } = held;
+    await this.#pass(last.withCursor(batch.cursor), at + 1);
+  }
+
+  /** Runs a transform's work and counts; time spent further down is not its own. */
+  async #work(
+    produce: () => ReturnType<Transform['apply']>,
+    taken: number,
+    counts: OpenCounts,
+    each: (out: Batch) => Promise<void>,
+  ): Promise<void> {
+    counts.in += taken;
+    const rejectedBefore = counts.rejected;
+    let given = 0;
+    let since = performance.now();
+    const pause = (): void => {
+      counts.seconds += (performance.now() - since) / 1000;
+    };
+    for await (const out of await produce()) {
+      this.#signal.throwIfAborted();
+      pause();
+      given += out.length;
+      counts.out += out.length;
+      counts.bytes += bytesOf(out);
+      if (out.length > 0 || out.cursor !== undefined) await each(out);
+      since = performance.now();
+    }
+    pause();
+    const missing = taken - given - (counts.rejected - rejectedBefore);
+    if (missing > 0) counts.filtered += missing;
+    else counts.expanded -= missing;
+  }
+}
+
+/** A batch without documents that says how far its source is. */
+export function positionOf(batch: Batch): Batch {
+  return Batch.fromDocuments([], batch.codec, {}, batch.cursor);
+}

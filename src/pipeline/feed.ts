@@ -1,0 +1,117 @@
+/**
+ * The source's side of a run: one batch is read ahead while the one before is worked on, as long as
+ * both fit the memory allowed. A source that failed for a reason that passes is opened again behind
+ * the last cursor it gave.
+ */
+import { unlessAborted } from '../core/abort.ts';
+import type { Batch } from '../core/batch.ts';
+import { isTransientError, type RetryOptions, retry } from '../core/retry.ts';
+import type { Source, Wants } from '../core/stage.ts';
+import { bytesOf } from './ledger.ts';
+
+type Step = IteratorResult<Batch, void>;
+
+export interface FeedOptions {
+  readonly source: Source;
+  readonly wants: Wants;
+  /** Cursor to begin behind; undefined for the start. */
+  readonly from: unknown;
+  readonly maxMemory: number;
+  readonly retry: RetryOptions | undefined;
+  /** Ends everything. */
+  readonly signal: AbortSignal;
+  readonly onRetry: (error: unknown, attempt: number, waitMs: number) => void;
+}
+
+/** A source that is being closed may be waiting for what never comes; it is not waited for longer. */
+const CLOSING_MS = 2_000;
+
+export class Feed {
+  readonly #options: FeedOptions;
+  readonly #reading = new AbortController();
+  #iterator: AsyncGenerator<Batch, void, void>;
+  /** Where an iterator begins that is opened now; undefined once a batch came without a cursor. */
+  #position: { readonly from: unknown } | undefined;
+  #ahead: Promise<Step> | undefined;
+  #largest = 0;
+  #ended = false;
+
+  constructor(options: FeedOptions) {
+    this.#options = options;
+    this.#position = { from: options.from };
+    options.signal.addEventListener('abort', this.#stopReading, { once: true });
+    if (options.signal.aborted) this.#stopReading();
+    this.#iterator = this.#open();
+  }
+
+  /** The next batch, undefined at the end. Errors: the source's own. */
+  async next(): Promise<Batch | undefined> {
+    const ahead = this.#ahead ?? this.#pull();
+    this.#ahead = undefined;
+    const step = await unlessAborted(ahead, this.#options.signal);
+    this.#ended = step.done === true;
+    return step.done ? undefined : step.value;
+  }
+
+  /** Begins to read the batch behind `batch`, if both fit. */
+  readAhead(batch: Batch): void {
+    const bytes = bytesOf(batch);
+    this.#largest = Math.max(this.#largest, bytes);
+    if (bytes + this.#largest > this.#options.maxMemory) return;
+    this.#ahead = this.#pull();
+    this.#ahead.catch(() => {});
+  }
+
+  /** Closes the source, also while it is waited for. Errors: the source's, if it closes in time. */
+  async close(): Promise<void> {
+    this.#options.signal.removeEventListener('abort', this.#stopReading);
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#stopReading();
+    const closing = this.#iterator.return();
+    closing.catch(() => {});
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, CLOSING_MS);
+    });
+    await Promise.race([
+      closing.then(
+        () => undefined,
+        () => undefined,
+      ),
+      late,
+    ]);
+    clearTimeout(timer);
+  }
+
+  readonly #stopReading = (): void => this.#reading.abort(this.#options.signal.reason);
+
+  #open(): AsyncGenerator<Batch, void, void> {
+    const { source, wants } = this.#options;
+    return source.batches(this.#reading.signal, wants, this.#position?.from);
+  }
+
+  #pull(): Promise<Step> {
+    const { retry: options, signal, onRetry } = this.#options;
+    if (!options) return this.#step();
+    const judge = (error: unknown): number | false =>
+      this.#position !== undefined && isTransientError(error) ? 0 : false;
+    const again = async (attempt: number): Promise<Step> => {
+      if (attempt > 0) {
+        await this.#iterator.return().catch(() => {});
+        this.#iterator = this.#open();
+      }
+      return this.#step();
+    };
+    return retry(again, options, { signal, judge, onRetry });
+  }
+
+  async #step(): Promise<Step> {
+    const step = await this.#iterator.next();
+    if (!step.done) {
+      const { cursor } = step.value;
+      this.#position = cursor === undefined ? undefined : { from: cursor };
+    }
+    return step;
+  }
+}

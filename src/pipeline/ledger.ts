@@ -1,0 +1,122 @@
+/**
+ * What a run counts, per stage and in all. Counts are taken on both sides of every stage boundary and
+ * held against each other, and against what the sink says it wrote, so that a document that is lost
+ * between two stages, or written twice, ends the run with an error instead of a wrong summary.
+ */
+import type { Batch } from '../core/batch.ts';
+import { EtlError } from '../core/errors.ts';
+import type { RunCounts } from '../core/run-info.ts';
+
+/** The counts of one stage: in + expanded = out + filtered + rejected. */
+export interface StageCounts {
+  readonly name: string;
+  /** Documents taken; for a source also the bad records it met. */
+  readonly in: number;
+  /** Documents given on; for a sink those it wrote. */
+  readonly out: number;
+  readonly rejected: number;
+  readonly filtered: number;
+  readonly expanded: number;
+  /** Bytes given on (taken, for a sink), of the batches that travelled as bytes. */
+  readonly bytes: number;
+  /** Time spent in this stage; a source's is the time it was waited for. */
+  readonly seconds: number;
+}
+
+/** The same while it is counted. */
+export type OpenCounts = { -readonly [K in keyof StageCounts]: StageCounts[K] };
+
+export class Ledger {
+  readonly source: OpenCounts;
+  readonly transforms: readonly OpenCounts[];
+  readonly sink: OpenCounts;
+  /** Records that went to the policy for bad ones; counted there, apart from the stages. */
+  rejected = 0;
+  readonly #started = performance.now();
+
+  constructor(source: string, transforms: readonly string[], sink: string) {
+    this.source = newCounts(source);
+    this.transforms = transforms.map(newCounts);
+    this.sink = newCounts(sink);
+  }
+
+  get seconds(): number {
+    return (performance.now() - this.#started) / 1000;
+  }
+
+  get stages(): readonly StageCounts[] {
+    return [this.source, ...this.transforms, this.sink].map((counts) => ({ ...counts }));
+  }
+
+  get counts(): RunCounts {
+    const { source, transforms, sink } = this;
+    const sum = (field: 'filtered' | 'expanded') =>
+      transforms.reduce((total, stage) => total + stage[field], sink[field]);
+    return {
+      read: source.in,
+      written: sink.out,
+      filtered: sum('filtered'),
+      rejected: this.rejected,
+      expanded: sum('expanded'),
+    };
+  }
+
+  /** Counts a batch that the source gave. */
+  read(batch: Batch): void {
+    this.source.in += batch.length;
+    this.source.out += batch.length;
+    this.source.bytes += bytesOf(batch);
+  }
+
+  /**
+   * What the sink says it wrote (its summary's `documents`; `filtered` if it passes over some), or
+   * that it wrote all it was given, where it says nothing.
+   */
+  settle(summary: unknown): void {
+    const { documents, filtered = 0 } = (summary ?? {}) as {
+      documents?: unknown;
+      filtered?: unknown;
+    };
+    const { sink } = this;
+    sink.filtered = Number(filtered);
+    sink.out = typeof documents === 'number' ? documents : sink.in - sink.rejected - sink.filtered;
+  }
+
+  /** Errors: INTERNAL naming every sum that does not come out. */
+  check(): void {
+    const all = [this.source, ...this.transforms, this.sink];
+    const faults: string[] = [];
+    const expect = (what: string, left: number, right: number): void => {
+      if (left !== right) faults.push(`${what}: ${left} is not ${right}`);
+    };
+    for (const [i, stage] of all.entries()) {
+      const { name, in: taken, out, rejected, filtered, expanded } = stage;
+      expect(
+        `${name}: in + expanded = out + filtered + rejected`,
+        taken + expanded,
+        out + filtered + rejected,
+      );
+      const next = all[i + 1];
+      if (next) expect(`${name} gave what ${next.name} took`, out, next.in);
+    }
+    const stages = all.reduce((sum, { rejected }) => sum + rejected, 0);
+    expect('records rejected by the stages and set aside', stages, this.rejected);
+    const { read, written, filtered, rejected, expanded } = this.counts;
+    expect(
+      'read + expanded = written + filtered + rejected',
+      read + expanded,
+      written + filtered + rejected,
+    );
+    if (faults.length === 0) return;
+    throw new EtlError('INTERNAL', `the run does not add up: ${faults.join('; ')}`);
+  }
+}
+
+/** Bytes of a batch that exists as bytes; 0 for one of objects, which are not encoded for this. */
+export function bytesOf(batch: Batch): number {
+  return batch.hasBytes ? batch.byteLength : 0;
+}
+
+function newCounts(name: string): OpenCounts {
+  return { name, in: 0, out: 0, rejected: 0, filtered: 0, expanded: 0, bytes: 0, seconds: 0 };
+}

@@ -1,0 +1,78 @@
+/** What a run is made of, and what it says of itself. */
+import type { RetryOptions } from '../core/retry.ts';
+import type { RunCounts, RunTotals } from '../core/run-info.ts';
+import type { Sink, Source, Transform } from '../core/stage.ts';
+import type { StageCounts } from './ledger.ts';
+import type { Logger } from './observe.ts';
+import type { MaxErrors, RunOnError } from './reject-gate.ts';
+import type { Telemetry } from './telemetry.ts';
+
+/** A source as a contract, or the stream around it, which is then not used. */
+export type AnySource = Source | { readonly source: Source };
+/** The same for a transform. */
+export type AnyTransform = Transform | { readonly transform: Transform };
+/** The same for a sink. */
+export type AnySink<Summary> = Sink<Summary> | { readonly sink: Sink<Summary> };
+
+export interface RunOptions<Summary = unknown> {
+  /** The same each time: what is committed for resuming is kept under it. */
+  readonly name: string;
+  readonly source: AnySource;
+  /** In order. A transform that keeps state is for one run only. */
+  readonly transforms?: readonly AnyTransform[];
+  readonly sink: AnySink<Summary>;
+  /**
+   * Go on behind what was committed last under this name; from the start if nothing was. The sink must
+   * be one that commits cursors and the source one that gives them. What transforms remember is
+   * restored in any case, unless `reset`. Default false.
+   */
+  readonly resume?: boolean;
+  /** Forget what transforms remembered under this name. Default false. */
+  readonly reset?: boolean;
+  /** What to do with bad records. Default 'stop'. */
+  readonly onError?: RunOnError;
+  /** More bad records than this end the run with TOO_MANY_REJECTS. Default: no limit. */
+  readonly maxErrors?: MaxErrors;
+  /**
+   * Trying again after errors that pass by themselves: a source that failed is opened again behind
+   * its last cursor, a sink that is locked is waited for. Default: not.
+   */
+  readonly retry?: RetryOptions;
+  /**
+   * Bytes of documents under way: the next batch is read ahead only while it fits beside the one in
+   * hand. A batch that is larger goes alone. Default 64 MiB.
+   */
+  readonly maxMemory?: number;
+  /** Milliseconds between progress events at least. Default 250. */
+  readonly progressMs?: number;
+  /** Told of start, end, retries and bad records. Default: nobody. */
+  readonly logger?: Logger;
+  /** The module `@opentelemetry/api`, for traces and metrics. Default: none. */
+  readonly telemetry?: Telemetry;
+  /** SIGINT and SIGTERM: the first stops the run in good order, a second ends the process. Default false. */
+  readonly signals?: boolean;
+  /** Aborts the run with ABORTED and the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** How far a run is. */
+export interface RunProgress extends RunCounts {
+  readonly name: string;
+  readonly loadId: string;
+  /** Bytes that the source gave, of the batches that travelled as bytes. */
+  readonly bytes: number;
+  readonly seconds: number;
+  readonly stages: readonly StageCounts[];
+}
+
+/** How a run ended. */
+export interface RunSummary<Summary = unknown> extends RunProgress, RunTotals {
+  /** What the sink's `finish` answered. */
+  readonly sink: Summary;
+  /** True when it went on from a cursor. */
+  readonly resumed: boolean;
+  /** The source's position reached, where it gives one. */
+  readonly cursor: unknown;
+  /** The dead-letter file, if records were written to it. */
+  readonly deadLetter: string | undefined;
+}

@@ -1,0 +1,65 @@
+/**
+ * Appending to a collection with bad records set aside. A store refuses a batch whole; here it is
+ * then halved until the bad records stand alone, so that a batch without any costs nothing more and
+ * one of n records with few bad ones a few times log n.
+ */
+import { inspect } from 'node:util';
+import type { Batch } from '../core/batch.ts';
+import { type ErrorCode, type EtlError, formatPlace, isEtlError } from '../core/errors.ts';
+import type { OnReject, Reject } from '../core/reject.ts';
+import type { AppendResult, FastStore, IdOptions } from '../store/index.ts';
+
+/** Faults of a record, not of the store. */
+const RECORD_FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'INVALID_ID',
+  'MISSING_ID',
+  'ID_MISMATCH',
+  'DUPLICATE_ID',
+  'INVALID_DOCUMENT',
+]);
+
+/**
+ * Appends a batch. Bad records go to `onReject`; without it the first one is thrown.
+ * Errors: those of the store.
+ */
+export async function appendBatch(
+  store: FastStore<object>,
+  batch: Batch,
+  ids: IdOptions,
+  onReject: OnReject | undefined,
+): Promise<AppendResult> {
+  try {
+    return await store.append(batch, ids);
+  } catch (error) {
+    if (!onReject || !isEtlError(error) || !RECORD_FAULTS.has(error.code)) throw error;
+    if (batch.length === 1) {
+      onReject(toReject(error, batch));
+      return { documents: 0, bytes: 0, replaced: 0, duplicates: 0 };
+    }
+  }
+  const middle = batch.length >> 1;
+  const first = await appendBatch(store, batch.slice(0, middle), ids, onReject);
+  const rest = await appendBatch(store, batch.slice(middle, batch.length), ids, onReject);
+  return {
+    documents: first.documents + rest.documents,
+    bytes: first.bytes + rest.bytes,
+    replaced: first.replaced + rest.replaced,
+    duplicates: first.duplicates + rest.duplicates,
+  };
+}
+
+function toReject(error: EtlError, batch: Batch): Reject {
+  // The message begins with the place, which a reject has fields for.
+  const at = formatPlace(error.place);
+  const reason = at ? error.message.slice(at.length + 2) : error.message;
+  return { code: error.code, reason, place: batch.place(0), bytes: rawBytes(batch) };
+}
+
+/** The one document as JSON; as text for people where JSON cannot hold it. */
+function rawBytes(batch: Batch): Uint8Array {
+  try {
+    return batch.bytes().slice(0, -1);
+  } catch {
+    return new TextEncoder().encode(inspect(batch.documents()[0], { breakLength: Infinity }));
+  }
+}

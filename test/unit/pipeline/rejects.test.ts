@@ -1,0 +1,127 @@
+/** Bad records in a run: what becomes of them, how many there may be, and who hears of it. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { EtlError } from '../../../src/core/errors.ts';
+import type { Reject } from '../../../src/core/reject.ts';
+import type { Transform } from '../../../src/core/stage.ts';
+import { type MaxErrors, type RunOnError, run } from '../../../src/pipeline/index.ts';
+import { zdsSink } from '../../../src/sinks/zds-sink.ts';
+import { jsonlSource } from '../../../src/sources/jsonl-source.ts';
+import { probeSink, temporaryFolder } from '../../support/stages.ts';
+
+/** Refuses every document whose `n` ends in 7. */
+const picky: Transform = {
+  name: 'picky',
+  apply(batch, _signal, onReject) {
+    const kept = batch.documents().flatMap(({ n }, i) => (Number(n) % 10 === 7 ? [] : [i]));
+    for (let i = 0; i < batch.length; i++) {
+      if (kept.includes(i)) continue;
+      const reject = { place: batch.place(i), bytes: batch.slice(i, i + 1).bytes() };
+      if (!onReject) throw new EtlError('INVALID_DOCUMENT', 'seven', reject);
+      onReject({ ...reject, code: 'INVALID_DOCUMENT', reason: 'seven' });
+    }
+    return [
+      batch.deriveDocuments(
+        kept.map((i) => batch.documents()[i]!),
+        kept,
+      ),
+    ];
+  },
+};
+
+/** Every tenth line is no JSON, every tenth has no usable id, every tenth is refused by `picky`. */
+const text = Array.from({ length: 100 }, (_, n) => {
+  if (n % 10 === 3) return '{"n":\n';
+  return n % 10 === 5 ? `{"_id":${n},"n":${n}}\n` : `{"_id":"d${n}","n":${n}}\n`;
+}).join('');
+
+const load = (root: string, onError?: RunOnError, maxErrors?: MaxErrors) =>
+  run({
+    name: 'load',
+    source: jsonlSource([Buffer.from(text)]),
+    transforms: [picky],
+    sink: zdsSink(root, 'c'),
+    ...(onError === undefined ? {} : { onError }),
+    ...(maxErrors === undefined ? {} : { maxErrors }),
+  });
+
+describe('bad records in a run', () => {
+  it('stop it by default, with their place', async () => {
+    const running = load(join(temporaryFolder(), 'store')).done;
+    await expect(running).rejects.toMatchObject({ code: 'JSON_ERROR', place: { line: 4 } });
+  });
+
+  it('are passed over and counted, wherever they come up', async () => {
+    const summary = await load(join(temporaryFolder(), 'store'), 'skip');
+    expect(summary).toMatchObject({ read: 100, rejected: 30, written: 70, filtered: 0 });
+    expect(summary.stages.map(({ rejected }) => rejected)).toEqual([10, 10, 10]);
+  });
+
+  it('go to a function, or with all that is known to a file', async () => {
+    const folder = temporaryFolder();
+    const heard: Reject[] = [];
+    await load(join(folder, 'one'), (reject) => heard.push(reject));
+    expect(heard).toHaveLength(30);
+    const path = join(folder, 'dead.jsonl');
+    const summary = await load(join(folder, 'two'), { deadLetter: path });
+    expect(summary.deadLetter).toBe(path);
+    const lines = readFileSync(path, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines).toHaveLength(30);
+    expect(lines[0]).toMatchObject({
+      stage: 'jsonlSource',
+      code: 'JSON_ERROR',
+      line: 4,
+      raw: '{"n":',
+    });
+    expect(lines.find(({ stage }) => stage === 'zdsSink')).toMatchObject({
+      code: 'INVALID_ID',
+      raw: '{"_id":5,"n":5}',
+      line: 6,
+    });
+    const clean = join(folder, 'clean.jsonl');
+    const source = jsonlSource([Buffer.from('{"_id":"a"}\n')]);
+    const sink = probeSink();
+    const good = await run({ name: 'x', source, sink, onError: { deadLetter: clean } });
+    expect(good.deadLetter).toBeUndefined();
+    expect(existsSync(clean)).toBe(false);
+  });
+
+  it.each([
+    ['count', 29],
+    ['share', '29%'],
+    ['both', { count: 100, share: 0.1 }],
+  ] as const)('end it beyond a limit: %s', async (_, limit) => {
+    const root = join(temporaryFolder(), 'store');
+    const running = load(root, 'skip', limit as MaxErrors).done;
+    await expect(running).rejects.toMatchObject({ code: 'TOO_MANY_REJECTS' });
+    for (const most of [30, '30%', { share: 0.3 }] as const) {
+      expect(await load(root, 'skip', most)).toMatchObject({ rejected: 30 });
+    }
+  });
+
+  it('look at a share only when it means something', async () => {
+    // The first record is bad: all of what was read, but one of two thousand in the end.
+    const lines = `{\n${'{"_id":"a"}\n'.repeat(1999)}`;
+    const source = () => jsonlSource([Buffer.from(lines)]);
+    const one = run({
+      name: 'x',
+      source: source(),
+      sink: probeSink(),
+      onError: 'skip',
+      maxErrors: '1%',
+    });
+    expect(await one).toMatchObject({ rejected: 1, read: 2000 });
+  });
+
+  it('are told to events', async () => {
+    const stages: string[] = [];
+    const handle = load(join(temporaryFolder(), 'store'), 'skip');
+    handle.on('reject', (_, stage) => stages.push(stage));
+    await handle;
+    expect(new Set(stages)).toEqual(new Set(['jsonlSource', 'picky', 'zdsSink']));
+  });
+});
