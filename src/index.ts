@@ -22,6 +22,7 @@ export { type JsonlSinkOptions, type JsonlSinkSummary, jsonlSink } from './sinks
 export type { WriteDisposition } from './sinks/zds-disposition.ts';
 export { type ZdsSinkOptions, type ZdsSinkSummary, zdsSink } from './sinks/zds-sink.ts';
 export type { ByteInput } from './sources/byte-input.ts';
+export { type CsvSourceOptions, csvSource, sniffCsv } from './sources/csv-source.ts';
 export { fromIterable, fromWeb } from './sources/from-iterable.ts';
 export { type JsonSourceOptions, jsonSource } from './sources/json-source.ts';
 export { type JsonlSourceOptions, jsonlSource } from './sources/jsonl-source.ts';

@@ -53,7 +53,7 @@ export const KeyKind = {
 } as const;
 
 /** Words of a site: offset, line (both relative to the batch's origin) and ordinal of a document. */
-const SITE_WORDS = 3;
+export const SITE_WORDS = 3;
 /** Stands in a site for what is not known. */
 const UNKNOWN = 0xffff_ffff;
 
@@ -116,15 +116,19 @@ export class Batch implements Iterable<Document> {
     this.#sites = sites;
   }
 
-  /** A batch over validated lines; takes ownership of the memory. */
+  /**
+   * A batch over validated lines; takes ownership of the memory. Lines that are not as they were read
+   * come with their sites: `SITE_WORDS` words each.
+   */
   static fromLines(
     lines: EncodedLines,
     codec: BatchCodec,
     origin: Origin = {},
     cursor?: unknown,
+    sites?: Uint32Array,
   ): Batch {
     assert(lines.records.length >= lines.count * RECORD_WORDS, 'a record for every line');
-    return new Batch(lines.count, codec, lines, undefined, origin, cursor);
+    return new Batch(lines.count, codec, lines, undefined, origin, cursor, sites);
   }
 
   /** A batch over objects; the array must not change afterwards. */

@@ -13,8 +13,11 @@ export const errorTable = {
   CORRUPTED_DATA: 'Stored bytes are damaged at this place. Run `zds validate`.',
   IO_ERROR: 'The operating system refused a file operation; its own error is the cause.',
   JSON_ERROR: 'The text is not a JSON document. Mend the line, or run with on-error skip.',
+  CSV_ERROR:
+    'The row is not CSV as the dialect and the columns say. Mend it, or change the options of the source.',
   INVALID_UTF8: 'The bytes are not UTF-8. Convert the file to UTF-8 first.',
-  LINE_TOO_LONG: 'A line is longer than maxLineBytes. Raise the limit if the data is right.',
+  LINE_TOO_LONG:
+    'A line is longer than maxLineBytes, or a CSV row than maxRowBytes. Raise the limit if the data is right.',
   NESTING_TOO_DEEP:
     'The document nests deeper than maxDepth. Raise the limit if the data is right.',
   NOT_AN_OBJECT: 'A document must be a JSON object. Wrap the value, or drop the line.',

@@ -179,7 +179,8 @@ export class LineDecoder {
   }
 }
 
-function startsWithMark(bytes: Uint8Array): boolean {
+/** True for bytes that begin with a byte order mark. */
+export function startsWithMark(bytes: Uint8Array): boolean {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
 }
 

@@ -117,7 +117,8 @@ export function decodeDocuments(
   return documents;
 }
 
-function concat<T extends Uint8Array | Uint32Array>(
+/** The parts one after the other; a single part is not copied. */
+export function concat<T extends Uint8Array | Uint32Array>(
   parts: readonly T[],
   make: (length: number) => T,
 ): T {

@@ -36,6 +36,8 @@ export type ByteInput = string | URL | readonly (string | URL)[] | ByteStream;
 export interface Input {
   /** Path, redacted URL or name. */
   readonly name: string;
+  /** Set for a file. */
+  readonly path?: string;
   open(how: OpenHow): Promise<InputReader>;
 }
 
@@ -51,6 +53,8 @@ export interface OpenHow {
 /** An input that has been opened, for the caller to close, and where in it the reading begins. */
 export interface OpenedInput<P extends InputPlace> {
   readonly name: string;
+  /** Set for a file. */
+  readonly path: string | undefined;
   readonly reader: InputReader;
   /** The place given, where it is in this input. */
   readonly from: P | undefined;
@@ -69,10 +73,10 @@ export async function* openInputs<P extends InputPlace = InputPlace>(
   const first = from ? findInput(inputs, from) : 0;
   for (let i = first; i < inputs.length; i++) {
     options.signal.throwIfAborted();
-    const { name, open } = inputs[i]!;
+    const { name, path, open } = inputs[i]!;
     const place = i === first ? from : undefined;
     const reader = await open({ ...options, at: { name, input: i }, from: place });
-    yield { name, reader, from: place };
+    yield { name, path, reader, from: place };
   }
 }
 
@@ -126,6 +130,7 @@ async function namedInputs(name: string | URL): Promise<Input[]> {
 function fileInput(path: string): Input {
   return {
     name: path,
+    path,
     async open({ signal, chunkBytes, at, from }) {
       const file = await openFileReader(path, { chunkBytes });
       try {

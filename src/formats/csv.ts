@@ -1,0 +1,396 @@
+/**
+ * CSV to batches: a pure async generator over bytes that runs anywhere.
+ *
+ * Bytes are decompressed UTF-8; a byte order mark at the very start is dropped. A kernel writes every
+ * row as a line of JSON, so a batch needs no further reading. Every byte of a batch lies in memory of
+ * its own. Memory is bounded by a few pieces of `batchBytes` and one row of `maxRowBytes`.
+ *
+ * How the file is written and what its columns hold is found out from its beginning and from the
+ * samples given, once, before the first row; from then on it stands (`CsvLayout`) and goes into every
+ * cursor. A bad row stops the reading by default, after all good rows before it have been yielded.
+ */
+import { Batch, type EncodedLines, RECORD_WORDS, SITE_WORDS, sourcePlace } from '../core/batch.ts';
+import { EtlError, type Place } from '../core/errors.ts';
+import type { OnError } from '../core/reject.ts';
+import type { ByteReader } from '../core/stage.ts';
+import {
+  type BadRow,
+  type CsvProgram,
+  type CsvReader,
+  CsvReason,
+  type CsvTable,
+  createCsvReader,
+  csvFaults,
+} from '../kernels/csv.ts';
+import { sharedKernel } from '../kernels/index.ts';
+import type { Kernel } from '../kernels/types.ts';
+import { readChunks } from './chunk-reader.ts';
+import { buildDialect, type CsvLayout, type CsvRowOptions } from './csv-options.ts';
+import { type CsvSniff, HEAD_SAMPLE_BYTES, sniffSamples } from './csv-sniff.ts';
+import { DEFAULT_BATCH_BYTES } from './jsonl.ts';
+import { OBJECT_PIECE_BYTES } from './pieces-of-lines.ts';
+
+/** A place between two rows of one source. */
+export interface CsvCursor {
+  /** Path, URL or name, where known. */
+  readonly source?: string;
+  /** Decompressed bytes, and lines, in front of it. */
+  readonly offset: number;
+  readonly line: number;
+  /** Rows that became documents in front of it, those of sources before included. */
+  readonly row: number;
+  readonly layout: CsvLayout;
+}
+
+/** Values of a column that were not of its type, since the reading of a source began. */
+export interface CsvMisfits {
+  readonly column: string;
+  readonly type: string;
+  readonly count: number;
+  /** Where the first row with one starts. */
+  readonly first: Place;
+}
+
+export interface CsvOptions extends CsvRowOptions {
+  /** Path, URL or name, for messages. */
+  readonly source?: string;
+  /** Bytes of CSV that make a batch, roughly. Default 1 MiB. */
+  readonly batchBytes?: number;
+  /** Default 'stop'. */
+  readonly onError?: OnError;
+  /** Is told, before the first row, what the file was taken for and why. */
+  readonly onSniff?: (sniff: CsvSniff, source: string | undefined) => void;
+  /** Is told, at the end, of the columns with values that were not of their type, if there are any. */
+  readonly onMisfits?: (misfits: readonly CsvMisfits[]) => void;
+  /** The key to find and hash in every document. Default `_id`. */
+  readonly key?: readonly string[];
+  /** Make small batches, whose documents die young. Default false. */
+  readonly documents?: boolean;
+  /** Pieces of the middle and end of the source, to look at beside its beginning. */
+  readonly samples?: readonly Uint8Array[];
+  /** Where the first byte stands in its source. Default its very start. */
+  readonly from?: Omit<CsvCursor, 'source'>;
+  /** Rows in the sources before. Default 0. */
+  readonly row?: number;
+  /** Makes the batches' cursors. Default: the cursor as it is. */
+  readonly cursorAt?: (cursor: CsvCursor) => unknown;
+  /** Default the fastest that runs here. */
+  readonly implementation?: CsvReader['name'];
+  /** Makes objects of the rows. Default the shared one of this thread. */
+  readonly kernel?: Kernel;
+}
+
+/** Longest row accepted by default. */
+const DEFAULT_MAX_ROW_BYTES = 16 << 20;
+/** Bytes kept of a row that is too long, at most. */
+const HEAD_BYTES = 4096;
+const NOTHING = new Uint8Array(0);
+
+/**
+ * Batches of the rows in `chunks`, which may be cut anywhere. `batch.cursor` is a CsvCursor.
+ * Errors: CSV_ERROR, INVALID_UTF8, LINE_TOO_LONG and SCHEMA_CHANGED with the place of the fault,
+ * INVALID_ARGUMENT, and whatever the iterable throws, unchanged.
+ */
+export async function* decodeCsv(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  options: CsvOptions = {},
+): AsyncGenerator<Batch, void, void> {
+  const { batchBytes = DEFAULT_BATCH_BYTES } = options;
+  yield* decodeRows(readChunks(chunks, { chunkBytes: batchBytes }), options);
+}
+
+/** As `decodeCsv`, over a reader, which it closes. */
+export async function* decodeRows(
+  reader: ByteReader,
+  options: CsvOptions = {},
+): AsyncGenerator<Batch, void, void> {
+  const { batchBytes = DEFAULT_BATCH_BYTES } = options;
+  let next: Promise<Uint8Array | undefined> | undefined;
+  try {
+    const start = options.from ? NOTHING : await readHead(reader);
+    const isWhole = start.length < HEAD_SAMPLE_BYTES;
+    const decoder = new RowDecoder(options, start, isWhole);
+    let bytes = start.subarray(decoder.headBytes);
+    // So much is read together; what is as long and holds no whole row, again when it has doubled.
+    let size = batchBytes;
+    let isHeld = false;
+    let last = false;
+    for (;;) {
+      while (!last && bytes.length < size) {
+        const piece = await (next ?? reader.read(bytes));
+        next = undefined;
+        if (piece) bytes = piece;
+        else last = true;
+        if (piece && !isHeld) break;
+      }
+      const part = bytes.length > 2 * size ? bytes.subarray(0, size) : bytes;
+      const isEnd = last && part.length === bytes.length;
+      if (isEnd && reader.endsMidLine) break;
+      const table = decoder.read(part, isEnd);
+      bytes = bytes.subarray(table.consumed);
+      if (table.overlong) bytes = await passLine(reader, bytes, decoder);
+      isHeld = table.consumed === 0 && !table.overlong && part.length >= size;
+      size = isHeld ? 2 * part.length + 1 : batchBytes;
+      if (!isHeld && !last && !decoder.failure && bytes.length < size) {
+        next = reader.read(bytes);
+        next.catch(() => {});
+      }
+      yield* decoder.batches(table);
+      if (decoder.failure) throw decoder.failure;
+      if (isEnd) break;
+    }
+    decoder.finish();
+  } finally {
+    await next?.catch(() => {});
+    await reader.close();
+  }
+}
+
+/** The first bytes, as many as are looked at at least, unless that is all of them. */
+export async function readHead(reader: ByteReader): Promise<Uint8Array> {
+  let head: Uint8Array = NOTHING;
+  while (head.length < HEAD_SAMPLE_BYTES) {
+    const piece = await reader.read(head);
+    if (!piece) break;
+    head = piece;
+  }
+  return head;
+}
+
+/** Passes over a line whose end has not come yet; answers the bytes behind it. */
+async function passLine(
+  reader: ByteReader,
+  begun: Uint8Array,
+  decoder: RowDecoder,
+): Promise<Uint8Array> {
+  let passed = 0;
+  let bytes = begun;
+  for (;;) {
+    const end = bytes.findIndex((byte) => byte === 10 || byte === 13);
+    const keep = end >= 0 && end + 1 === bytes.length && bytes[end] === 13 ? end : bytes.length;
+    if (end >= 0 && keep !== end) {
+      const after = bytes[end] === 13 && bytes[end + 1] === 10 ? end + 2 : end + 1;
+      decoder.refuseOverlong(begun, passed + after);
+      return bytes.subarray(after);
+    }
+    passed += keep;
+    const carry = bytes.subarray(keep);
+    const piece = await reader.read(carry);
+    if (!piece) {
+      decoder.refuseOverlong(begun, passed + carry.length);
+      return NOTHING;
+    }
+    bytes = piece;
+  }
+}
+
+/** Keeps count of bytes, lines and rows, and makes batches and rejects of what the kernel found. */
+class RowDecoder {
+  /** Set when the reading must stop. */
+  failure: EtlError | undefined;
+  /** Bytes of the beginning that are no rows: mark, skipped lines, header. */
+  readonly headBytes: number;
+  readonly #options: CsvOptions;
+  readonly #layout: CsvLayout;
+  readonly #reader: CsvReader;
+  /** Bytes kept of a row that is too long. */
+  readonly #longHead: number;
+  readonly #misfits = new Map<number, CsvMisfits>();
+  #offset: number;
+  #line: number;
+  #row: number;
+  /** Place of the first byte of the table read last. */
+  #origin: { offset: number; line: number } = { offset: 0, line: 0 };
+  /** Documents of that table that come before the failure. */
+  #good = 0;
+
+  constructor(options: CsvOptions, head: Uint8Array, isWhole: boolean) {
+    this.#options = options;
+    const { from, source, samples = [], maxRowBytes = DEFAULT_MAX_ROW_BYTES } = options;
+    this.#longHead = Math.min(HEAD_BYTES, maxRowBytes);
+    if (from) {
+      this.#layout = from.layout;
+      this.headBytes = 0;
+      this.#offset = from.offset;
+      this.#line = from.line;
+      this.#row = from.row;
+    } else {
+      const input = { head, whole: isWhole, more: samples };
+      const header = options.header ?? options.columns === undefined;
+      const sniff = sniffSamples(input, { ...options, header });
+      options.onSniff?.(sniff, source);
+      this.#layout = layoutOf(sniff);
+      this.headBytes = sniff.dataOffset;
+      this.#offset = this.headBytes;
+      this.#line = sniff.dataLine;
+      this.#row = options.row ?? 0;
+    }
+    this.#reader = createCsvReader(this.#program(), options.implementation);
+  }
+
+  read(bytes: Uint8Array, last: boolean): CsvTable {
+    // A source without any row has no columns, and nothing to read.
+    if (this.#layout.columns.length === 0) return nothingOf(bytes);
+    const table = this.#reader.rows(bytes, last);
+    this.#origin = { offset: this.#offset, line: this.#line };
+    this.#good = table.count;
+    for (const bad of table.bad) {
+      const place = this.#placeOf(bad, bytes);
+      const most = bad.reason === CsvReason.tooLong ? this.#longHead : Number.POSITIVE_INFINITY;
+      const end = Math.min(bad.end, bad.start + most);
+      this.#reject(bad.reason, place, () => bytes.slice(bad.start, end));
+      if (!this.failure) continue;
+      this.#good = bad.before;
+      this.#offset += bad.start;
+      this.#line += bad.line;
+      return table;
+    }
+    for (const misfit of table.misfits) this.#count(misfit);
+    this.#offset += table.consumed;
+    this.#line += table.lineCount;
+    return table;
+  }
+
+  /** Notes the row at which the reading stands, whose first line is `size` bytes, its end included. */
+  refuseOverlong(bytes: Uint8Array, size: number): void {
+    if (this.failure) return;
+    const line = this.#line + 1;
+    const place = { ...sourcePlace(this.#options.source), offset: this.#offset, line, column: 1 };
+    this.#reject(CsvReason.tooLong, place, () => bytes.slice(0, this.#longHead));
+    if (this.failure) return;
+    this.#offset += size;
+    this.#line++;
+  }
+
+  *batches(table: CsvTable): Generator<Batch, void, void> {
+    const size = this.#options.documents ? OBJECT_PIECE_BYTES : Number.POSITIVE_INFINITY;
+    for (let from = 0; from < this.#good; ) {
+      const to = endOfPiece(table.records, from, this.#good, size);
+      const isLast = to === this.#good;
+      yield this.#batch(table, from, to, isLast);
+      from = to;
+    }
+  }
+
+  finish(): void {
+    if (this.#misfits.size > 0) this.#options.onMisfits?.([...this.#misfits.values()]);
+  }
+
+  #program(): CsvProgram {
+    const { key = ['_id'] } = this.#options;
+    const { empty = 'null', nulls = [], misfit = 'string', ragged = 'error' } = this.#options;
+    const { maxRowBytes = DEFAULT_MAX_ROW_BYTES } = this.#options;
+    const { columns, types } = this.#layout;
+    if (new Set(columns).size < columns.length) {
+      throw new EtlError('INVALID_ARGUMENT', 'two columns have the same name');
+    }
+    return {
+      dialect: buildDialect(this.#layout, this.#options),
+      columns: columns.map((name) => {
+        return { name, type: Object.hasOwn(types, name) ? types[name]! : 'string' };
+      }),
+      empty,
+      nulls,
+      misfit,
+      ragged,
+      maxRowBytes,
+      key: key.length === 1 ? key[0] : undefined,
+    };
+  }
+
+  #batch(table: CsvTable, from: number, to: number, isLast: boolean): Batch {
+    const { source, cursorAt } = this.#options;
+    const named = source === undefined ? {} : { source };
+    const { offset, line } = this.#origin;
+    const sites = table.sites.subarray(from * SITE_WORDS, to * SITE_WORDS);
+    const origin = { ...named, offset, line, ordinal: this.#row };
+    const after = table.sites.subarray(to * SITE_WORDS);
+    const at = isLast
+      ? { offset: this.#offset, line: this.#line }
+      : { offset: offset + after[0]!, line: line + after[1]! };
+    if (from > 0) for (let i = 2; i < sites.length; i += SITE_WORDS) sites[i]! -= from;
+    const row = this.#row + to - from;
+    this.#row = row;
+    const place: CsvCursor = { ...named, ...at, row, layout: this.#layout };
+    const cursor = cursorAt ? cursorAt(place) : place;
+    const { codec } = this.#options.kernel ?? sharedKernel();
+    return Batch.fromLines(pickLines(table, from, to), codec, origin, cursor, sites);
+  }
+
+  #placeOf(bad: BadRow, bytes: Uint8Array): Place {
+    let line = this.#line + bad.line + 1;
+    let start = bad.start;
+    for (let i = start; i < bad.offset; i++) {
+      if (bytes[i] !== 10 && !(bytes[i] === 13 && bytes[i + 1] !== 10)) continue;
+      line++;
+      start = i + 1;
+    }
+    const offset = this.#offset + bad.offset;
+    const column = bad.offset - start + 1;
+    return { ...sourcePlace(this.#options.source), offset, line, column };
+  }
+
+  #reject(number: number, place: Place, bytes: () => Uint8Array): void {
+    const [code, reason] = csvFaults[number]!;
+    const { onError = 'stop' } = this.#options;
+    if (onError === 'stop') this.failure = new EtlError(code, reason, { place });
+    else if (onError !== 'skip') onError({ code, reason, place, bytes: bytes() });
+  }
+
+  #count({ column, count, start, line }: CsvTable['misfits'][number]): void {
+    const known = this.#misfits.get(column);
+    if (known) {
+      this.#misfits.set(column, { ...known, count: known.count + count });
+      return;
+    }
+    const name = this.#layout.columns[column]!;
+    const at = { offset: this.#offset + start, line: this.#line + line + 1 };
+    const first = { ...sourcePlace(this.#options.source), ...at };
+    this.#misfits.set(column, { column: name, type: this.#layout.types[name]!, count, first });
+  }
+}
+
+function nothingOf(bytes: Uint8Array): CsvTable {
+  const none = new Uint32Array(0);
+  const lines = { bytes: NOTHING, records: none, count: 0, dense: true, sites: none };
+  const rest = { lineCount: 0, consumed: bytes.length, overlong: false };
+  return { ...lines, ...rest, bad: [], misfits: [] };
+}
+
+function layoutOf({ delimiter, quote, columns, types, ...sniff }: CsvSniff): CsvLayout {
+  return { delimiter, quote, escape: sniff.escape, columns, types };
+}
+
+/** The first record behind `from` that begins a piece of its own. */
+function endOfPiece(records: Uint32Array, from: number, count: number, size: number): number {
+  const limit = records[from * RECORD_WORDS]! + size;
+  let to = from + 1;
+  while (to < count && records[to * RECORD_WORDS + 1]! <= limit) to++;
+  return to;
+}
+
+/** Documents [from, to) of a table. */
+function pickLines(table: CsvTable, from: number, to: number): EncodedLines {
+  const { bytes, records, count, key } = table;
+  const named = key === undefined ? {} : { key };
+  const all = from === 0 && to === count;
+  if (all) return { bytes, records, count, dense: true, ...named };
+  const start = records[from * RECORD_WORDS]!;
+  const end = records[(to - 1) * RECORD_WORDS + 1]! + 1;
+  const picked = records.slice(from * RECORD_WORDS, to * RECORD_WORDS);
+  for (let i = 0; i < picked.length; i += RECORD_WORDS) {
+    picked[i]! -= start;
+    picked[i + 1]! -= start;
+    picked[i + 2]! -= from;
+    if (picked[i + 5] === 0) continue;
+    picked[i + 3]! -= start;
+    picked[i + 4]! -= start;
+  }
+  return {
+    bytes: bytes.subarray(start, end),
+    records: picked,
+    count: to - from,
+    dense: true,
+    ...named,
+  };
+}

@@ -1,0 +1,297 @@
+/**
+ * One instance of the "csv" WebAssembly module and the memory it works in: copies a chunk in, binds a
+ * program, and drives the module over the chunk piece by piece. The instance is shared by all readers
+ * of a thread; nothing but the program bound last stays in it between calls.
+ */
+import { KeyKind, LineRecord, RECORD_WORDS } from '../core/batch.ts';
+import { EtlError } from '../core/errors.ts';
+import { formatPath } from '../core/path.ts';
+import {
+  type BadRow,
+  type CsvMisfit,
+  CsvNumbers,
+  type CsvProgram,
+  type CsvReader,
+  type CsvTable,
+} from './csv-types.ts';
+import { csvModule } from './generated/csv-module.ts';
+import { decodeBase64 } from './wasm-bytes.ts';
+import { concat } from './wasm-results.ts';
+
+/** Addresses of wasm/csv-layout.ts that the loader uses; a test compares them. */
+export const CsvLayout = {
+  state: 0x10000,
+  bad: 0x11000,
+  badSize: 24,
+  nulls: 0x18000,
+  nullsEnd: 0x20000,
+  columns: 0x20000,
+  columnSize: 32,
+  columnsEnd: 0xa0000,
+  keys: 0xa0000,
+  keysEnd: 0x1a0000,
+  records: 0x1a0000,
+  sites: 0x2a0000,
+  input: 0x310000,
+} as const;
+
+interface CsvExports {
+  setDialect(
+    delimiter: number,
+    quote: number,
+    escapeBy: number,
+    comment: number,
+    trim: number,
+  ): void;
+  setColumns(
+    count: number,
+    key: number,
+    keyBytes: number,
+    empty: number,
+    misfit: number,
+    pad: number,
+    cut: number,
+    nulls: number,
+    max: number,
+  ): void;
+  begin(length: number, last: number, out: number): void;
+  run(from: number, outEnd: number): number;
+}
+
+const Status = { done: 0, full: 1, overlong: 2 } as const;
+/** Stands for a byte with a meaning that the dialect does not have. */
+const NO_BYTE = 0x100;
+const PADDING = 64;
+const PAGE = 0x10000;
+const MIN_OUTPUT = 1 << 20;
+const encoder = new TextEncoder();
+
+let shared: CsvMachine | undefined;
+
+/** A reader in WebAssembly; undefined when the program does not fit its memory's fixed parts. */
+export function createWasmCsvReader(program: CsvProgram): CsvReader | undefined {
+  const image = buildImage(program);
+  if (!image) return undefined;
+  shared ??= new CsvMachine();
+  const machine = shared;
+  return { name: 'wasm', rows: (bytes, last) => machine.read(image, bytes, last) };
+}
+
+/** A program as it goes into the module's memory. */
+interface Image {
+  readonly program: CsvProgram;
+  readonly columns: Uint32Array;
+  readonly keys: Uint8Array;
+  readonly nulls: Uint8Array;
+  readonly longestKey: number;
+}
+
+function buildImage(program: CsvProgram): Image | undefined {
+  const { columns, nulls } = program;
+  const literals = [...columns, { name: '', type: 'string' as const }].map(({ name }) =>
+    encoder.encode(`,${JSON.stringify(name)}:"`),
+  );
+  const words = CsvLayout.columnSize / 4;
+  const table = new Uint32Array(literals.length * words);
+  let size = 0;
+  for (const [i, literal] of literals.entries()) {
+    table[i * words] = CsvLayout.keys + size;
+    table[i * words + 1] = literal.length;
+    table[i * words + 2] = CsvNumbers.type[columns[i]?.type ?? 'string'];
+    size += Math.ceil(literal.length / 16) * 16;
+  }
+  const keys = new Uint8Array(size);
+  for (const [i, literal] of literals.entries()) {
+    keys.set(literal, table[i * words]! - CsvLayout.keys);
+  }
+  const texts = nulls.map((text) => encoder.encode(text)).filter((text) => text.length > 0);
+  const nullBytes = new Uint8Array(texts.reduce((sum, text) => sum + text.length + 4, 4));
+  let at = 0;
+  for (const text of texts) {
+    new DataView(nullBytes.buffer).setUint32(at, text.length, true);
+    nullBytes.set(text, at + 4);
+    at += text.length + 4;
+  }
+  nullBytes.fill(0xff, at);
+  const { columns: from, columnsEnd, keysEnd, nulls: nullsAt, nullsEnd } = CsvLayout;
+  const fits =
+    table.byteLength <= columnsEnd - from &&
+    size <= keysEnd - CsvLayout.keys &&
+    nullBytes.length <= nullsEnd - nullsAt;
+  const longestKey = Math.max(...literals.map(({ length }) => length)) + 16;
+  return fits ? { program, columns: table, keys, nulls: nullBytes, longestKey } : undefined;
+}
+
+class CsvMachine {
+  readonly #exports: CsvExports;
+  readonly #memory: WebAssembly.Memory;
+  #u8!: Uint8Array;
+  #u32!: Uint32Array;
+  #bound: Image | undefined;
+
+  constructor() {
+    this.#memory = new WebAssembly.Memory({ initial: CsvLayout.input / PAGE, maximum: 65536 });
+    const module = new WebAssembly.Module(decodeBase64(csvModule));
+    const instance = new WebAssembly.Instance(module, { env: { memory: this.#memory } });
+    this.#exports = instance.exports as unknown as CsvExports;
+    this.#refresh();
+  }
+
+  read(image: Image, bytes: Uint8Array, last: boolean): CsvTable {
+    const { input } = CsvLayout;
+    const out = align(input + bytes.length + PADDING);
+    let outEnd = out + Math.max(2 * bytes.length, MIN_OUTPUT) + 2 * image.longestKey;
+    this.#reserve(outEnd + PADDING);
+    this.#bind(image);
+    this.#u8.set(bytes, input);
+    this.#exports.begin(bytes.length, last ? 1 : 0, out);
+    const pieces = new Pieces();
+    const state = CsvLayout.state >> 2;
+    let at: number = input;
+    let misfits = 0;
+    for (;;) {
+      at = this.#exports.run(at, outEnd);
+      const [status, count, bad, , outAt, misfit] = this.#u32.subarray(state, state + 6);
+      misfits |= misfit!;
+      this.#readBad(pieces, bad!);
+      if (count! > 0) this.#take(pieces, count!, out, outAt!);
+      if (status !== Status.full) break;
+      if (count === 0 && bad === 0) {
+        outEnd = out + 2 * (outEnd - out);
+        this.#reserve(outEnd + PADDING);
+      }
+    }
+    const key = image.program.key;
+    return {
+      ...pieces.join(),
+      dense: true,
+      ...(key === undefined ? {} : { key: formatPath([key]) }),
+      lineCount: this.#u32[state + 3]!,
+      consumed: at - input,
+      overlong: this.#u32[state] === Status.overlong,
+      misfits: misfits ? this.#readMisfits(image) : [],
+    };
+  }
+
+  #bind(image: Image): void {
+    if (this.#bound === image) return;
+    const { program } = image;
+    const { delimiter, quote = NO_BYTE, comment = NO_BYTE, trim, ...dialect } = program.dialect;
+    const escapeBy = dialect.escape ?? quote;
+    this.#exports.setDialect(delimiter, quote, escapeBy, comment, trim ? 1 : 0);
+    this.#u32.set(image.columns, CsvLayout.columns >> 2);
+    this.#u8.set(image.keys, CsvLayout.keys);
+    this.#u8.set(image.nulls, CsvLayout.nulls);
+    const { columns, key, empty, misfit, ragged, nulls, maxRowBytes } = program;
+    this.#exports.setColumns(
+      columns.length,
+      columns.findIndex(({ name }) => name === key),
+      image.longestKey,
+      CsvNumbers.empty[empty],
+      CsvNumbers.misfit[misfit],
+      ragged === 'pad' || ragged === 'fit' ? 1 : 0,
+      ragged === 'truncate' || ragged === 'fit' ? 1 : 0,
+      nulls.length > 0 ? 1 : 0,
+      maxRowBytes,
+    );
+    this.#bound = image;
+  }
+
+  #take(pieces: Pieces, count: number, from: number, to: number): void {
+    const records = CsvLayout.records >> 2;
+    const sites = CsvLayout.sites >> 2;
+    pieces.add(
+      this.#u8.slice(from, to),
+      this.#u32.slice(records, records + count * RECORD_WORDS),
+      this.#u32.slice(sites, sites + count * 3),
+    );
+  }
+
+  #readBad(pieces: Pieces, count: number): void {
+    for (let i = 0; i < count; i++) {
+      const at = (CsvLayout.bad + i * CsvLayout.badSize) >> 2;
+      const [start, end, line, offset, reason, before] = this.#u32.subarray(at, at + 6);
+      pieces.bad.push({
+        start: start!,
+        end: end!,
+        line: line!,
+        offset: offset!,
+        reason: reason!,
+        before: before! + pieces.count,
+      });
+    }
+  }
+
+  #readMisfits(image: Image): CsvMisfit[] {
+    const found: CsvMisfit[] = [];
+    for (let column = 0; column < image.program.columns.length; column++) {
+      const at = (CsvLayout.columns + column * CsvLayout.columnSize) >> 2;
+      const count = this.#u32[at + 3]!;
+      if (count === 0) continue;
+      found.push({ column, count, start: this.#u32[at + 4]!, line: this.#u32[at + 5]! });
+    }
+    return found;
+  }
+
+  #reserve(end: number): void {
+    const missing = end - this.#memory.buffer.byteLength;
+    if (missing <= 0) return;
+    try {
+      this.#memory.grow(Math.ceil(missing / PAGE));
+    } catch (cause) {
+      throw new EtlError('INVALID_ARGUMENT', `a chunk needs ${end} bytes of kernel memory`, {
+        cause,
+      });
+    }
+    this.#refresh();
+  }
+
+  #refresh(): void {
+    this.#u8 = new Uint8Array(this.#memory.buffer);
+    this.#u32 = new Uint32Array(this.#memory.buffer);
+  }
+}
+
+/** Gathers the pieces of a chunk's output; offsets and ordinals go on from piece to piece. */
+class Pieces {
+  readonly bad: BadRow[] = [];
+  count = 0;
+  #size = 0;
+  readonly #bytes: Uint8Array[] = [];
+  readonly #records: Uint32Array[] = [];
+  readonly #sites: Uint32Array[] = [];
+
+  add(bytes: Uint8Array, records: Uint32Array, sites: Uint32Array): void {
+    if (this.count > 0) {
+      for (let i = 0; i < records.length; i += RECORD_WORDS) {
+        records[i]! += this.#size;
+        records[i + LineRecord.end]! += this.#size;
+        records[i + LineRecord.line]! += this.count;
+        if (records[i + LineRecord.keyKind] === KeyKind.missing) continue;
+        records[i + LineRecord.keyStart]! += this.#size;
+        records[i + LineRecord.keyEnd]! += this.#size;
+      }
+      for (let i = 2; i < sites.length; i += 3) sites[i]! += this.count;
+    }
+    this.count += records.length / RECORD_WORDS;
+    this.#size += bytes.length;
+    this.#bytes.push(bytes);
+    this.#records.push(records);
+    this.#sites.push(sites);
+  }
+
+  join(): Pick<CsvTable, 'bytes' | 'records' | 'sites' | 'count' | 'bad'> {
+    const { count, bad } = this;
+    return {
+      bytes: concat(this.#bytes, (length) => new Uint8Array(length)),
+      records: concat(this.#records, (length) => new Uint32Array(length)),
+      sites: concat(this.#sites, (length) => new Uint32Array(length)),
+      count,
+      bad,
+    };
+  }
+}
+
+function align(address: number): number {
+  return Math.ceil(address / PADDING) * PADDING;
+}

@@ -1,0 +1,102 @@
+import { parse } from 'csv-parse/sync';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Reject } from '../../src/core/reject.ts';
+import { type CsvOptions, decodeCsv } from '../../src/formats/csv.ts';
+import { csvBytes } from '../support/random-csv.ts';
+
+const names = ['a', 'b', 'c'];
+
+async function decode(chunks: Iterable<Uint8Array>, options: CsvOptions) {
+  const rejects: Reject[] = [];
+  const found = { documents: [] as unknown[], places: [] as unknown[], rejects };
+  const onError = (reject: Reject) => void rejects.push(reject);
+  for await (const batch of decodeCsv(chunks, { ...options, onError })) {
+    found.documents.push(...batch.documents());
+    for (let i = 0; i < batch.length; i++) found.places.push(batch.place(i));
+  }
+  return found;
+}
+
+describe('CSV cut anywhere', () => {
+  const options = fc.record(
+    {
+      columns: fc.constant(names),
+      ragged: fc.constantFrom('fit' as const, 'error' as const),
+      maxRowBytes: fc.constantFrom(12, 1000),
+      delimiter: fc.constantFrom(',', ';'),
+      trim: fc.boolean(),
+    },
+    { requiredKeys: ['columns'] },
+  );
+
+  it('gives the same documents, places and rejects as in one piece', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        csvBytes,
+        options,
+        fc.array(fc.nat(), { maxLength: 6 }),
+        fc.constantFrom(1, 5, 30),
+        fc.boolean(),
+        async (bytes, how, cuts, batchBytes, documents) => {
+          const whole = await decode([bytes.slice()], how);
+          const ends = cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b);
+          const chunks = [...ends, bytes.length].map((end, i) =>
+            bytes.slice(ends[i - 1] ?? 0, end),
+          );
+          expect(await decode(chunks, { ...how, batchBytes, documents })).toEqual(whole);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('CSV read as csv-parse reads it', () => {
+  const cell = fc.oneof(
+    fc.string({ unit: 'grapheme', maxLength: 30 }),
+    fc.constantFrom('', '"', ',', '\n', '\r\n', 'a"b', ' x '),
+  );
+  const quoteAlways = fc.boolean();
+
+  it('whatever a writer of CSV can write', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(cell, cell, cell), { minLength: 1, maxLength: 20 }),
+        fc.constantFrom(',', ';', '\t', '|'),
+        fc.constantFrom('\n', '\r\n', '\r'),
+        fc.constantFrom('"', '\\'),
+        quoteAlways,
+        async (rows, delimiter, end, by, always) => {
+          const write = (text: string) => {
+            if (!always && text !== '' && !/["\r\n\\]/.test(text) && !text.includes(delimiter)) {
+              return text;
+            }
+            const escaped =
+              by === '"' ? text.replaceAll('"', '""') : text.replace(/["\\]/g, '\\$&');
+            return `"${escaped}"`;
+          };
+          const text = rows.map((row) => row.map(write).join(delimiter) + end).join('');
+          const parsed = parse(text, {
+            columns: names,
+            delimiter,
+            escape: by,
+            record_delimiter: [end],
+            skip_empty_lines: true,
+          });
+          const how: CsvOptions = { columns: names, types: 'string', delimiter, escape: by };
+          for (const implementation of ['wasm', 'typescript'] as const) {
+            const chunks = [new TextEncoder().encode(text)];
+            const found = await decode(chunks, { ...how, implementation });
+            expect(found.rejects).toEqual([]);
+            expect(found.documents).toEqual(parsed);
+            expect(found.documents).toEqual(
+              rows.map((row) => Object.fromEntries(row.map((value, i) => [names[i], value]))),
+            );
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+});
