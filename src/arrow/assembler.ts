@@ -69,12 +69,15 @@ export class Assembler {
   #plan: Plan | undefined;
   #builder: ColumnBuilder | undefined;
 
-  /** Errors: INVALID_ARGUMENT for a schema or limit that cannot be. */
-  constructor(kernel: Kernel, options: AssemblerOptions = {}) {
+  /**
+   * `select` names the top-level fields that are of interest in documents that have more. Errors:
+   * INVALID_ARGUMENT for a schema or limit that cannot be.
+   */
+  constructor(kernel: Kernel, options: AssemblerOptions = {}, select?: readonly Path[]) {
     const { schema, where, inferBytes = 2 ** 24 } = options;
     const { onNewField = schema === undefined ? 'error' : 'ignore' } = options;
     this.#kernel = kernel;
-    this.#query = where === undefined ? {} : { where };
+    this.#query = { ...(where ? { where } : {}), ...(select ? { select } : {}) };
     this.#batchRows = checkLimit('batchRows', options.batchRows ?? 65_536, 2 ** 31 - 1);
     this.#slack = where === undefined ? 0 : this.#batchRows >>> 4;
     this.#batchBytes = checkLimit('batchBytes', options.batchBytes ?? 2 ** 26, MAX_BATCH_BYTES);
@@ -110,11 +113,11 @@ export class Assembler {
    */
   *add(batch: Batch): Generator<RowGroup, void, void> {
     if (batch.length === 0) return;
-    this.#observe(batch);
     if (this.#builder) {
       yield* this.#fill(batch, this.#builder);
       return;
     }
+    this.#observe(batch);
     this.#waiting.push(batch);
     this.#waitingBytes += batch.byteLength;
     if (this.#waitingBytes >= this.#inferBytes) yield* this.#infer();
@@ -141,13 +144,16 @@ export class Assembler {
   }
 
   #observe(batch: Batch): void {
-    const observer = this.#observer;
-    if (!observer || (this.#plan && !this.#checksFields)) return;
     const { bytes, unread } = batch.denseLines();
-    const { bad } = observer.observe(bytes);
+    const { bad } = this.#observer!.observe(bytes);
     if (bad[0] && !unread) throw badDocument(batch, bad[0], 0);
-    if (!this.#plan) return;
-    const path = findNewField(observer.fields(), this.#plan.columns);
+  }
+
+  /** Looks closer where columns were filled from documents that may have had other fields. */
+  #check(batch: Batch): void {
+    if (!this.#checksFields || !this.#observer) return;
+    this.#observe(batch);
+    const path = findNewField(this.#observer.fields(), this.#plan!.columns);
     if (path) throw this.#newField(batch, path);
   }
 
@@ -155,6 +161,7 @@ export class Assembler {
     const { bytes, records, count, unread } = batch.denseLines();
     const startOf = (i: number): number =>
       i < count ? records[i * RECORD_WORDS + LineRecord.start]! : bytes.byteLength;
+    let checked = false;
     let from = 0;
     while (from < count) {
       const rows = this.#batchRows - builder.rows;
@@ -172,6 +179,10 @@ export class Assembler {
         throw new EtlError('INVALID_DOCUMENT', message, { place: batch.place(from) });
       }
       const { bad, misfit } = builder.fill(piece);
+      if (!checked && builder.unlisted) {
+        this.#check(batch);
+        checked = true;
+      }
       if (bad[0] && !unread) throw badDocument(batch, bad[0], from);
       if (misfit) {
         const message = `field ${misfit.path}: ${misfit.reason}; ${this.#advice()}`;

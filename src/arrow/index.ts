@@ -1,6 +1,13 @@
 /** Arrow: schemas, record batches and tables from batches, and the IPC formats. */
 export { Assembler, type AssemblerOptions, type RowGroup } from './assembler.ts';
-export { type FieldsOffer, findNewField, inferSchema, offerFields } from './infer.ts';
+export {
+  type FieldsOffer,
+  findNewField,
+  inferSchema,
+  offerFields,
+  type Rereading,
+  readAgain,
+} from './infer.ts';
 export { IpcEncoder, type IpcFormat } from './ipc.ts';
 export { toRecordBatch } from './record-batch.ts';
 export {

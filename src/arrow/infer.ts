@@ -12,7 +12,9 @@
  *
  * Columns stand in the order in which their fields were first seen.
  */
+import type { Batch } from '../core/batch.ts';
 import type { Path } from '../core/path.ts';
+import type { Wants } from '../core/stage.ts';
 import type { Column, ColumnType, FieldStats } from '../kernels/types.ts';
 import { makePlan, type Plan } from './schema.ts';
 
@@ -34,6 +36,24 @@ export interface FieldsOffer {
    * these fields by name and no others: documents may come whole, with more fields than were selected.
    */
   [offerFields](signal: AbortSignal): Promise<readonly FieldStats[] | undefined>;
+  /**
+   * Where whole documents can stand for what was selected, and all can be read again from the first:
+   * lets the receiver begin with a schema made from the first documents. Should one that does not
+   * fit come after all, it asks for the fields and starts over.
+   */
+  readonly [readAgain]?: Rereading | undefined;
+}
+
+/** See `FieldsOffer`. */
+export const readAgain: unique symbol = Symbol.for('zds-stream.readAgain');
+
+export interface Rereading {
+  /** The top-level fields that were asked for; all if absent. */
+  readonly select?: readonly Path[] | undefined;
+  /** Called before the first read: documents come whole from now on. */
+  begin(): void;
+  /** All of them from the first, in the state that `offerFields` has told about. */
+  batches(signal: AbortSignal, wants: Wants): AsyncIterable<Batch>;
 }
 
 /** The plan for the fields that a SchemaObserver saw. */
@@ -59,6 +79,13 @@ export function findNewField(
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** Whether a column of this type, or part of it, is raw text. */
+export function holdsJson(type: ColumnType): boolean {
+  if (type.kind === 'list') return holdsJson(type.element);
+  if (type.kind === 'struct') return type.fields.some((field) => holdsJson(field.type));
+  return type.kind === 'json';
 }
 
 function inferColumn(field: FieldStats, depth: number): Column {

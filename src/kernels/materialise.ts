@@ -162,16 +162,15 @@ export class Materialiser {
   array(at: number): unknown[] {
     // A literal takes the room it needs; the first `push` to an empty array takes that of 17 values.
     const end = (this.words[at + 2]! >> 2) - 4;
-    let i = at + 4;
-    if (i >= end) return [];
-    const first = this.value(i);
-    if ((i = this.next(i)) >= end) return [first];
-    const second = this.value(i);
-    if ((i = this.next(i)) >= end) return [first, second];
-    const third = this.value(i);
-    if ((i = this.next(i)) >= end) return [first, second, third];
-    const array = [first, second, third];
-    for (; i < end; i = this.next(i)) array.push(this.value(i));
+    if (at + 4 >= end) return [];
+    const first = this.value(at + 4);
+    const at1 = this.next(at + 4);
+    if (at1 >= end) return [first];
+    const second = this.value(at1);
+    const at2 = this.next(at1);
+    if (at2 >= end) return [first, second];
+    const array = [first, second, this.value(at2)];
+    for (let i = this.next(at2); i < end; i = this.next(i)) array.push(this.value(i));
     return array;
   }
 

@@ -115,6 +115,11 @@ export interface ColumnBuilder {
   /** Bytes held, roughly. */
   readonly byteLength: number;
   /**
+   * True once a document read, kept or not, may have had a field that lies in no column; with the
+   * query's `select`, one below those fields. A false alarm is possible, a miss is not.
+   */
+  readonly unlisted: boolean;
+  /**
    * Appends the documents of a chunk that the query keeps, in order. Stops in front of the first
    * document with a misfit and returns it; rows before it are in, nothing after.
    */

@@ -7,6 +7,7 @@ import { Layout, Mode } from './line-machine.ts';
 import { type BuiltProgram, ProgramBuilder, type ProgramColumn, relax } from './program.ts';
 import type { Column, ColumnBuilder, ColumnType, FillResult, Misfit, Query } from './types.ts';
 import { ColumnBuffer, type ColumnPlace, typesBelow } from './wasm-column-buffer.ts';
+import { FieldWatch } from './wasm-field-watch.ts';
 import type { WasmContext } from './wasm-kernel.ts';
 import { shiftBad } from './wasm-results.ts';
 
@@ -30,6 +31,7 @@ export function createWasmColumns(
   const createBuffers = (last?: readonly ColumnBuffer[]) =>
     columns.map(({ type }, i) => new ColumnBuffer(type, last?.[i]));
   let buffers = createBuffers();
+  const watch = new FieldWatch(machine, columns, query.select);
   const twinRow = (line: Uint8Array) => {
     const builder = twin.columns(columns, query);
     return { result: builder.fill(line), take: () => builder.take() };
@@ -42,7 +44,11 @@ export function createWasmColumns(
     get byteLength() {
       return buffers.reduce((sum, buffer) => sum + buffer.byteLength, 0);
     },
+    get unlisted() {
+      return watch.unlisted;
+    },
     fill: (bytes, skip): FillResult => {
+      watch.begin();
       let rows = 0;
       let misfit: Misfit | undefined;
       const { bad } = machine.drive(program, bytes, {
@@ -70,6 +76,7 @@ export function createWasmColumns(
           misfit = moved(result.misfit!, start, line);
         },
       });
+      watch.look();
       return misfit ? { rows, bad, misfit } : { rows, bad };
     },
     take: () => {

@@ -8,11 +8,18 @@ import { extname } from 'node:path';
 import type { Writable } from 'node:stream';
 import type { Schema } from 'apache-arrow';
 import { Assembler, type RowGroup } from '../arrow/assembler.ts';
-import { type FieldsOffer, offerFields } from '../arrow/infer.ts';
+import {
+  type FieldsOffer,
+  holdsJson,
+  offerFields,
+  type Rereading,
+  readAgain,
+} from '../arrow/infer.ts';
 import { IpcEncoder, type IpcFormat } from '../arrow/ipc.ts';
 import type { RecordBatchOptions } from '../arrow/table.ts';
 import type { Batch } from '../core/batch.ts';
-import { EtlError } from '../core/errors.ts';
+import { EtlError, isEtlError } from '../core/errors.ts';
+import type { Path } from '../core/path.ts';
 import type { Sink } from '../core/stage.ts';
 import { createFileWriter, type WriteTarget } from '../io/file-writer.ts';
 import { createStreamWriter } from '../io/stream-writer.ts';
@@ -50,9 +57,7 @@ export function arrowSink(
 ): SinkStream<ArrowSinkSummary> {
   const { signal, kernel = sharedKernel(), ...rest } = options;
   let offer: FieldsOffer | undefined;
-  const sink = createArrowSink(target, { kernel, ...rest }, (signal) =>
-    offer?.[offerFields](signal),
-  );
+  const sink = createArrowSink(target, { kernel, ...rest }, () => offer);
   const stream = new SinkStream(sink, kernel.codec, signal ? { signal } : {});
   let senders = 0;
   stream.on('pipe', (sender) => {
@@ -63,20 +68,32 @@ export function arrowSink(
   return stream;
 }
 
+/** Bytes of documents to begin with where starting over is possible. */
+const FIRST_LOOK_BYTES = 4 << 20;
+
 /**
- * The same without the stream around it. `askFields` is called on opening where no schema is given:
- * the fields of all documents that will come, if anybody knows them.
+ * The same without the stream around it. `askOffer` is called on opening where no schema is given:
+ * who knows the fields of all documents that will come, if anybody does.
+ *
+ * Where the documents can be read again, the schema is made from the first of them. It is right
+ * nearly always; if a document comes that does not fit it, all fields are asked for, and the file
+ * begun anew from a second reading, which replaces the first.
  */
 export function createArrowSink(
   target: string | Writable,
   options: Omit<ArrowSinkOptions, 'signal'> = {},
-  askFields?: (signal: AbortSignal) => ReturnType<FieldsOffer[typeof offerFields]> | undefined,
+  askOffer?: () => FieldsOffer | undefined,
 ): Sink<ArrowSinkSummary> {
   const { format = formatByTarget(target), kernel = sharedKernel() } = options;
   if (format !== 'file' && format !== 'stream') {
     throw new EtlError('INVALID_ARGUMENT', `format must be 'file' or 'stream', not ${format}`);
   }
-  const assembler = new Assembler(kernel, options);
+  let assembler = new Assembler(kernel, options);
+  const wants = { unread: true };
+  let offer: FieldsOffer | undefined;
+  let again: Rereading | undefined;
+  let satisfied = false;
+  let abortSignal: AbortSignal;
   let writer: WriteTarget | undefined;
   let encoder: IpcEncoder | undefined;
   let documents = 0;
@@ -101,15 +118,54 @@ export function createArrowSink(
     }
   };
 
+  /** Builds on all fields, as the offer tells them now. */
+  const askFields = async (select?: readonly Path[]): Promise<void> => {
+    const fields = await offer?.[offerFields](abortSignal);
+    if (!fields) return;
+    assembler = new Assembler(kernel, options, select);
+    assembler.expectFields(fields);
+  };
+  const startOver = async ({ select, batches }: Rereading): Promise<void> => {
+    again = undefined;
+    satisfied = true;
+    await writer!.abort();
+    writer = await openTarget(target);
+    encoder = undefined;
+    documents = 0;
+    recordBatches = 0;
+    await askFields(select);
+    for await (const batch of batches(abortSignal, wants)) await writeGroups(assembler.add(batch));
+  };
+
   return {
     name: 'arrowSink',
-    wants: { unread: true },
-    async open(signal) {
-      writer = await openTarget(target);
-      const fields = options.schema === undefined ? await askFields?.(signal) : undefined;
-      if (fields) assembler.expectFields(fields);
+    wants,
+    get satisfied() {
+      return satisfied;
     },
-    write: (batch: Batch) => writeGroups(assembler.add(batch)),
+    async open(signal) {
+      abortSignal = signal;
+      writer = await openTarget(target);
+      offer = options.schema === undefined ? askOffer?.() : undefined;
+      const { inferBytes = Number.POSITIVE_INFINITY } = options;
+      const canStartOver = typeof target === 'string' && target !== '-';
+      if (canStartOver && options.onNewField !== 'ignore') again = offer?.[readAgain];
+      if (!again) return askFields();
+      again.begin();
+      const first = { ...options, inferBytes: Math.min(inferBytes, FIRST_LOOK_BYTES) };
+      assembler = new Assembler(kernel, first, again.select);
+    },
+    async write(batch: Batch) {
+      if (satisfied) return;
+      try {
+        await writeGroups(assembler.add(batch));
+        // More documents might tell what a column of raw text should have been.
+        if (!again || !assembler.plan?.columns.some(({ type }) => holdsJson(type))) return;
+      } catch (error) {
+        if (!again || !isEtlError(error, 'SCHEMA_CHANGED')) throw error;
+      }
+      await startOver(again);
+    },
     async finish() {
       await writeGroups(assembler.finish());
       await writeAll((await startedEncoder()).end());

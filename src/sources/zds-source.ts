@@ -1,7 +1,8 @@
 /** Documents of a collection: filtered, projected and cut on the stored bytes. */
-import { type FieldsOffer, offerFields } from '../arrow/infer.ts';
+import { type FieldsOffer, offerFields, type Rereading, readAgain } from '../arrow/infer.ts';
 import type { Batch, Document } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
+import { parsePath } from '../core/path.ts';
 import type { Source, Wants } from '../core/stage.ts';
 import { openCleanScan } from '../store/clean-scan.ts';
 import { FastStore } from '../store/fast-store.ts';
@@ -61,9 +62,21 @@ function createZdsSource(
       await close();
     }
   }
+  const select = options.select?.map(parsePath);
+  const wholly = given?.mode !== 'write' && options.limit === undefined && !options.offset;
+  const again: Rereading = {
+    select,
+    begin() {
+      live.whole = true;
+    },
+    batches,
+  };
   return {
     source: { name: 'zdsSource', batches },
     offer: {
+      // A path into a value drops what is not there to be looked into: that takes more than leaving
+      // fields unread.
+      [readAgain]: wholly && !select?.some(({ length }) => length > 1) ? again : undefined,
       async [offerFields](signal) {
         // What a writer changes between this pass and the next would not be in the offer.
         if (given?.mode === 'write') return undefined;

@@ -4,6 +4,7 @@
  * twice: once for a schema that covers every document, so that no late field is lost.
  */
 
+import { offerFields } from '../../arrow/index.ts';
 import { EtlError } from '../../core/errors.ts';
 import type { Sink } from '../../core/stage.ts';
 import type { FieldStats } from '../../kernels/index.ts';
@@ -48,7 +49,7 @@ export const exportCommand: Command = {
       const sink: Sink<Written> =
         format === 'jsonl'
           ? createJsonlSink(to === '-' ? terminal.stdout.stream : to)
-          : createArrowSink(to, {}, () => observeFields(scan, terminal));
+          : createArrowSink(to, {}, () => ({ [offerFields]: () => observeFields(scan, terminal) }));
       const progress = new Progress(terminal.stderr, 'export', undefined);
       const summary = await pump(scan, sink, progress, terminal);
       progress.clear();

@@ -25,6 +25,7 @@ export function createTwinBuilder(columns: readonly Column[], query: Query = {})
   const keeps = compileQuery(query);
   let targets = columns.map(createTarget);
   let rows = 0;
+  let read = false;
   return {
     get rows() {
       return rows;
@@ -32,7 +33,12 @@ export function createTwinBuilder(columns: readonly Column[], query: Query = {})
     get byteLength() {
       return targets.reduce((sum, { writer }) => sum + writer.byteLength, 0);
     },
+    // Nobody has looked.
+    get unlisted() {
+      return read;
+    },
     fill: (bytes, skip): FillResult => {
+      read = true;
       const before = rows;
       let stop: { ordinal: number; path: string; reason: string } | undefined;
       const { bad, records } = readKept(bytes, skip, keeps, (scanner, ordinal) => {

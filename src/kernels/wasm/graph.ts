@@ -30,6 +30,8 @@ export const ROOT: usize = NODES + NODE_SIZE;
 let nodeCount: u32 = 0;
 let transitionCount: u32 = 0;
 let keysAt: usize = KEYS;
+/** A path was met that there was no room for. */
+let lost: bool = false;
 
 /** Forgets everything. Slots must be bound anew. */
 export function resetGraph(): void {
@@ -44,6 +46,7 @@ export function resetGraph(): void {
   nodeCount = 2;
   transitionCount = 1;
   keysAt = KEYS;
+  lost = false;
 }
 
 export function graphNodes(): u32 {
@@ -53,6 +56,7 @@ export function graphNodes(): u32 {
 /** True when so little room is left that a reset would help. */
 export function graphIsFull(): bool {
   return (
+    lost ||
     nodeCount >= NODE_LIMIT - 64 ||
     transitionCount >= TRANSITION_LIMIT - 64 ||
     keysAt + 4096 >= KEYS_END
@@ -99,7 +103,7 @@ export function childNode(parent: usize, key: usize, length: usize): usize {
       return node;
     }
   }
-  if (nodeCount >= NODE_LIMIT || keysAt + length > KEYS_END) return GENERIC;
+  if (nodeCount >= NODE_LIMIT || keysAt + length > KEYS_END) return lose();
   const node = newNode(parent);
   memory.copy(keysAt, key, length);
   store<u32>(node, <u32>keysAt, 4);
@@ -110,11 +114,16 @@ export function childNode(parent: usize, key: usize, length: usize): usize {
   return node;
 }
 
+function lose(): usize {
+  lost = true;
+  return GENERIC;
+}
+
 /** The node of the elements of the array at `node`. */
 export function elementNode(node: usize): usize {
   const element = load<u32>(node, ELEMENT);
   if (element) return element;
-  if (nodeCount >= NODE_LIMIT) return GENERIC;
+  if (nodeCount >= NODE_LIMIT) return lose();
   const made = newNode(node);
   store<u32>(node, <u32>made, ELEMENT);
   return made;

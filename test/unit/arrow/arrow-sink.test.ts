@@ -5,10 +5,13 @@ import { PassThrough, Readable, Transform, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { tableFromIPC } from 'apache-arrow';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { offerFields } from '../../../src/arrow/infer.ts';
+import { inferSchema, offerFields } from '../../../src/arrow/infer.ts';
 import type { Batch, Document } from '../../../src/core/batch.ts';
 import { arrowSink, createArrowSink } from '../../../src/sinks/arrow-sink.ts';
+import { zdsSink } from '../../../src/sinks/zds-sink.ts';
+import { fromIterable } from '../../../src/sources/from-iterable.ts';
 import { jsonlSource } from '../../../src/sources/jsonl-source.ts';
+import { zdsSource } from '../../../src/sources/zds-source.ts';
 import { kernels } from '../../support/kernels.ts';
 import { readDocuments, toBatches, withoutNulls } from './support.ts';
 
@@ -191,6 +194,63 @@ describe.each(kernels)('arrowSink with the $name kernel', (kernel) => {
       Readable.from([{ other: 1 }]).pipe(sink, { end: false });
       await expect(sink.summary).rejects.toMatchObject({ code: 'SCHEMA_CHANGED' });
       expect(asked).not.toHaveBeenCalled();
+    });
+  });
+
+  describe('with a store that can be read again', () => {
+    const exportAll = async (documents: readonly object[], options: { select?: string[] } = {}) => {
+      const root = join(folder, 'store');
+      await pipeline(fromIterable(documents as Document[]), zdsSink(root, 'c'));
+      const path = join(folder, 'out.arrow');
+      const { select } = options;
+      const scan = zdsSource(root, 'c', select ? { select, pieceBytes: 64 } : { pieceBytes: 64 });
+      const sink = arrowSink(path, { kernel, inferBytes: 1, batchRows: 2 });
+      await pipeline(scan, sink);
+      const table = tableFromIPC(readFileSync(path));
+      const { columns } = inferAll(documents, select);
+      expect(table.schema.fields.map(({ name }) => name)).toEqual(columns.map(({ name }) => name));
+      const wanted = documents.map((each) => withoutNulls(select ? pick(each, select) : each));
+      // A struct with nothing in it and no struct at all are one in the last of these documents.
+      expect(readDocuments(table)).toEqual(wanted);
+      return sink.summary;
+    };
+    const pick = (document: object, names: string[]): object =>
+      Object.fromEntries(Object.entries(document).filter(([name]) => names.includes(name)));
+    const inferAll = (documents: readonly object[], select?: string[]) => {
+      const observer = kernel.observer(select ? { select: select.map((name) => [name]) } : {});
+      for (const batch of toBatches(kernel, documents as Document[], 100))
+        observer.observe(batch.bytes());
+      return inferSchema(observer.fields());
+    };
+    const plain = Array.from({ length: 20 }, (_, i) => ({ _id: `d${i}`, n: i }));
+
+    it.each([
+      ['fits', []],
+      ['has a late field', [{ _id: 'x', n: 1, late: 'x' }]],
+      ['has a number with a fraction', [{ _id: 'x', n: 0.5 }]],
+      ['has another kind of value', [{ _id: 'x', n: ['a'] }]],
+      [
+        'has a late field inside',
+        [
+          { _id: 'x', n: 1, o: { a: 1 } },
+          { _id: 'y', n: 2, o: { b: 1 } },
+        ],
+      ],
+    ])(
+      'begins before it knows all, and starts over if it must: what comes late %s',
+      async (_, late) => {
+        const summary = await exportAll([...plain, ...late, { _id: 'z', n: 3 }]);
+        expect(summary.documents).toBe(plain.length + late.length + 1);
+      },
+    );
+
+    it('takes no notice of fields that were not selected', async () => {
+      await exportAll([...plain, { _id: 'x', n: 1, late: 'x' }], { select: ['_id', 'n'] });
+    });
+
+    it('asks for all fields where the first documents leave a type open', async () => {
+      const empty = Array.from({ length: 5 }, (_, i) => ({ _id: `e${i}`, o: {} }));
+      await exportAll([...empty, { _id: 'x', o: { a: 1 } }]);
     });
   });
 
