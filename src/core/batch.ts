@@ -165,12 +165,46 @@ export class Batch implements Iterable<Document> {
   }
 
   /**
-   * Some of this batch's documents, `from[i]` being the ordinal here of document i, given both as
-   * lines and as objects. Places and cursor are kept.
+   * The documents at these ordinals, as bytes and as objects where those are there; shares memory.
+   * Places and cursor are kept.
    */
-  pickLines(lines: EncodedLines, from: readonly number[], documents: readonly Document[]): Batch {
-    const sites = this.#sitesOf(from.length, from);
-    return new Batch(from.length, this.codec, lines, documents, this.origin, this.cursor, sites);
+  pick(chosen: readonly number[]): Batch {
+    const lines = this.#encoded;
+    let picked: EncodedLines | undefined;
+    if (lines) {
+      const records = new Uint32Array(chosen.length * RECORD_WORDS);
+      for (let i = 0; i < chosen.length; i++) {
+        const from = chosen[i]! * RECORD_WORDS;
+        records.set(lines.records.subarray(from, from + RECORD_WORDS), i * RECORD_WORDS);
+      }
+      picked = { ...lines, records, count: chosen.length, dense: false };
+    }
+    const documents = this.#documents;
+    const objects = documents && chosen.map((index) => documents[index]!);
+    const sites = this.#sitesOf(chosen.length, chosen);
+    const { codec, origin, cursor } = this;
+    return new Batch(chosen.length, codec, picked, objects, origin, cursor, sites);
+  }
+
+  /** The same batch with another cursor, or none. */
+  withCursor(cursor: unknown): Batch {
+    if (cursor === this.cursor) return this;
+    const { length, codec, origin } = this;
+    return new Batch(length, codec, this.#encoded, this.#documents, origin, cursor, this.#sites);
+  }
+
+  /** Documents `from` to `to` (not included), with their places and no cursor; shares memory. */
+  slice(from: number, to: number): Batch {
+    const { codec, origin } = this;
+    const chosen = Array.from({ length: to - from }, (_, i) => from + i);
+    const sites = this.#sitesOf(to - from, chosen);
+    let lines: EncodedLines | undefined;
+    if (this.#encoded) {
+      const records = this.#encoded.records.subarray(from * RECORD_WORDS, to * RECORD_WORDS);
+      lines = { ...this.#encoded, records, count: to - from, dense: false };
+    }
+    const documents = this.#documents?.slice(from, to);
+    return new Batch(to - from, codec, lines, documents, origin, undefined, sites);
   }
 
   /** The same batch with another cursor, or none. */
@@ -239,6 +273,13 @@ export class Batch implements Iterable<Document> {
     this.#sites ??= this.#sitesOf(this.length);
     this.#encoded = compactLines(lines);
     return this.#encoded;
+  }
+
+  /** Where document `index` lies in the bytes of `lines()`, its line end not included. */
+  span(index: number): { readonly start: number; readonly end: number } {
+    const { records } = this.lines();
+    const base = index * RECORD_WORDS;
+    return { start: records[base]!, end: records[base + LineRecord.end]! };
   }
 
   /** The objects; made on first demand and kept. */

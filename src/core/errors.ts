@@ -44,6 +44,8 @@ export const errorTable = {
   CURSOR_MISMATCH:
     'The source is not the one this cursor was made of, or has changed. Run without resume.',
   ABORTED: 'The work was stopped by its signal.',
+  FUNCTION_FAILED:
+    'A function given to a stage threw for this document. Its own error is the cause.',
   HTTP_ERROR: 'The server could not be reached or refused the request. The message has its status.',
   LIMIT_EXCEEDED:
     'A stage would hold more in memory than its limit allows. The message says how to raise it.',

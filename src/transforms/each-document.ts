@@ -1,59 +1,136 @@
 /** Runs a user's function over the documents of a batch, in order where it is synchronous. */
 import { unlessAborted } from '../core/abort.ts';
-import type { Document } from '../core/batch.ts';
+import { assert } from '../core/assert.ts';
+import type { Batch } from '../core/batch.ts';
+import type { OnReject } from '../core/reject.ts';
+import { rejectDocument } from './reject-document.ts';
 
 export type DocumentFunction<T extends object, R> = (document: T) => R | Promise<R>;
 
-/**
- * The results in the documents' order. As long as the function answers without a promise, so does
- * this. At most `concurrency` calls are under way at a time. Errors: the function's, unchanged (the
- * first to come), and the signal's reason.
- */
-export function runEach<T extends object, R>(
-  documents: readonly Document[],
-  run: DocumentFunction<T, R>,
-  concurrency: number,
-  signal: AbortSignal,
-): R[] | Promise<R[]> {
-  const results: R[] = [];
-  for (let i = 0; i < documents.length; i++) {
-    const result = run(documents[i] as T);
-    if (isPromise(result)) return runRest(documents, run, concurrency, signal, results, result);
-    results.push(result);
-  }
-  return results;
+export interface RunOptions {
+  /**
+   * What becomes of a document that the function throws for: 'stop' ends the work with that error,
+   * unchanged; 'reject' sets the document aside with FUNCTION_FAILED. Default 'stop'.
+   */
+  readonly onThrow?: 'stop' | 'reject';
 }
 
-async function runRest<T extends object, R>(
-  documents: readonly Document[],
+export interface EachOptions extends RunOptions {
+  /** Calls under way at a time. Default 1. */
+  readonly concurrency?: number;
+  /** Told of every result as it comes, `REJECTED` included. */
+  readonly onResult?: (index: number, result: unknown) => void;
+}
+
+/** Stands in the results for a document that was set aside. */
+export const REJECTED: unique symbol = Symbol('rejected');
+
+/**
+ * The results in the documents' order. As long as the function answers without a promise, so does
+ * this. Errors: the function's, unchanged (the first to come), and the signal's reason.
+ */
+export function runEach<T extends object, R>(
+  batch: Batch,
   run: DocumentFunction<T, R>,
-  concurrency: number,
+  options: EachOptions,
   signal: AbortSignal,
-  results: R[],
-  first: PromiseLike<R>,
-): Promise<R[]> {
-  let at = results.length;
-  let failed = false;
-  const work = async (started?: PromiseLike<R>): Promise<void> => {
+  onReject: OnReject | undefined,
+): (R | typeof REJECTED)[] | Promise<(R | typeof REJECTED)[]> {
+  const runner = new Runner(batch, run, options, signal, onReject);
+  return runner.start() ? runner.results : runner.finish();
+}
+
+class Runner<T extends object, R> {
+  readonly results: (R | typeof REJECTED)[] = [];
+  readonly #batch: Batch;
+  readonly #run: DocumentFunction<T, R>;
+  readonly #options: EachOptions;
+  readonly #signal: AbortSignal;
+  readonly #onReject: OnReject | undefined;
+  #next = 0;
+  #failed = false;
+  #first: PromiseLike<R> | undefined;
+
+  constructor(
+    batch: Batch,
+    run: DocumentFunction<T, R>,
+    options: EachOptions,
+    signal: AbortSignal,
+    onReject: OnReject | undefined,
+  ) {
+    const { concurrency = 1 } = options;
+    assert(Number.isInteger(concurrency) && concurrency > 0, 'concurrency is a positive integer');
+    this.#batch = batch;
+    this.#run = run;
+    this.#options = options;
+    this.#signal = signal;
+    this.#onReject = onReject;
+  }
+
+  /** Runs up to the first promise; true if there was none. */
+  start(): boolean {
+    const documents = this.#batch.documents();
+    for (; this.#next < documents.length; this.#next++) {
+      try {
+        const result = this.#run(documents[this.#next] as T);
+        if (isPromise(result)) {
+          this.#first = result;
+          return false;
+        }
+        this.#settle(this.#next, result);
+      } catch (error) {
+        this.#refuse(this.#next, error);
+      }
+    }
+    return true;
+  }
+
+  async finish(): Promise<(R | typeof REJECTED)[]> {
+    const { concurrency = 1 } = this.#options;
+    const workers = [this.#work(this.#next++, this.#first)];
+    const most = Math.min(concurrency, this.#batch.length);
+    while (workers.length < most) workers.push(this.#work(this.#next++));
+    await Promise.all(workers);
+    return this.results;
+  }
+
+  async #work(from: number, started?: PromiseLike<R>): Promise<void> {
+    const documents = this.#batch.documents();
+    let under = started;
+    for (let index = from; index < documents.length && !this.#failed; index = this.#next++) {
+      this.#signal.throwIfAborted();
+      try {
+        const result = under ?? this.#run(documents[index] as T);
+        this.#settle(index, await unlessAborted(result, this.#signal));
+      } catch (error) {
+        this.#refuse(index, error);
+      }
+      under = undefined;
+    }
+  }
+
+  #settle(index: number, result: R | typeof REJECTED): void {
+    this.results[index] = result;
+    this.#options.onResult?.(index, result);
+  }
+
+  #refuse(index: number, cause: unknown): void {
     try {
-      if (started) {
-        const index = at++;
-        results[index] = await unlessAborted(started, signal);
-      }
-      while (at < documents.length && !failed) {
-        signal.throwIfAborted();
-        const index = at++;
-        results[index] = await unlessAborted(run(documents[index] as T), signal);
-      }
+      if (this.#options.onThrow !== 'reject' || this.#signal.aborted) throw cause;
+      const text = cause instanceof Error ? cause.message : String(cause);
+      const reason = `the function threw: ${text}`;
+      rejectDocument(
+        this.#batch,
+        index,
+        { code: 'FUNCTION_FAILED', reason, cause },
+        this.#onReject,
+      );
+      this.#settle(index, REJECTED);
     } catch (error) {
-      failed = true;
+      this.#failed = true;
       throw error;
     }
-  };
-  const workers = [work(first)];
-  while (workers.length < Math.min(concurrency, documents.length)) workers.push(work());
-  await Promise.all(workers);
-  return results;
+  }
 }
 
 function isPromise<R>(value: R | PromiseLike<R>): value is PromiseLike<R> {

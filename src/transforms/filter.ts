@@ -1,42 +1,47 @@
 /** Keeps some documents: by a predicate on bytes, or by a function on objects. */
-import { type Batch, type Document, RECORD_WORDS } from '../core/batch.ts';
+import type { Batch, Document } from '../core/batch.ts';
 import type { Predicate } from '../core/predicate.ts';
 import type { Transform } from '../core/stage.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import type { Selector } from '../kernels/types.ts';
-import { type DocumentFunction, runEach } from './each-document.ts';
-import { refuseBad } from './refuse-bad.ts';
+import { type DocumentFunction, REJECTED, type RunOptions, runEach } from './each-document.ts';
+import { rejectBad } from './reject-document.ts';
 
 /**
  * A predicate works on bytes and makes no objects. A function sees documents, which it must not
  * change; what it keeps goes on as the bytes it was, where there are any.
- * Errors: the function's own, unchanged; INVALID_DOCUMENT for documents that JSON cannot hold.
+ * Errors: the function's own, unchanged, unless `onThrow` is 'reject'. Rejects: INVALID_DOCUMENT for
+ * documents that JSON cannot hold, NESTING_TOO_DEEP.
  */
 export function filterTransform<T extends object = Document>(
   keep: Predicate | DocumentFunction<T, boolean>,
+  options: RunOptions = {},
 ): Transform {
-  return typeof keep === 'function' ? filterByFunction(keep) : filterByPredicate(keep);
+  return typeof keep === 'function' ? filterByFunction(keep, options) : filterByPredicate(keep);
 }
 
 function filterByPredicate(where: Predicate): Transform {
   let selector: Selector | undefined;
   return {
     name: 'filter',
-    apply(batch) {
+    apply(batch, _signal, onReject) {
       selector ??= sharedKernel().selector({ where });
       const table = selector.filter(batch.bytes());
-      refuseBad(batch, table.bad);
+      rejectBad(batch, table.bad, onReject);
       if (table.count === batch.length) return [batch];
       return table.count === 0 ? [] : [batch.deriveLines(table)];
     },
   };
 }
 
-function filterByFunction<T extends object>(keep: DocumentFunction<T, boolean>): Transform {
+function filterByFunction<T extends object>(
+  keep: DocumentFunction<T, boolean>,
+  options: RunOptions,
+): Transform {
   return {
     name: 'filter',
-    apply(batch, signal) {
-      const flags = runEach(batch.documents(), keep, 1, signal);
+    apply(batch, signal, onReject) {
+      const flags = runEach(batch, keep, options, signal, onReject);
       return Array.isArray(flags)
         ? keepFlagged(batch, flags)
         : flags.then((settled) => keepFlagged(batch, settled));
@@ -44,19 +49,9 @@ function filterByFunction<T extends object>(keep: DocumentFunction<T, boolean>):
   };
 }
 
-function keepFlagged(batch: Batch, flags: readonly boolean[]): Batch[] {
+function keepFlagged(batch: Batch, flags: readonly unknown[]): Batch[] {
   const kept: number[] = [];
-  for (let i = 0; i < flags.length; i++) if (flags[i]) kept.push(i);
+  for (let i = 0; i < flags.length; i++) if (flags[i] && flags[i] !== REJECTED) kept.push(i);
   if (kept.length === batch.length) return [batch];
-  if (kept.length === 0) return [];
-  const documents = batch.documents();
-  const chosen = kept.map((index) => documents[index]!);
-  if (!batch.hasBytes) return [batch.deriveDocuments(chosen, kept)];
-  const lines = batch.denseLines();
-  const records = new Uint32Array(kept.length * RECORD_WORDS);
-  for (let i = 0; i < kept.length; i++) {
-    const from = kept[i]! * RECORD_WORDS;
-    records.set(lines.records.subarray(from, from + RECORD_WORDS), i * RECORD_WORDS);
-  }
-  return [batch.pickLines({ ...lines, records, count: kept.length, dense: false }, kept, chosen)];
+  return kept.length === 0 ? [] : [batch.pick(kept)];
 }

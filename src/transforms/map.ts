@@ -1,41 +1,95 @@
 /** A document for each document, by a function. */
 import { assert } from '../core/assert.ts';
 import { type Batch, type Document, isDocument } from '../core/batch.ts';
-import { EtlError } from '../core/errors.ts';
+import type { OnReject } from '../core/reject.ts';
 import type { Transform } from '../core/stage.ts';
-import { type DocumentFunction, runEach } from './each-document.ts';
+import { type DocumentFunction, REJECTED, type RunOptions, runEach } from './each-document.ts';
+import { rejectDocument } from './reject-document.ts';
 
-export interface MapOptions {
+export interface MapOptions extends RunOptions {
   /** Calls of an async function under way at a time, within a batch. Default 1. */
   readonly concurrency?: number;
+  /**
+   * False: documents go on as soon as they are done, those of one batch in any order, so that a slow
+   * one holds back only itself. Default true.
+   */
+  readonly ordered?: boolean;
 }
 
 /**
- * Order is kept. The function may change the document it is given and return it.
- * Errors: INVALID_DOCUMENT with the place of the record for a result that is no object; the
- * function's own, unchanged.
+ * The function may change the document it is given and return it.
+ * Errors: the function's own, unchanged, unless `onThrow` is 'reject'. Rejects: INVALID_DOCUMENT for a
+ * result that is no object.
  */
 export function mapTransform<T extends object = Document, U extends object = T>(
   run: DocumentFunction<T, U>,
   options: MapOptions = {},
 ): Transform {
-  const { concurrency = 1 } = options;
+  const { concurrency = 1, ordered = true } = options;
   assert(Number.isInteger(concurrency) && concurrency > 0, 'concurrency is a positive integer');
-  const derive = (batch: Batch, results: readonly U[]): Batch[] => {
-    for (let i = 0; i < results.length; i++) {
-      if (isDocument(results[i])) continue;
-      const place = batch.place(i);
-      throw new EtlError('INVALID_DOCUMENT', 'map must return an object', { place });
-    }
-    return [batch.deriveDocuments(results as readonly Document[])];
-  };
   return {
     name: 'map',
-    apply(batch, signal) {
-      const results = runEach(batch.documents(), run, concurrency, signal);
+    apply(batch, signal, onReject) {
+      if (!ordered) return mapUnordered(batch, run, options, signal, onReject);
+      const results = runEach(batch, run, options, signal, onReject);
       return Array.isArray(results)
-        ? derive(batch, results)
-        : results.then((settled) => derive(batch, settled));
+        ? derive(batch, results, onReject)
+        : results.then((settled) => derive(batch, settled, onReject));
     },
   };
+}
+
+/** A batch of what is done each time that one is asked for; the last has the cursor. */
+async function* mapUnordered<T extends object, U extends object>(
+  batch: Batch,
+  run: DocumentFunction<T, U>,
+  options: MapOptions,
+  signal: AbortSignal,
+  onReject: OnReject | undefined,
+): AsyncGenerator<Batch, void, void> {
+  let results: unknown[] = [];
+  let from: number[] = [];
+  let wake = (): void => {};
+  const onResult = (index: number, result: unknown): void => {
+    results.push(result);
+    from.push(index);
+    wake();
+  };
+  const running = Promise.resolve(runEach(batch, run, { ...options, onResult }, signal, onReject));
+  for (let left = batch.length; left > 0; ) {
+    if (results.length === 0) {
+      const some = new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      await Promise.race([some, running]);
+    }
+    left -= results.length;
+    const [mapped] = derive(batch, results, onReject, from);
+    results = [];
+    from = [];
+    if (mapped) yield left > 0 ? mapped.withCursor(undefined) : mapped;
+  }
+  await running;
+}
+
+/** The batch of the results that are documents; `from[i]` is what result i was made from. */
+function derive(
+  batch: Batch,
+  results: readonly unknown[],
+  onReject: OnReject | undefined,
+  from?: readonly number[],
+): Batch[] {
+  const good: Document[] = [];
+  const origins: number[] = [];
+  for (const [i, result] of results.entries()) {
+    const index = from ? from[i]! : i;
+    if (isDocument(result)) {
+      good.push(result);
+      origins.push(index);
+    } else if (result !== REJECTED) {
+      const reason = 'map must return an object';
+      rejectDocument(batch, index, { code: 'INVALID_DOCUMENT', reason }, onReject);
+    }
+  }
+  return good.length === 0 ? [] : [batch.deriveDocuments(good, origins)];
 }

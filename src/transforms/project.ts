@@ -4,12 +4,13 @@ import { type PathInput, parsePath } from '../core/path.ts';
 import type { Transform } from '../core/stage.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import type { Selector } from '../kernels/types.ts';
-import { refuseBad } from './refuse-bad.ts';
+import { rejectBad } from './reject-document.ts';
 
 /**
  * Fields are nested as in the document, in the order given; what is missing is left out, and a
  * document with nothing left is `{}`.
- * Errors: INVALID_ARGUMENT without a path; INVALID_DOCUMENT for documents that JSON cannot hold.
+ * Errors: INVALID_ARGUMENT without a path. Rejects: INVALID_DOCUMENT for documents that JSON cannot
+ * hold, NESTING_TOO_DEEP.
  */
 export function projectTransform(paths: readonly PathInput[]): Transform {
   if (paths.length === 0) throw new EtlError('INVALID_ARGUMENT', 'project needs a path');
@@ -17,11 +18,11 @@ export function projectTransform(paths: readonly PathInput[]): Transform {
   let selector: Selector | undefined;
   return {
     name: 'project',
-    apply(batch) {
+    apply(batch, _signal, onReject) {
       selector ??= sharedKernel().selector({ select });
       const table = selector.project(batch.bytes());
-      refuseBad(batch, table.bad);
-      return [batch.deriveLines(table)];
+      rejectBad(batch, table.bad, onReject);
+      return table.count === 0 ? [] : [batch.deriveLines(table)];
     },
   };
 }

@@ -13,7 +13,7 @@ export function tapTransform<T extends object = Document>(
   return {
     name: 'tap',
     apply(batch, signal) {
-      const looked = runEach(batch.documents(), look, 1, signal);
+      const looked = runEach(batch, look, {}, signal, undefined);
       return Array.isArray(looked) ? [batch] : looked.then(() => [batch]);
     },
   };

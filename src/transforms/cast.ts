@@ -1,0 +1,159 @@
+/** Turns values of some fields into values of other types, on bytes: all else stays as it was. */
+import { EtlError } from '../core/errors.ts';
+import { parsePath } from '../core/path.ts';
+import type { Transform } from '../core/stage.ts';
+import { parseTimestamp } from '../kernels/twin/numbers.ts';
+import { decodeText } from '../kernels/twin/text.ts';
+import { editLines } from './line-editor.ts';
+import { PathTree, QUOTE, stringText, visitMembers } from './members.ts';
+import { Refusal } from './reject-document.ts';
+
+/**
+ * `string`: numbers as they are written, `true` and `false`. `number`: text that is a JSON number, as
+ * it is written, so that no digit is lost. `integer`: the same without a fraction. `boolean`: true
+ * and false, t and f, yes and no, y and n, 1 and 0, in any case. `timestamp`: ISO 8601 text (UTC
+ * where it names no zone) or milliseconds since 1970, as ISO 8601 text in UTC with milliseconds.
+ */
+export type CastType = 'string' | 'number' | 'integer' | 'boolean' | 'timestamp';
+
+/** From the value that is there (never null) to the one to be; undefined refuses the document. */
+export type CastFunction = (value: unknown) => unknown;
+
+export interface CastOptions {
+  /**
+   * What becomes of a value that cannot be cast: its document is rejected, it becomes null, or it
+   * stays as it is. Default 'reject'.
+   */
+  readonly onMisfit?: 'reject' | 'null' | 'keep';
+  /** Empty text becomes null rather than a misfit, but for `string`. Default false. */
+  readonly emptyAsNull?: boolean;
+}
+
+interface Casting {
+  readonly cast: Caster;
+  readonly path: string;
+  /** What it is cast to, for messages. */
+  readonly to: string;
+  readonly keepsText: boolean;
+  readonly emptyAsNull: boolean;
+}
+
+/** The JSON text of the new value; undefined if there is none. */
+type Caster = (text: string, isString: boolean) => string | undefined;
+
+/**
+ * What is missing or null stays so. A path that leads through arrays applies to every object in them.
+ * Errors: INVALID_ARGUMENT for a type there is not or paths within each other; a function's own,
+ * unchanged. Rejects: INVALID_DOCUMENT naming the path.
+ */
+export function castTransform(
+  types: { readonly [path: string]: CastType | CastFunction },
+  options: CastOptions = {},
+): Transform {
+  const { onMisfit = 'reject', emptyAsNull = false } = options;
+  const tree = new PathTree<Casting>();
+  for (const [path, type] of Object.entries(types)) {
+    const cast = typeof type === 'function' ? castBy(type) : CASTERS.get(type);
+    if (!cast) throw new EtlError('INVALID_ARGUMENT', `cast: there is no type ${String(type)}`);
+    const to = typeof type === 'function' ? 'the result of a function' : `a ${type}`;
+    const keepsText = type === 'string';
+    const nullable = emptyAsNull && typeof type !== 'function';
+    tree.set(parsePath(path), { cast, path, to, keepsText, emptyAsNull: nullable });
+  }
+  checkDisjoint(Object.keys(types));
+  return {
+    name: 'cast',
+    apply: (batch, _signal, onReject) =>
+      editLines(batch, onReject, (bytes, start, _end, edits) => {
+        visitMembers(bytes, start, tree, (action, { valueStart, valueEnd }) => {
+          const isString = bytes[valueStart] === QUOTE;
+          const text = isString
+            ? stringText(bytes, valueStart, valueEnd)
+            : decodeText(bytes, valueStart, valueEnd);
+          if (isString ? action.keepsText : text === 'null') return;
+          let made = isString && text === '' && action.emptyAsNull ? 'null' : undefined;
+          made ??= action.cast(text, isString);
+          if (made === undefined) {
+            if (onMisfit === 'keep') return;
+            if (onMisfit === 'reject') {
+              throw new Refusal(`cast: ${action.path} is not ${action.to}: ${shorten(text)}`);
+            }
+            made = 'null';
+          }
+          if (made !== text || isString) edits.replace(valueStart, valueEnd, encoder.encode(made));
+        });
+      }),
+  };
+}
+
+function castBy(run: CastFunction): Caster {
+  return (text, isString) => {
+    const made = run(isString ? text : JSON.parse(text));
+    return made === undefined ? undefined : JSON.stringify(made);
+  };
+}
+
+const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
+const INTEGER = /^([+-]?)0*(\d+)(\.0*)?$/;
+const TRUE = /^(true|t|yes|y|1)$/i;
+const FALSE = /^(false|f|no|n|0)$/i;
+
+const CASTERS: ReadonlyMap<string, Caster> = new Map<CastType, Caster>([
+  ['string', (text) => (isScalar(text) ? JSON.stringify(text) : undefined)],
+  [
+    'number',
+    (text, isString) => {
+      const trimmed = isString ? text.trim() : text;
+      return NUMBER.test(trimmed) ? trimmed : undefined;
+    },
+  ],
+  ['integer', (text, isString) => castInteger(isString ? text.trim() : text)],
+  [
+    'boolean',
+    (text) => {
+      const trimmed = text.trim();
+      if (TRUE.test(trimmed)) return 'true';
+      return FALSE.test(trimmed) ? 'false' : undefined;
+    },
+  ],
+  ['timestamp', castTimestamp],
+]);
+
+function castInteger(text: string): string | undefined {
+  const match = INTEGER.exec(text);
+  if (match) {
+    const [, sign, digits] = match;
+    return sign === '-' && digits !== '0' ? `-${digits}` : digits;
+  }
+  if (!NUMBER.test(text)) return undefined;
+  const value = Number(text);
+  return Number.isSafeInteger(value) ? String(value) : undefined;
+}
+
+/** Within the years that ISO 8601 writes with four digits. */
+function castTimestamp(text: string, isString: boolean): string | undefined {
+  const ms = isString ? parseTimestamp(text.trim(), 'ms') : NUMBER.test(text) ? Number(text) : NaN;
+  if (ms === undefined) return undefined;
+  const date = new Date(Number(ms));
+  const year = date.getUTCFullYear();
+  return year >= 0 && year <= 9999 ? JSON.stringify(date) : undefined;
+}
+
+function isScalar(text: string): boolean {
+  return text[0] !== '{' && text[0] !== '[';
+}
+
+/** A value that is replaced has nothing left below it to be cast. */
+function checkDisjoint(paths: readonly string[]): void {
+  const all = paths.map((path) => parsePath(path));
+  for (const outer of all) {
+    const inner = all.find((path) => path !== outer && outer.every((step, i) => path[i] === step));
+    if (inner) throw new EtlError('INVALID_ARGUMENT', `cast: ${inner.join('.')} is within another`);
+  }
+}
+
+function shorten(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
+
+const encoder = new TextEncoder();

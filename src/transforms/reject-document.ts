@@ -1,0 +1,86 @@
+/**
+ * What a transform does with a document that it cannot take: it goes to whoever collects rejects, or
+ * is the error that ends the work. Nothing is dropped silently.
+ */
+import { assert } from '../core/assert.ts';
+import type { Batch } from '../core/batch.ts';
+import { type ErrorCode, EtlError } from '../core/errors.ts';
+import type { OnReject } from '../core/reject.ts';
+import type { BadLine } from '../kernels/types.ts';
+
+/** Why a document is refused. Thrown and caught within a transform; no stack is taken. */
+export interface Rejection {
+  readonly code: ErrorCode;
+  readonly reason: string;
+  readonly cause?: unknown;
+}
+
+/** To be thrown by what looks at one document. */
+export class Refusal implements Rejection {
+  readonly code: ErrorCode;
+  readonly reason: string;
+
+  constructor(reason: string, code: ErrorCode = 'INVALID_DOCUMENT') {
+    this.code = code;
+    this.reason = reason;
+  }
+}
+
+/** What `look` answers for document `index`; undefined where it throws a Refusal: then it is refused. */
+export function tryDocument<T>(
+  batch: Batch,
+  index: number,
+  onReject: OnReject | undefined,
+  look: () => T,
+): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    rejectDocument(batch, index, error, onReject);
+    return undefined;
+  }
+}
+
+/** Hands document `index` of the batch to `onReject`; without that, its error is thrown. */
+export function rejectDocument(
+  batch: Batch,
+  index: number,
+  rejection: Rejection,
+  onReject: OnReject | undefined,
+): void {
+  const { code, reason, cause } = rejection;
+  const place = batch.place(index);
+  if (!onReject) {
+    throw new EtlError(code, reason, cause === undefined ? { place } : { place, cause });
+  }
+  onReject({ code, reason, place, bytes: documentBytes(batch, index) });
+}
+
+/**
+ * A source with a higher `maxDepth` than the kernels' own lets documents through that a query cannot
+ * look into: they are refused one by one.
+ */
+export function rejectBad(
+  batch: Batch,
+  bad: readonly BadLine[],
+  onReject: OnReject | undefined,
+): void {
+  for (const { line, code, reason } of bad) {
+    assert(line < batch.length, 'a line of the batch');
+    rejectDocument(batch, line, { code, reason }, onReject);
+  }
+}
+
+/** A copy of the document as it came; of one that JSON cannot hold nothing. */
+function documentBytes(batch: Batch, index: number): Uint8Array {
+  if (batch.hasBytes) {
+    const { start, end } = batch.span(index);
+    return batch.lines().bytes.slice(start, end);
+  }
+  try {
+    return new TextEncoder().encode(JSON.stringify(batch.documents()[index]) ?? '');
+  } catch {
+    return new Uint8Array(0);
+  }
+}
