@@ -27,7 +27,31 @@ export { fromIterable, fromWeb } from './sources/from-iterable.ts';
 export { type JsonSourceOptions, jsonSource } from './sources/json-source.ts';
 export { type JsonlSourceOptions, jsonlSource } from './sources/jsonl-source.ts';
 export { type ZdsSourceOptions, zdsSource } from './sources/zds-source.ts';
-export { filter, map, project, tap, transformStage } from './stages.ts';
+export * from './stages.ts';
 export * from './store/index.ts';
-export { SinkStream, SourceStream, type StreamOptions, TransformStage } from './streams/index.ts';
-export type { DocumentFunction, MapOptions } from './transforms/index.ts';
+export {
+  SinkStream,
+  SourceStream,
+  type StageOptions,
+  type StreamOptions,
+  TransformStage,
+} from './streams/index.ts';
+export type {
+  AggregateOptions,
+  BatchOptions,
+  CastFunction,
+  CastOptions,
+  CastType,
+  DedupeOptions,
+  DocumentFunction,
+  FlattenOptions,
+  LookupOptions,
+  LookupSource,
+  MapOptions,
+  MeasureSpec,
+  RunOptions,
+  SampleOptions,
+  ThrottleOptions,
+  UnnestOptions,
+  ValidateOptions,
+} from './transforms/index.ts';

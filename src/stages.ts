@@ -1,51 +1,166 @@
-/** The transforms as Node stages, for use in `pipeline` between any source and any sink. */
+/**
+ * The transforms as Node stages, for use in `pipeline` between any source and any sink. Each takes
+ * the options of its transform and those of a stage: `onReject`, `signal`.
+ */
 import type { Document } from './core/batch.ts';
 import type { PathInput } from './core/path.ts';
 import type { Predicate } from './core/predicate.ts';
 import type { Transform } from './core/stage.ts';
+import type { StandardSchema } from './core/standard-schema.ts';
 import { sharedKernel } from './kernels/index.ts';
-import { TransformStage } from './streams/transform-stage.ts';
-import {
-  type DocumentFunction,
-  filterTransform,
-  type MapOptions,
-  mapTransform,
-  projectTransform,
-  tapTransform,
-} from './transforms/index.ts';
+import { type StageOptions, TransformStage } from './streams/transform-stage.ts';
+import * as transforms from './transforms/index.ts';
+
+type DocumentFunction<T extends object, R> = transforms.DocumentFunction<T, R>;
 
 /** A stage around a transform of one's own. */
 export function transformStage<In extends object = Document, Out extends object = In>(
   transform: Transform,
+  options: StageOptions = {},
 ): TransformStage<In, Out> {
-  return new TransformStage<In, Out>(transform, sharedKernel().codec);
+  return new TransformStage<In, Out>(transform, sharedKernel().codec, options);
 }
 
 /** A document for each document; see `mapTransform`. */
 export function map<T extends object = Document, U extends object = T>(
   run: DocumentFunction<T, U>,
-  options?: MapOptions,
+  options: transforms.MapOptions & StageOptions = {},
 ): TransformStage<T, U> {
-  return transformStage(mapTransform(run, options));
+  return transformStage(transforms.mapTransform(run, options), options);
 }
 
 /** Keeps what the predicate (on bytes) or the function (on objects) holds for. */
 export function filter<T extends object = Document>(
   keep: Predicate | DocumentFunction<T, boolean>,
+  options: transforms.RunOptions & StageOptions = {},
 ): TransformStage<T> {
-  return transformStage(filterTransform(keep));
+  return transformStage(transforms.filterTransform(keep, options), options);
 }
 
 /** Keeps these fields of every document, on bytes; see `projectTransform`. */
 export function project<T extends object = Document, U extends object = Partial<T>>(
   paths: readonly PathInput[],
+  options: StageOptions = {},
 ): TransformStage<T, U> {
-  return transformStage(projectTransform(paths));
+  return transformStage(transforms.projectTransform(paths), options);
 }
 
 /** Shows every document to a function and passes it on unchanged. */
 export function tap<T extends object = Document>(
   look: DocumentFunction<T, unknown>,
+  options: StageOptions = {},
 ): TransformStage<T> {
-  return transformStage(tapTransform(look));
+  return transformStage(transforms.tapTransform(look), options);
+}
+
+/** A document with the names at its top changed. */
+export type Renamed<T, M> = {
+  [K in keyof T as K extends keyof M ? Extract<M[K], PropertyKey> : K]: T[K];
+};
+
+/** Gives fields other names, on bytes; see `renameTransform`. */
+export function rename<
+  T extends object = Document,
+  const M extends { readonly [path: string]: string } = { readonly [path: string]: string },
+>(fields: M, options: StageOptions = {}): TransformStage<T, Renamed<T, M>> {
+  return transformStage(transforms.renameTransform(fields), options);
+}
+
+interface CastResults {
+  string: string;
+  number: number;
+  integer: number;
+  boolean: boolean;
+  timestamp: string;
+}
+
+/** A document with the types of fields at its top changed. */
+export type Cast<T, C> = {
+  [K in keyof T]: K extends keyof C
+    ? C[K] extends keyof CastResults
+      ? CastResults[C[K]] | Extract<T[K], null | undefined>
+      : C[K] extends (value: never) => infer R
+        ? R | Extract<T[K], null | undefined>
+        : T[K]
+    : T[K];
+};
+
+/** Turns values into values of other types, on bytes; see `castTransform`. */
+export function cast<
+  T extends object = Document,
+  const C extends { readonly [path: string]: transforms.CastType | transforms.CastFunction } = {
+    readonly [path: string]: transforms.CastType;
+  },
+>(types: C, options: transforms.CastOptions & StageOptions = {}): TransformStage<T, Cast<T, C>> {
+  return transformStage(transforms.castTransform(types, options), options);
+}
+
+/** Brings the fields of nested objects to the top, on bytes; see `flattenTransform`. */
+export function flatten<T extends object = Document, U extends object = Document>(
+  options: transforms.FlattenOptions & StageOptions = {},
+): TransformStage<T, U> {
+  return transformStage(transforms.flattenTransform(options), options);
+}
+
+/** A document with an element in the place of an array at its top. */
+export type Unnested<T, P> = {
+  [K in keyof T]: K extends P ? (T[K] extends readonly (infer E)[] ? E : T[K]) : T[K];
+};
+
+/** A document for each element of an array, on bytes; see `unnestTransform`. */
+export function unnest<T extends object = Document, const P extends PathInput = PathInput>(
+  path: P,
+  options: transforms.UnnestOptions & StageOptions = {},
+): TransformStage<T, Unnested<T, P>> {
+  return transformStage(transforms.unnestTransform(path, options), options);
+}
+
+/** Lets the first document of each key through, on bytes; see `dedupeTransform`. */
+export function dedupe<T extends object = Document>(
+  options: transforms.DedupeOptions & StageOptions = {},
+): TransformStage<T> {
+  return transformStage(transforms.dedupeTransform(options), options);
+}
+
+/** Holds documents against a schema (zod, valibot, arktype, …); see `validateTransform`. */
+export function validate<U extends object>(
+  schema: StandardSchema<U>,
+  options: transforms.ValidateOptions & StageOptions = {},
+): TransformStage<Document, U> {
+  return transformStage(transforms.validateTransform(schema, options), options);
+}
+
+/** Makes batches of a wanted size; see `batchTransform`. */
+export function batch<T extends object = Document>(
+  options: transforms.BatchOptions & StageOptions,
+): TransformStage<T> {
+  return transformStage(transforms.batchTransform(options), options);
+}
+
+/** Lets documents through at a given rate; see `throttleTransform`. */
+export function throttle<T extends object = Document>(
+  options: transforms.ThrottleOptions & StageOptions,
+): TransformStage<T> {
+  return transformStage(transforms.throttleTransform(options), options);
+}
+
+/** Puts what a store, map or service knows under a key into each document; see `lookupTransform`. */
+export function lookup<T extends object = Document, U extends object = Document>(
+  options: transforms.LookupOptions & StageOptions,
+): TransformStage<T, T & U> {
+  return transformStage(transforms.lookupTransform(options), options);
+}
+
+/** A document per group, when the input has ended; see `aggregateTransform`. */
+export function aggregate<T extends object = Document, U extends object = Document>(
+  options: transforms.AggregateOptions & StageOptions,
+): TransformStage<T, U> {
+  return transformStage(transforms.aggregateTransform(options), options);
+}
+
+/** Some of the documents, on bytes; see `sampleTransform`. */
+export function sample<T extends object = Document>(
+  options: transforms.SampleOptions & StageOptions,
+): TransformStage<T> {
+  return transformStage(transforms.sampleTransform(options), options);
 }

@@ -12,45 +12,11 @@
  */
 import { assert } from './assert.ts';
 import { EtlError, type Place } from './errors.ts';
+import { compactLines, type EncodedLines, joinLines, LineRecord, RECORD_WORDS } from './lines.ts';
+
+export { type EncodedLines, KeyKind, LineRecord, RECORD_WORDS } from './lines.ts';
 
 export type Document = { [field: string]: unknown };
-
-/** u32 words of a line record; see `LineRecord` for what each holds. */
-export const RECORD_WORDS = 8;
-
-/**
- * Word offsets in a line record. Offsets are bytes from the start of the batch's bytes.
- * The key is the string value of the batch's key path (`_id` unless asked otherwise).
- */
-export const LineRecord = {
-  /** First byte of the document, its `{`. */
-  start: 0,
-  /** One past the last byte of the document, its `}` + 1. */
-  end: 1,
-  /** 0-based physical line in the batch, blank and bad lines counted. */
-  line: 2,
-  /** First byte of the key's value; inside the quotes for strings. 0 when missing. */
-  keyStart: 3,
-  /** One past the last byte of the key's value; inside the quotes for strings. */
-  keyEnd: 4,
-  /** One of `KeyKind`. */
-  keyKind: 5,
-  /** XXH3-64 (seed 0) of the key's decoded UTF-8 bytes, low and high halves; 0 unless a string. */
-  hashLow: 6,
-  hashHigh: 7,
-} as const;
-
-/** What stands at a document's key path; the `keyKind` word of its record. */
-export const KeyKind = {
-  missing: 0,
-  /** A string without escapes: the bytes between the quotes are the key. */
-  plain: 1,
-  /** A string with escapes: decode before use. */
-  escaped: 2,
-  number: 3,
-  /** true, false, null, object or array. */
-  other: 4,
-} as const;
 
 /** Words of a site: offset, line (both relative to the batch's origin) and ordinal of a document. */
 export const SITE_WORDS = 3;
@@ -62,18 +28,6 @@ export interface BatchCodec {
   decode(bytes: Uint8Array, records: Uint32Array, count: number): Document[];
   /** JSONL bytes, every document followed by one `\n`, with their records. */
   encode(documents: readonly Document[]): EncodedLines;
-}
-
-export interface EncodedLines {
-  readonly bytes: Uint8Array;
-  readonly records: Uint32Array;
-  readonly count: number;
-  /** True when `bytes` is exactly the documents, each followed by one `\n`, nothing between. */
-  readonly dense: boolean;
-  /** Set when the lines were cut, not read: bad ones may be among them, to be passed over. */
-  readonly unread?: boolean;
-  /** The path that the records' key words were made for, dotted; absent when they hold none. */
-  readonly key?: string;
 }
 
 /** Where the first byte of a batch stands in its source. */
@@ -184,6 +138,30 @@ export class Batch implements Iterable<Document> {
     const sites = this.#sitesOf(chosen.length, chosen);
     const { codec, origin, cursor } = this;
     return new Batch(chosen.length, codec, picked, objects, origin, cursor, sites);
+  }
+
+  /**
+   * All documents of these batches in one, as lines, with the cursor of the last. Places are kept
+   * where all come of one source.
+   */
+  static join(parts: readonly Batch[]): Batch {
+    const { codec, origin } = parts[0]!;
+    const cursor = parts.at(-1)!.cursor;
+    const lines = joinLines(parts.map((part) => part.denseLines()));
+    const known = parts.every((part) => part.origin.source === origin.source);
+    const sites = new Uint32Array(lines.count * SITE_WORDS).fill(UNKNOWN);
+    let at = 0;
+    for (const part of parts) {
+      const { offset = 0, line = 0, ordinal = 0 } = part.origin;
+      const shifts = [
+        offset - (origin.offset ?? 0),
+        line - (origin.line ?? 0),
+        ordinal - (origin.ordinal ?? 0),
+      ];
+      for (let i = 0; known && i < part.length; i++) part.#shiftSite(sites, at + i, i, shifts);
+      at += part.length;
+    }
+    return new Batch(lines.count, codec, lines, undefined, known ? origin : {}, cursor, sites);
   }
 
   /** The same batch with another cursor, or none. */
@@ -305,7 +283,7 @@ export class Batch implements Iterable<Document> {
       ...sourcePlace(source),
       ...(offset === undefined || !known(0) ? {} : { offset: offset + site[0]! }),
       ...(line === undefined || !known(1) ? {} : { line: line + site[1]! + 1 }),
-      ...(ordinal === undefined ? {} : { ordinal: ordinal + site[2]! }),
+      ...(ordinal === undefined || !known(2) ? {} : { ordinal: ordinal + site[2]! }),
     };
   }
 
@@ -313,6 +291,16 @@ export class Batch implements Iterable<Document> {
     const sites = new Uint32Array(count * SITE_WORDS);
     for (let i = 0; i < count; i++) this.#writeSite(sites, i, from ? from[i]! : i);
     return sites;
+  }
+
+  #shiftSite(target: Uint32Array, at: number, index: number, shifts: readonly number[]): void {
+    this.#writeSite(target, at, index);
+    for (let word = 0; word < SITE_WORDS; word++) {
+      const site = target[at * SITE_WORDS + word]!;
+      const shifted = site + shifts[word]!;
+      const fits = site !== UNKNOWN && shifted >= 0 && shifted < UNKNOWN;
+      target[at * SITE_WORDS + word] = fits ? shifted : UNKNOWN;
+    }
   }
 
   #writeSite(target: Uint32Array, at: number, index: number): void {
@@ -374,32 +362,4 @@ function whyUnwritable(value: unknown): string | undefined {
     if (!/BigInt/.test(message)) return message.split('\n')[0]!;
     return 'a BigInt cannot be written as JSON; convert it to a string or a number first';
   }
-}
-
-/** Copies the documents next to each other, one `\n` after each, and moves the records along. */
-function compactLines(lines: EncodedLines): EncodedLines {
-  const { bytes, records, count } = lines;
-  let size = 0;
-  for (let i = 0; i < count; i++) {
-    const base = i * RECORD_WORDS;
-    size += records[base + LineRecord.end]! - records[base]! + 1;
-  }
-  if (size > 0xffff_ffff) throw new EtlError('INVALID_ARGUMENT', 'a batch holds at most 4 GiB');
-  const out = new Uint8Array(size);
-  const moved = records.slice(0, count * RECORD_WORDS);
-  let at = 0;
-  for (let i = 0; i < count; i++) {
-    const base = i * RECORD_WORDS;
-    const start = records[base]!;
-    const end = records[base + LineRecord.end]!;
-    out.set(bytes.subarray(start, end), at);
-    const shift = at - start;
-    moved[base] = at;
-    at += end - start;
-    moved[base + LineRecord.end] = at;
-    moved[base + LineRecord.keyStart]! += shift;
-    moved[base + LineRecord.keyEnd]! += shift;
-    out[at++] = 10;
-  }
-  return { ...lines, bytes: out, records: moved, dense: true };
 }

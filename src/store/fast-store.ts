@@ -10,6 +10,7 @@
  */
 import { Batch, type Document } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
+import { type StandardSchema, validateAll, validateNow } from '../core/standard-schema.ts';
 import { type Kernel, sharedKernel } from '../kernels/index.ts';
 import { CollectionFiles } from './collection-files.ts';
 import type { CommitRecord } from './commit-log.ts';
@@ -24,7 +25,6 @@ import { createIdRule, type IdOptions, type IdRule, prepareLines, prepareOne } f
 import type { Recovery } from './recovery.ts';
 import { type RootOptions, type StoreMode, ZdsRoot } from './root.ts';
 import { Scan, type ScanOptions, type Snapshot } from './scan.ts';
-import { type StandardSchema, validateAll, validateNow } from './standard-schema.ts';
 import type { AppendResult, CommitOptions, Writer } from './writer.ts';
 
 const NO_OPTIONS: IdOptions = {};

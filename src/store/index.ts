@@ -1,4 +1,6 @@
 /** The document store: collections of documents in JSON Lines files, by id. */
+
+export type { StandardSchema, ValidationIssue, ValidationResult } from '../core/standard-schema.ts';
 export { ArchiveDisk } from './archive/archive-disk.ts';
 export type {
   ArchiveLimits,
@@ -36,5 +38,4 @@ export type { Recovery } from './recovery.ts';
 export { type RootOptions, type StoreMode, ZdsRoot } from './root.ts';
 export { listRuns, RunLog, type RunRecord } from './run-log.ts';
 export { Scan, type ScanOptions } from './scan.ts';
-export type { StandardSchema, ValidationIssue, ValidationResult } from './standard-schema.ts';
 export type { AppendResult, CommitOptions } from './writer.ts';

@@ -1,9 +1,9 @@
 /** What a FastStore takes and tells. */
 import type { Document } from '../core/batch.ts';
+import type { StandardSchema } from '../core/standard-schema.ts';
 import type { Kernel } from '../kernels/index.ts';
 import type { AutoCompactOptions } from './compact.ts';
 import type { StoreMode } from './root.ts';
-import type { StandardSchema } from './standard-schema.ts';
 
 export interface FastStoreOptions<T extends object = Document> {
   /** `write` makes this the collection's one writer. Default: the root's mode. */

@@ -9,6 +9,7 @@
 import { Duplex } from 'node:stream';
 import { Batch, type BatchCodec, type Document } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
+import type { OnReject } from '../core/reject.ts';
 import type { Transform } from '../core/stage.ts';
 import { watchAbort } from './abort.ts';
 import { Intake, settle } from './intake.ts';
@@ -21,23 +22,30 @@ const DOCUMENT_BUFFER = 256;
 type Callback = (error?: Error | null) => void;
 type Output = ReturnType<Transform['apply']>;
 
+export interface StageOptions extends StreamOptions {
+  /** Takes documents that the transform refuses; without it the first one ends the work. */
+  readonly onReject?: OnReject;
+}
+
 /** `In` and `Out` are the documents' types, for whoever writes to it and reads from it. */
 export class TransformStage<In extends object = Document, Out extends object = In> extends Duplex {
   declare readonly documentTypes?: (document: In) => Out;
   /** What is under the stream; `run` takes it from here. */
   readonly transform: Transform;
   readonly #intake: Intake;
+  readonly #onReject: OnReject | undefined;
   readonly #outlet = new Outlet(this, () => stopEarly(this.#upstream));
   readonly #controller = new AbortController();
   #upstream: object | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(transform: Transform, codec: BatchCodec, options: StreamOptions = {}) {
+  constructor(transform: Transform, codec: BatchCodec, options: StageOptions = {}) {
     super({ objectMode: true, readableHighWaterMark: 1, writableHighWaterMark: DOCUMENT_BUFFER });
     this.transform = transform;
+    this.#onReject = options.onReject;
     this.#intake = new Intake(
       codec,
-      (batch) => this.#forward(transform.apply(batch, this.#controller.signal)),
+      (batch) => this.#forward(transform.apply(batch, this.#controller.signal, options.onReject)),
       (error) => this.destroy(error),
     );
     this.on('pipe', (source) => {
@@ -89,7 +97,7 @@ export class TransformStage<In extends object = Document, Out extends object = I
 
   async #finish(): Promise<void> {
     await this.#intake.drain();
-    const rest = this.transform.flush?.(this.#controller.signal);
+    const rest = this.transform.flush?.(this.#controller.signal, this.#onReject);
     if (rest) await this.#forward(rest);
     this.push(null);
   }

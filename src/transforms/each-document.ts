@@ -3,7 +3,7 @@ import { unlessAborted } from '../core/abort.ts';
 import { assert } from '../core/assert.ts';
 import type { Batch } from '../core/batch.ts';
 import type { OnReject } from '../core/reject.ts';
-import { rejectDocument } from './reject-document.ts';
+import { type Rejection, rejectDocument } from './reject-document.ts';
 
 export type DocumentFunction<T extends object, R> = (document: T) => R | Promise<R>;
 
@@ -40,6 +40,28 @@ export function runEach<T extends object, R>(
   return runner.start() ? runner.results : runner.finish();
 }
 
+/** Runs for every item, so many at a time. Errors: the first to come, and the signal's reason. */
+export async function forEachLimited<T>(
+  items: readonly T[],
+  concurrency: number,
+  signal: AbortSignal,
+  run: (item: T) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  const work = async (): Promise<void> => {
+    try {
+      while (next < items.length) {
+        signal.throwIfAborted();
+        await unlessAborted(run(items[next++]!), signal);
+      }
+    } catch (error) {
+      next = items.length;
+      throw error;
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(concurrency, items.length) }, work));
+}
+
 class Runner<T extends object, R> {
   readonly results: (R | typeof REJECTED)[] = [];
   readonly #batch: Batch;
@@ -48,7 +70,6 @@ class Runner<T extends object, R> {
   readonly #signal: AbortSignal;
   readonly #onReject: OnReject | undefined;
   #next = 0;
-  #failed = false;
   #first: PromiseLike<R> | undefined;
 
   constructor(
@@ -86,27 +107,18 @@ class Runner<T extends object, R> {
   }
 
   async finish(): Promise<(R | typeof REJECTED)[]> {
-    const { concurrency = 1 } = this.#options;
-    const workers = [this.#work(this.#next++, this.#first)];
-    const most = Math.min(concurrency, this.#batch.length);
-    while (workers.length < most) workers.push(this.#work(this.#next++));
-    await Promise.all(workers);
-    return this.results;
-  }
-
-  async #work(from: number, started?: PromiseLike<R>): Promise<void> {
     const documents = this.#batch.documents();
-    let under = started;
-    for (let index = from; index < documents.length && !this.#failed; index = this.#next++) {
-      this.#signal.throwIfAborted();
+    const from = this.#next;
+    const rest = Array.from({ length: documents.length - from }, (_, i) => from + i);
+    await forEachLimited(rest, this.#options.concurrency ?? 1, this.#signal, async (index) => {
       try {
-        const result = under ?? this.#run(documents[index] as T);
-        this.#settle(index, await unlessAborted(result, this.#signal));
+        const result = index === from ? this.#first! : this.#run(documents[index] as T);
+        this.#settle(index, await result);
       } catch (error) {
         this.#refuse(index, error);
       }
-      under = undefined;
-    }
+    });
+    return this.results;
   }
 
   #settle(index: number, result: R | typeof REJECTED): void {
@@ -115,21 +127,11 @@ class Runner<T extends object, R> {
   }
 
   #refuse(index: number, cause: unknown): void {
-    try {
-      if (this.#options.onThrow !== 'reject' || this.#signal.aborted) throw cause;
-      const text = cause instanceof Error ? cause.message : String(cause);
-      const reason = `the function threw: ${text}`;
-      rejectDocument(
-        this.#batch,
-        index,
-        { code: 'FUNCTION_FAILED', reason, cause },
-        this.#onReject,
-      );
-      this.#settle(index, REJECTED);
-    } catch (error) {
-      this.#failed = true;
-      throw error;
-    }
+    if (this.#options.onThrow !== 'reject' || this.#signal.aborted) throw cause;
+    const text = cause instanceof Error ? cause.message : String(cause);
+    const rejection = { code: 'FUNCTION_FAILED', reason: `the function threw: ${text}`, cause };
+    rejectDocument(this.#batch, index, rejection as Rejection, this.#onReject);
+    this.#settle(index, REJECTED);
   }
 }
 

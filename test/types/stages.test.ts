@@ -1,20 +1,32 @@
 import type { ReadableStream } from 'node:stream/web';
 import { describe, expectTypeOf, it } from 'vitest';
 import {
+  aggregate,
   type Batch,
+  batch,
+  cast,
   type Document,
+  dedupe,
   eq,
   filter,
+  flatten,
   fromIterable,
   fromWeb,
   type JsonlSinkSummary,
   jsonlSink,
   jsonlSource,
+  lookup,
   map,
   project,
+  rename,
   type SourceStream,
+  type StandardSchema,
+  sample,
   type TransformStage,
   tap,
+  throttle,
+  unnest,
+  validate,
 } from '../../src/index.ts';
 
 interface Event {
@@ -48,6 +60,46 @@ describe('types', () => {
     expectTypeOf(tap((event: Event) => event.id)).toEqualTypeOf<TransformStage<Event>>();
     // @ts-expect-error a document is an object
     map((event: Event) => event.score);
+  });
+
+  it('change with names and values', () => {
+    expectTypeOf(rename<Event, { id: 'key' }>({ id: 'key' })).toEqualTypeOf<
+      TransformStage<Event, { key: string; score: number }>
+    >();
+    expectTypeOf(rename({ a: 'b' })).toExtend<TransformStage<Document, object>>();
+    type Row = { n: string; flag: number | null; rest: string };
+    expectTypeOf(
+      cast<Row, { n: 'number'; flag: 'boolean'; rest: (text: unknown) => Date }>({
+        n: 'number',
+        flag: 'boolean',
+        rest: (text) => new Date(String(text)),
+      }),
+    ).toEqualTypeOf<TransformStage<Row, { n: number; flag: boolean | null; rest: Date }>>();
+    // @ts-expect-error no such type
+    () => cast({ n: 'float' });
+    type Order = { id: string; items: { sku: string }[] };
+    expectTypeOf(unnest<Order, 'items'>('items')).toEqualTypeOf<
+      TransformStage<Order, { id: string; items: { sku: string } }>
+    >();
+    const schema = {} as StandardSchema<Event>;
+    expectTypeOf(validate(schema)).toEqualTypeOf<TransformStage<Document, Event>>();
+    for (const same of [
+      dedupe<Event>({ by: 'id' }),
+      batch<Event>({ count: 10 }),
+      throttle<Event>({ documentsPerSecond: 5 }),
+      sample<Event>({ every: 2 }),
+    ]) {
+      expectTypeOf(same).toEqualTypeOf<TransformStage<Event>>();
+    }
+    const from = new Map<string, { name: string }>();
+    expectTypeOf(lookup<Event, { who: { name: string } }>({ from, by: 'id', as: 'who' })).toExtend<
+      TransformStage<Event, Event & { who: { name: string } }>
+    >();
+    const sum = { sum: 'score' } as const;
+    expectTypeOf(aggregate<Event, { total: number }>({ measures: { total: sum } })).toEqualTypeOf<
+      TransformStage<Event, { total: number }>
+    >();
+    expectTypeOf(flatten<Event, Event>()).toEqualTypeOf<TransformStage<Event>>();
   });
 
   it('end in summaries', () => {

@@ -1,9 +1,9 @@
 /**
- * The part of the Standard Schema interface (version 1) that the store needs: any validator library
+ * The part of the Standard Schema interface (version 1) that the package needs: any validator library
  * that speaks it can type and check documents, without a dependency on one.
  */
-import type { Document } from '../core/batch.ts';
-import { EtlError, type Place } from '../core/errors.ts';
+import type { Document } from './batch.ts';
+import { EtlError, type Place } from './errors.ts';
 
 /** A validator. */
 export interface StandardSchema<Output = unknown> {
@@ -52,11 +52,16 @@ export async function validateAll(
   return accepted;
 }
 
-function accept(result: ValidationResult<unknown>, place: Place): Document {
-  if (result.issues === undefined) return result.value as Document;
-  const reasons = result.issues.slice(0, 3).map(({ message, path }) => {
+/** What is wrong, in one line for a person; the first three of many. */
+export function describeIssues(issues: readonly ValidationIssue[]): string {
+  const reasons = issues.slice(0, 3).map(({ message, path }) => {
     const fields = path?.map((part) => String(typeof part === 'object' ? part.key : part)) ?? [];
     return fields.length > 0 ? `${fields.join('.')}: ${message}` : message;
   });
-  throw new EtlError('INVALID_DOCUMENT', `the schema refuses it: ${reasons.join('; ')}`, { place });
+  return `the schema refuses it: ${reasons.join('; ')}`;
+}
+
+function accept(result: ValidationResult<unknown>, place: Place): Document {
+  if (result.issues === undefined) return result.value as Document;
+  throw new EtlError('INVALID_DOCUMENT', describeIssues(result.issues), { place });
 }

@@ -1,0 +1,190 @@
+/** A document per group: counts, sums and the like of all documents with the same key. */
+import { Batch } from '../core/batch.ts';
+import { EtlError } from '../core/errors.ts';
+import { type Path, type PathInput, parsePath } from '../core/path.ts';
+import type { Transform } from '../core/stage.ts';
+import { sharedKernel } from '../kernels/index.ts';
+import { decodeText } from '../kernels/twin/text.ts';
+import { Fingerprints } from './fingerprints.ts';
+import { identityOf, KeyReader, keyOf, type RawValue } from './key-reader.ts';
+import { LineBuilder } from './line-editor.ts';
+import { Count, Extreme, Mean, type Measure, Sum } from './measures.ts';
+import { tryDocument } from './reject-document.ts';
+
+/**
+ * One operation and the path it works on; `count: true` counts documents. Missing and null values are
+ * passed over. `distinct` counts values that differ.
+ */
+export type MeasureSpec =
+  | { readonly count: true | PathInput }
+  | { readonly sum: PathInput }
+  | { readonly min: PathInput }
+  | { readonly max: PathInput }
+  | { readonly mean: PathInput }
+  | { readonly distinct: PathInput };
+
+export interface AggregateOptions {
+  /**
+   * What documents are grouped by: a path, several, or names in the output with their paths. A path
+   * without a name gets its steps joined by `_`. Absent: all documents are one group.
+   */
+  readonly by?: string | readonly PathInput[] | { readonly [name: string]: PathInput };
+  /** Names in the output and what is measured. */
+  readonly measures: { readonly [name: string]: MeasureSpec };
+  /** Memory for groups and distinct values, roughly. Default 256 MiB; then LIMIT_EXCEEDED. */
+  readonly maxBytes?: number;
+}
+
+/** A batch of groups goes on when it has as many bytes. */
+const BATCH_BYTES = 1 << 20;
+/** What a group and a measure take beside the key's text, roughly. */
+const GROUP_BYTES = 160;
+const MEASURE_BYTES = 96;
+
+interface Group {
+  /** The key's fields as they were first written. */
+  readonly key: readonly string[];
+  readonly measures: readonly Measure[];
+  /** False as long as all its documents were refused. */
+  used: boolean;
+}
+
+/**
+ * Groups come when the input has ended, in the order in which they first appeared. A missing key is a
+ * key, written as null. Sums of integers are exact; a sum or mean of nothing is null.
+ *
+ * Errors: LIMIT_EXCEEDED, INVALID_ARGUMENT. Rejects: INVALID_DOCUMENT where a value cannot be measured;
+ * such a document counts nowhere.
+ */
+export function aggregateTransform(options: AggregateOptions): Transform {
+  const { maxBytes = 256 << 20 } = options;
+  const keys = namedPaths(options.by);
+  const specs = Object.entries(options.measures).map(([name, spec]) => parseMeasure(name, spec));
+  checkNames([...keys.map(({ name }) => name), ...specs.map(({ name }) => name)]);
+  const measured = specs.filter(({ path }) => path !== undefined);
+  const paths = [...keys, ...measured].map(({ path }) => path!);
+  // Without a path a document still has to be seen: `_id` is as good as any.
+  const reader = new KeyReader(paths.length > 0 ? paths : [['_id']]);
+  const groups = new Map<string, Group>();
+  let distinct = new Fingerprints(sharedKernel());
+  let bytes = 0;
+
+  const groupOf = (values: readonly (RawValue | undefined)[]): Group => {
+    const identity = keyOf(values) ?? '';
+    let group = groups.get(identity);
+    if (group) return group;
+    const key = values.map((value) =>
+      value ? decodeText(value.bytes, value.start, value.end) : 'null',
+    );
+    const ordinal = groups.size;
+    const measures = specs.map(({ create }, i) =>
+      create((value) => distinct.add(`${ordinal} ${i} ${identityOf(value)}`)),
+    );
+    group = { key, measures, used: false };
+    groups.set(identity, group);
+    const text = identity.length + key.reduce((sum, part) => sum + part.length, 0);
+    bytes += GROUP_BYTES + MEASURE_BYTES * specs.length + 2 * text;
+    return group;
+  };
+  return {
+    name: 'aggregate',
+    apply(batch, _signal, onReject) {
+      reader.read(batch, onReject, (index, values) => {
+        const group = groupOf(values.slice(0, keys.length));
+        const { measures } = group;
+        let at = keys.length;
+        const given = specs.map(({ path }) => (path ? present(values[at++]) : ANY));
+        const good = tryDocument(batch, index, onReject, () => {
+          for (const [i, value] of given.entries()) if (value) measures[i]!.check(value);
+          return true;
+        });
+        if (!good) return;
+        group.used = true;
+        for (const [i, value] of given.entries()) if (value) measures[i]!.add(value);
+        if (bytes + distinct.size * 64 > maxBytes) {
+          const reason = `aggregate: ${groups.size} groups need more than ${maxBytes} bytes`;
+          throw new EtlError('LIMIT_EXCEEDED', `${reason}; raise maxBytes`);
+        }
+      });
+      return [];
+    },
+    *flush() {
+      if (keys.length === 0) groupOf([]).used = true;
+      yield* writeGroups(groups.values(), keys, specs);
+      groups.clear();
+      distinct = new Fingerprints(sharedKernel());
+    },
+  };
+}
+
+function* writeGroups(
+  groups: Iterable<Group>,
+  keys: readonly { name: string }[],
+  specs: readonly { name: string }[],
+): Generator<Batch, void, void> {
+  const encoder = new TextEncoder();
+  const names = [...keys, ...specs].map(({ name }) => JSON.stringify(name));
+  let out = new LineBuilder(1 << 16);
+  for (const { key, measures, used } of groups) {
+    if (!used) continue;
+    const values = [...key, ...measures.map((measure) => measure.result())];
+    const text = values.map((value, i) => `${names[i]}:${value}`).join(',');
+    out.writer.copy(encoder.encode(`{${text}}`));
+    out.endLine(out.count);
+    if (out.byteLength < BATCH_BYTES) continue;
+    yield Batch.fromLines(out.lines(), sharedKernel().codec);
+    out = new LineBuilder(BATCH_BYTES);
+  }
+  if (out.count > 0) yield Batch.fromLines(out.lines(), sharedKernel().codec);
+}
+
+interface MeasurePlan {
+  readonly name: string;
+  /** Absent where every document counts. */
+  readonly path: Path | undefined;
+  readonly create: (isNew: (value: RawValue) => boolean) => Measure;
+}
+
+const CREATE: { readonly [operation: string]: MeasurePlan['create'] } = {
+  count: () => new Count(),
+  sum: () => new Sum(),
+  min: () => new Extreme(-1),
+  max: () => new Extreme(1),
+  mean: () => new Mean(),
+  distinct: (isNew) => new Count(isNew),
+};
+
+function parseMeasure(name: string, spec: MeasureSpec): MeasurePlan {
+  const [[operation, input] = [''], more] = Object.entries(spec);
+  const create = Object.hasOwn(CREATE, operation) ? CREATE[operation] : undefined;
+  if (!create || more || (input === true && operation !== 'count')) {
+    const ways = Object.keys(CREATE).join(', ');
+    throw new EtlError('INVALID_ARGUMENT', `aggregate: ${name} must be one of ${ways}`);
+  }
+  return { name, create, path: input === true ? undefined : parsePath(input as PathInput) };
+}
+
+function namedPaths(by: AggregateOptions['by']): { name: string; path: Path }[] {
+  if (by === undefined) return [];
+  if (typeof by === 'string' || Array.isArray(by)) {
+    const inputs: readonly PathInput[] = typeof by === 'string' ? [by] : by;
+    const paths = inputs.map((input) => parsePath(input));
+    return paths.map((path) => ({ name: path.join('_'), path }));
+  }
+  const named = Object.entries(by as { readonly [name: string]: PathInput });
+  return named.map(([name, input]) => ({ name, path: parsePath(input) }));
+}
+
+function checkNames(names: readonly string[]): void {
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice === undefined) return;
+  throw new EtlError('INVALID_ARGUMENT', `aggregate: two fields would be ${twice}`);
+}
+
+/** What is there and not null. */
+function present(value: RawValue | undefined): RawValue | undefined {
+  return value && value.bytes[value.start] !== 0x6e ? value : undefined;
+}
+
+/** Stands for a value where only the document counts. */
+const ANY: RawValue = { bytes: new Uint8Array(0), start: 0, end: 0 };

@@ -1,0 +1,70 @@
+/** Makes batches of a wanted size: cuts large ones, joins small ones. */
+import { assert } from '../core/assert.ts';
+import { Batch } from '../core/batch.ts';
+import type { Transform } from '../core/stage.ts';
+
+export interface BatchOptions {
+  /** Most documents in a batch. Default: any number. */
+  readonly count?: number;
+  /** Most bytes of JSON Lines in a batch, unless one document alone has more. Default 1 MiB. */
+  readonly bytes?: number;
+}
+
+/**
+ * A batch that is too large is cut evenly and goes on at once; small ones are held back until the
+ * next would not fit. No batch has both pieces of one and another whole, so that every batch that
+ * came whole leaves its cursor where all of it and nothing else has gone on. Held: at most `bytes`.
+ *
+ * Documents keep their places unless batches of several sources come together.
+ */
+export function batchTransform(options: BatchOptions): Transform {
+  const { count = Number.POSITIVE_INFINITY, bytes = 1 << 20 } = options;
+  assert(count >= 1 && bytes >= 1, 'count and bytes are at least 1');
+  let held: Batch[] = [];
+  let heldCount = 0;
+  let heldBytes = 0;
+
+  const release = (): Batch[] => {
+    const parts = held;
+    held = [];
+    heldCount = 0;
+    heldBytes = 0;
+    return parts.length === 0 ? [] : [parts.length === 1 ? parts[0]! : Batch.join(parts)];
+  };
+  return {
+    name: 'batch',
+    *apply(batch) {
+      const size = batch.bytes().byteLength;
+      const fits = heldCount + batch.length <= count && heldBytes + size <= bytes;
+      if (!fits) yield* release();
+      if (batch.length > count || size > bytes) yield* cut(batch, count, bytes);
+      else {
+        held.push(batch);
+        heldCount += batch.length;
+        heldBytes += size;
+        if (heldCount >= count || heldBytes >= bytes) yield* release();
+      }
+    },
+    flush: release,
+  };
+}
+
+/** Even pieces within the limits; the last has the cursor. */
+export function* cut(batch: Batch, count: number, bytes: number): Generator<Batch, void, void> {
+  const size = batch.bytes().byteLength;
+  const pieces = Math.max(Math.ceil(batch.length / count), Math.ceil(size / bytes));
+  const evenCount = Math.ceil(batch.length / pieces);
+  let from = 0;
+  let held = 0;
+  for (let i = 0; i < batch.length; i++) {
+    const { start, end } = batch.span(i);
+    const length = end - start + 1;
+    if (i > from && (i - from >= evenCount || held + length > bytes)) {
+      yield batch.slice(from, i);
+      from = i;
+      held = 0;
+    }
+    held += length;
+  }
+  yield from === 0 ? batch : batch.slice(from, batch.length).withCursor(batch.cursor);
+}

@@ -1,0 +1,91 @@
+/** Some of the documents: a share, every nth, or so many of all. */
+import { assert } from '../core/assert.ts';
+import { Batch } from '../core/batch.ts';
+import { EtlError } from '../core/errors.ts';
+import type { Transform } from '../core/stage.ts';
+import { sharedKernel } from '../kernels/index.ts';
+import { LineBuilder } from './line-editor.ts';
+
+/** One of `share`, `every` and `count`. */
+export interface SampleOptions {
+  /** Each document with this probability, from 0 to 1. */
+  readonly share?: number;
+  /** Every nth document, beginning with the first. */
+  readonly every?: number;
+  /**
+   * So many of all, each with the same probability, in their order. They are held in memory until
+   * the input has ended, and no longer know their places.
+   */
+  readonly count?: number;
+  /** The same seed and input give the same sample. Drawn anew if absent. */
+  readonly seed?: number;
+}
+
+/** Errors: INVALID_ARGUMENT unless exactly one way is asked for. */
+export function sampleTransform(options: SampleOptions): Transform {
+  const { share, every, count, seed = Math.floor(Math.random() * 2 ** 32) } = options;
+  if ([share, every, count].filter((way) => way !== undefined).length !== 1) {
+    throw new EtlError('INVALID_ARGUMENT', 'sample takes one of share, every and count');
+  }
+  const random = createRandom(seed);
+  if (count !== undefined) return reservoir(count, random);
+  if (share !== undefined) {
+    assert(share >= 0 && share <= 1, 'a share is from 0 to 1');
+    return sampleBy(() => random() < share);
+  }
+  assert(Number.isInteger(every) && every! > 0, 'every is a positive integer');
+  let ordinal = 0;
+  return sampleBy(() => ordinal++ % every! === 0);
+}
+
+function sampleBy(keep: () => boolean): Transform {
+  return {
+    name: 'sample',
+    apply(batch) {
+      const kept: number[] = [];
+      for (let i = 0; i < batch.length; i++) if (keep()) kept.push(i);
+      if (kept.length === batch.length) return [batch];
+      return kept.length === 0 ? [] : [batch.pick(kept)];
+    },
+  };
+}
+
+/** Algorithm R (Vitter, "Random Sampling with a Reservoir", 1985). */
+function reservoir(count: number, random: () => number): Transform {
+  assert(Number.isInteger(count) && count > 0, 'count is a positive integer');
+  const held: { ordinal: number; bytes: Uint8Array }[] = [];
+  let ordinal = 0;
+  return {
+    name: 'sample',
+    apply(batch) {
+      const { bytes } = batch.lines();
+      for (let i = 0; i < batch.length; i++, ordinal++) {
+        const slot = ordinal < count ? ordinal : Math.floor(random() * (ordinal + 1));
+        if (slot >= count) continue;
+        const { start, end } = batch.span(i);
+        held[slot] = { ordinal, bytes: bytes.slice(start, end) };
+      }
+      return [];
+    },
+    *flush() {
+      held.sort((a, b) => a.ordinal - b.ordinal);
+      const writer = new LineBuilder(1 << 16);
+      for (const [i, line] of held.splice(0).entries()) {
+        writer.writer.copy(line.bytes);
+        writer.endLine(i);
+      }
+      if (writer.count > 0) yield Batch.fromLines(writer.lines(), sharedKernel().codec);
+    },
+  };
+}
+
+/** Numbers from 0 to below 1: the generator "mulberry32" of Tommy Ettinger. */
+function createRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
