@@ -185,27 +185,6 @@ export class Batch implements Iterable<Document> {
     return new Batch(to - from, codec, lines, documents, origin, undefined, sites);
   }
 
-  /** The same batch with another cursor, or none. */
-  withCursor(cursor: unknown): Batch {
-    if (cursor === this.cursor) return this;
-    const { length, codec, origin } = this;
-    return new Batch(length, codec, this.#encoded, this.#documents, origin, cursor, this.#sites);
-  }
-
-  /** Documents `from` to `to` (not included), with their places and no cursor; shares memory. */
-  slice(from: number, to: number): Batch {
-    const { codec, origin } = this;
-    const chosen = Array.from({ length: to - from }, (_, i) => from + i);
-    const sites = this.#sitesOf(to - from, chosen);
-    let lines: EncodedLines | undefined;
-    if (this.#encoded) {
-      const records = this.#encoded.records.subarray(from * RECORD_WORDS, to * RECORD_WORDS);
-      lines = { ...this.#encoded, records, count: to - from, dense: false };
-    }
-    const documents = this.#documents?.slice(from, to);
-    return new Batch(to - from, codec, lines, documents, origin, undefined, sites);
-  }
-
   /** Bytes of the encoded form (encodes if needed). Errors: as `lines`. */
   get byteLength(): number {
     return this.lines().bytes.byteLength;

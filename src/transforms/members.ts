@@ -8,6 +8,7 @@ import { EtlError } from '../core/errors.ts';
 import { formatPath, type Path } from '../core/path.ts';
 import { decodeText } from '../kernels/twin/text.ts';
 
+/** Bytes that structure is made of. */
 export const QUOTE = 0x22;
 export const COMMA = 0x2c;
 export const OPEN_BRACE = 0x7b;

@@ -27,20 +27,27 @@ export function sampleTransform(options: SampleOptions): Transform {
   if ([share, every, count].filter((way) => way !== undefined).length !== 1) {
     throw new EtlError('INVALID_ARGUMENT', 'sample takes one of share, every and count');
   }
-  const random = createRandom(seed);
-  if (count !== undefined) return reservoir(count, random);
+  if (count !== undefined) return reservoir(count, new Random(seed));
   if (share !== undefined) {
     assert(share >= 0 && share <= 1, 'a share is from 0 to 1');
-    return sampleBy(() => random() < share);
+    const random = new Random(seed);
+    return sampleBy(random, () => random.next() < share);
   }
   assert(Number.isInteger(every) && every! > 0, 'every is a positive integer');
-  let ordinal = 0;
-  return sampleBy(() => ordinal++ % every! === 0);
+  const counter = { state: 0 };
+  return sampleBy(counter, () => counter.state++ % every! === 0);
 }
 
-function sampleBy(keep: () => boolean): Transform {
+function sampleBy(memory: { state: number }, keep: () => boolean): Transform {
   return {
     name: 'sample',
+    save: () => memory.state,
+    restore(state) {
+      if (typeof state !== 'number') {
+        throw new EtlError('CURSOR_MISMATCH', 'sample: the state is none of a sample');
+      }
+      memory.state = state;
+    },
     apply(batch) {
       const kept: number[] = [];
       for (let i = 0; i < batch.length; i++) if (keep()) kept.push(i);
@@ -51,7 +58,7 @@ function sampleBy(keep: () => boolean): Transform {
 }
 
 /** Algorithm R (Vitter, "Random Sampling with a Reservoir", 1985). */
-function reservoir(count: number, random: () => number): Transform {
+function reservoir(count: number, random: Random): Transform {
   assert(Number.isInteger(count) && count > 0, 'count is a positive integer');
   const held: { ordinal: number; bytes: Uint8Array }[] = [];
   let ordinal = 0;
@@ -60,7 +67,7 @@ function reservoir(count: number, random: () => number): Transform {
     apply(batch) {
       const { bytes } = batch.lines();
       for (let i = 0; i < batch.length; i++, ordinal++) {
-        const slot = ordinal < count ? ordinal : Math.floor(random() * (ordinal + 1));
+        const slot = ordinal < count ? ordinal : Math.floor(random.next() * (ordinal + 1));
         if (slot >= count) continue;
         const { start, end } = batch.span(i);
         held[slot] = { ordinal, bytes: bytes.slice(start, end) };
@@ -80,12 +87,17 @@ function reservoir(count: number, random: () => number): Transform {
 }
 
 /** Numbers from 0 to below 1: the generator "mulberry32" of Tommy Ettinger. */
-function createRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+class Random {
+  state: number;
+
+  constructor(seed: number) {
+    this.state = seed >>> 0;
+  }
+
+  next(): number {
+    this.state = (this.state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state);
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed);
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  }
 }

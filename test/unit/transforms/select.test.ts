@@ -124,6 +124,16 @@ describe('sample', () => {
     expect(taken.length).toBeLessThan(1120);
   });
 
+  it.each([{ every: 3 }, { share: 0.5, seed: 3 }])('goes on where it was: %j', async (options) => {
+    const whole = (await applyTo(sampleTransform(options), batchesOf(lines(40), 7))).texts;
+    const first = sampleTransform(options);
+    const begun = (await applyTo(first, [batchOf(lines(17))])).texts;
+    const second = sampleTransform(options);
+    second.restore!(JSON.parse(JSON.stringify(first.save!())));
+    const ended = (await applyTo(second, [batchOf(lines(40).slice(17))])).texts;
+    expect([...begun, ...ended]).toEqual(whole);
+  });
+
   it('takes so many of all, each as likely, in their order', async () => {
     const hits = new Array<number>(20).fill(0);
     for (let seed = 0; seed < 600; seed++) {
