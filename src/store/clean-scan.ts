@@ -58,9 +58,7 @@ async function openPaths(
     const snapshot = {
       file,
       end,
-      index: undefined,
-      clean: true,
-      retired: new Set<number>(),
+      alive: undefined,
       stored: undefined,
       places: undefined,
       release: () => undefined,

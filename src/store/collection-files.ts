@@ -6,10 +6,16 @@
 import type { Disk, DiskFile } from '../io/disk.ts';
 import type { Kernel } from '../kernels/index.ts';
 import { CommitLog, type CommitRecord } from './commit-log.ts';
-import { type CompactOptions, type CompactReport, compactCollection } from './compact.ts';
+import {
+  type CompactInput,
+  type CompactOptions,
+  type CompactReport,
+  compactCollection,
+} from './compact.ts';
 import { finishReplacement, openSettled, readGeneration } from './generation.ts';
 import type { Indexer } from './indexer.ts';
 import type { CollectionPaths } from './layout.ts';
+import { moveWrites } from './move-writes.ts';
 import { readPieces } from './pieces.ts';
 import { type OpenState, openState, type Recovery } from './recovery.ts';
 import { beginReplacement, type Replacement } from './replacement.ts';
@@ -124,6 +130,7 @@ export class CollectionFiles {
   }
 
   get indexer(): Indexer {
+    this.writer?.takePuts();
     return this.#state.indexer;
   }
 
@@ -153,9 +160,7 @@ export class CollectionFiles {
     const snapshot: Snapshot = {
       file: this.data,
       end: this.end,
-      index,
-      clean: this.lines === index.size,
-      retired,
+      alive: this.lines === index.size ? undefined : { index, retired },
       stored: this.stored,
       places: ids === undefined ? undefined : this.#places(ids),
       release: () => {
@@ -183,9 +188,15 @@ export class CollectionFiles {
     return this.#following;
   }
 
-  /** Writes the collection anew without its dead lines, unless there is no need (`isReplaced`). */
-  async compact(options: CompactOptions): Promise<CompactReport> {
-    const input = { ...this.#input, files: this, writer: this.writer! };
+  /**
+   * Writes the collection anew without its dead lines, unless there is no need (`isReplaced`). The
+   * writer is on hold since `committed` was asked for, in this very turn.
+   */
+  async compact(
+    committed: CompactInput['committed'],
+    options: CompactOptions,
+  ): Promise<CompactReport> {
+    const input = { ...this.#input, files: this, writer: this.writer!, committed };
     const { replaced, ...report } = await compactCollection(input, options);
     this.#isReplaced = replaced;
     return report;
@@ -194,6 +205,15 @@ export class CollectionFiles {
   /** True when the collection was compacted here and its new files are to be opened. */
   get isReplaced(): boolean {
     return this.#isReplaced;
+  }
+
+  /** Brings what was written since compaction began to `fresh`; `then` runs before anything else may. */
+  async moveWritesTo(fresh: CollectionFiles, then: () => void): Promise<void> {
+    const { data, writer } = this;
+    const { kernel } = this.#input;
+    const cut = (bytes: Uint8Array) => kernel.lines(bytes);
+    if (writer) await moveWrites(writer, fresh.writer!, { data, cut, then });
+    else then();
   }
 
   /** Hands over to `fresh`: these files close once nobody scans them. */

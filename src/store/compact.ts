@@ -44,6 +44,8 @@ export interface CompactInput {
   readonly kernel: Kernel;
   readonly files: CollectionFiles;
   readonly writer: Writer;
+  /** The commit of everything up to now. */
+  readonly committed: Promise<CommitRecord | undefined>;
 }
 
 /** A log below this is not worth writing anew on its own. */
@@ -57,51 +59,50 @@ export function isDue(files: CollectionFiles, options: AutoCompactOptions): bool
   return dead > 0 && end >= minBytes && dead >= lines * deadShare;
 }
 
-/** Commits, then writes the collection anew; the writer takes nothing more when it was `replaced`. */
+/** Writes the collection anew as it is committed; `replaced`: its new files are to be opened. */
 export async function compactCollection(
   input: CompactInput,
   options: CompactOptions,
 ): Promise<CompactReport & { readonly replaced: boolean }> {
   const { disk, paths, kernel, files, writer } = input;
   const started = performance.now();
-  const flushed = writer.flush();
-  writer.freeze(true);
-  let replacing = false;
   const generation = files.generation + 1;
+  const { lines } = files;
+  const documents = files.indexer.index.size;
+  const snapshot = files.snapshot(undefined);
+  snapshot.catch(() => undefined);
+  let replacing = false;
   try {
-    const commit = await flushed;
-    const { lines, end } = files;
-    const { index } = files.indexer;
+    const commit = await input.committed;
+    const { end, alive } = await snapshot;
     const report = (result: Pick<Rewritten, 'lines' | 'end'>, replaced: boolean) => ({
       replaced,
-      documents: index.size,
+      documents,
       droppedLines: lines - result.lines,
       bytesBefore: end,
       bytesAfter: result.end,
       seconds: (performance.now() - started) / 1000,
     });
-    const idle = lines === index.size && files.log!.end < SMALL_LOG_BYTES;
-    if (commit === undefined || idle) {
-      writer.freeze(false);
-      return report({ lines, end }, false);
-    }
+    const idle = lines === documents && files.log!.end < SMALL_LOG_BYTES;
+    if (commit === undefined || idle) return report({ lines, end }, false);
     const next = nextPaths(paths, generation);
     const { data } = files;
-    const rewritten = await rewriteData({ ...options, disk, kernel, data, end, index, next });
+    const source = { disk, kernel, data, end, alive, documents, next };
+    const rewritten = await rewriteData({ ...options, ...source });
     const { commits, cursors } = await summariseLog(files.log!.past());
     const before = { commits: commits - 1, cursors };
     await writeLog({ disk, kernel, next }, freshLog(before, generation, commit, rewritten));
+    writer.check();
     replacing = true;
     await replaceCollection(disk, paths, generation);
     return report(rewritten, true);
   } catch (cause) {
     if (replacing) writer.poison(cause);
-    else {
-      writer.freeze(false);
-      // What is left over is removed at the next opening, too.
-      await discardNext(disk, paths, generation).catch(() => undefined);
-    }
+    // What is left over is removed at the next opening, too.
+    else await discardNext(disk, paths, generation).catch(() => undefined);
     throw cause;
+  } finally {
+    snapshot.then(({ release }) => release()).catch(() => undefined);
   }
 }
 

@@ -2,6 +2,8 @@
 import type { Document } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
 
+const HEAD = '{"_id":"';
+
 /**
  * The stored line of a document, newline included. `id` must be valid, so it needs no escapes.
  * Errors: INVALID_DOCUMENT for what JSON cannot hold; ID_MISMATCH for an `_id` that is another.
@@ -9,6 +11,7 @@ import { EtlError } from '../core/errors.ts';
 export function encodeDocument(id: string, document: object): string {
   let value = document as Document & { toJSON?: unknown };
   let text = toJson(id, value);
+  if (beginsWithId(text, id)) return `${text}\n`;
   if (typeof value.toJSON === 'function') value = JSON.parse(text) as Document;
   if (Object.hasOwn(value, '_id')) {
     const { _id, ...rest } = value;
@@ -19,6 +22,12 @@ export function encodeDocument(id: string, document: object): string {
     text = toJson(id, rest);
   }
   return text === '{}' ? `{"_id":"${id}"}\n` : `{"_id":"${id}",${text.slice(1)}\n`;
+}
+
+/** Whether the document has this id of its own, as its first field: then its text is the line. */
+function beginsWithId(text: string, id: string): boolean {
+  const end = HEAD.length + id.length;
+  return text.startsWith(HEAD) && text.charCodeAt(end) === 34 && text.startsWith(id, HEAD.length);
 }
 
 function toJson(id: string, value: unknown): string {

@@ -99,15 +99,10 @@ export class FastStore<T extends object = Document> {
       }
       await Layout.initCollection(path, name, disk);
     }
-    const open = () =>
-      CollectionFiles.open({
-        disk,
-        paths,
-        kernel,
-        writable: mode === 'write',
-        replace: replace === true,
-      });
-    return new FastStore<T>(root, name, kernel, await HeldFiles.open(open), options);
+    const writable = mode === 'write';
+    const input = { disk, paths, kernel, writable, replace: replace === true };
+    const held = await HeldFiles.open(() => CollectionFiles.open(input));
+    return new FastStore<T>(root, name, kernel, held, options);
   }
 
   /** Documents alive. */
@@ -132,13 +127,13 @@ export class FastStore<T extends object = Document> {
 
   /**
    * Stores a document under an id, replacing the one there. An `_id` of its own must be the same.
-   * Errors: INVALID_ID, ID_MISMATCH, INVALID_DOCUMENT, READ_ONLY, CLOSED, POISONED.
+   * Errors: INVALID_ID, ID_MISMATCH, INVALID_DOCUMENT, NESTING_TOO_DEEP, READ_ONLY, CLOSED, POISONED.
    */
   put(id: string, document: T): void {
     const writer = this.#writing();
     checkId(id);
     const value = this.#schema ? validateNow(this.#schema, document) : document;
-    writer.put(id, encodeDocument(id, value));
+    writer.put(encodeDocument(id, value));
   }
 
   /**
@@ -167,7 +162,7 @@ export class FastStore<T extends object = Document> {
    * Errors: INVALID_ID, MISSING_ID, ID_MISMATCH, DUPLICATE_ID, INVALID_DOCUMENT with the place.
    */
   async append(batch: Batch, options: IdOptions = NO_OPTIONS): Promise<AppendResult> {
-    const writer = this.#writing();
+    this.#writing();
     if (batch.length === 0) return { documents: 0, bytes: 0, replaced: 0, duplicates: 0 };
     let source = batch;
     if (this.#schema) {
@@ -175,7 +170,8 @@ export class FastStore<T extends object = Document> {
       source = batch.deriveDocuments(await validateAll(this.#schema, batch.documents(), place));
     }
     const present = options.refuseExisting ? this.#files.indexer : undefined;
-    return writer.append(prepareLines(source, this.#rule(options), this.#kernel, present));
+    const lines = prepareLines(source, this.#rule(options), this.#kernel, present);
+    return this.#writing().append(lines);
   }
 
   /** Appends JSON Lines: the documents of the bytes, or of chunks of bytes in order. */
@@ -310,9 +306,9 @@ export class FastStore<T extends object = Document> {
   }
 
   /**
-   * Commits, then drops superseded and deleted documents, as one unit. Scans and readers go on;
-   * puts, deletes and commits of this handle are refused (LOCKED) until it is done. Needs room for a
-   * second copy of what is alive. Nothing to drop: no I/O. Errors: ABORTED and, while the disk has
+   * Commits, then drops superseded and deleted documents, as one unit. Scans, readers, puts and deletes
+   * go on meanwhile; commits of this handle wait until it is done, and then hold what they would have
+   * held. Needs room for a second copy of what is alive. Nothing to drop: no I/O. Errors: ABORTED and, while the disk has
    * no room, IO_ERROR leave all as it was; POISONED; READ_ONLY.
    */
   compact(options: CompactOptions = {}): Promise<CompactReport> {

@@ -44,12 +44,18 @@ export class HeldFiles {
   /** For writers. Errors: as `FastStore.compact`. */
   compact(options: CompactOptions): Promise<CompactReport> {
     return this.#exclusively(async () => {
-      if (this.#current.replacement) {
+      const files = this.#current;
+      if (files.replacement) {
         throw new EtlError('INVALID_ARGUMENT', 'what is being replaced is not compacted');
       }
-      const report = await this.#current.compact(options);
-      if (this.#current.isReplaced) await this.#replace();
-      return report;
+      const { committed, letGo } = files.writer!.hold();
+      try {
+        const report = await files.compact(committed, options);
+        if (files.isReplaced) await this.#replace();
+        return report;
+      } finally {
+        letGo();
+      }
     });
   }
 
@@ -80,11 +86,17 @@ export class HeldFiles {
 
   async #replace(): Promise<void> {
     const old = this.#current;
+    let fresh: CollectionFiles | undefined;
     try {
-      this.#current = await this.#open();
+      const opened = await this.#open();
+      fresh = opened;
+      await old.moveWritesTo(opened, () => {
+        this.#current = opened;
+      });
     } catch (cause) {
       // The old files are not the collection any more.
       old.writer?.poison(cause);
+      await fresh?.close();
       throw cause;
     }
     old.retireFor(this.#current);

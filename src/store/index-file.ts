@@ -7,9 +7,10 @@
  * come in, and count for nothing until `publish` patches the count. A crash in between leaves the
  * old checkpoint as it was. Two syncs order the entries before the count.
  */
-import { LineRecord, RECORD_WORDS } from '../core/batch.ts';
+import { KeyKind, LineRecord, RECORD_WORDS } from '../core/batch.ts';
 import type { Disk, DiskFile } from '../io/disk.ts';
 import type { IdIndex } from '../kernels/index.ts';
+import { keyText } from './indexer.ts';
 import { isValidIdAt } from './names.ts';
 import { FileTail } from './tail.ts';
 
@@ -293,6 +294,40 @@ export function indexHeader(count: number): Uint8Array {
   view.setUint32(4, INDEX_VERSION, true);
   view.setBigUint64(8, BigInt(count), true);
   return header;
+}
+
+/** Writes the entries of the records that are not dead, in runs. Answers how many there were. */
+export function appendLiving(
+  tail: EntryRoom,
+  bytes: Uint8Array,
+  records: Uint32Array,
+  count: number,
+  base: number,
+  dead: Uint8Array,
+): number {
+  let entries = 0;
+  for (let i = 0; i < count; ) {
+    if (dead[i] !== 0) {
+      i++;
+      continue;
+    }
+    let to = i;
+    while (to < count && dead[to] === 0 && isPlain(records, to)) to++;
+    if (to > i) appendRecords(tail, bytes, records, i, to, base);
+    else {
+      const start = records[i * RECORD_WORDS]!;
+      const length = records[i * RECORD_WORDS + LineRecord.end]! - start + 1;
+      appendEntry(tail, keyText(bytes, records, i)!, base + start, length);
+      to = i + 1;
+    }
+    entries += to - i;
+    i = to;
+  }
+  return entries;
+}
+
+function isPlain(records: Uint32Array, i: number): boolean {
+  return records[i * RECORD_WORDS + LineRecord.keyKind] === KeyKind.plain;
 }
 
 /**

@@ -41,12 +41,6 @@ export class Indexer {
     return -1;
   }
 
-  /** Puts `id` at a place. Answers whether it replaced an older line. */
-  put(id: string, offset: number, length: number): boolean {
-    this.#kernel.hashKey(id);
-    return this.#place(this.#kernel.keyHash[0]!, this.#kernel.keyHash[1]!, id, offset, length) >= 0;
-  }
-
   /** Takes `id` out if its newest line starts before `before`. Answers whether it did. */
   remove(id: string, before: number = Number.POSITIVE_INFINITY): boolean {
     const entry = this.find(id);

@@ -12,12 +12,12 @@ import { EtlError } from '../core/errors.ts';
 import type { Disk, DiskFile } from '../io/disk.ts';
 import type { BadLine, IdIndex, Kernel, LineTable } from '../kernels/index.ts';
 import { encodeRecord, formatSum, type LogRecord } from './commit-log.ts';
-import { INDEX_HEADER_BYTES, indexHeader } from './index-file.ts';
+import { appendLiving, INDEX_HEADER_BYTES, indexHeader } from './index-file.ts';
 import { hideLongIds, LONGEST_ID } from './indexer.ts';
 import type { CollectionPaths } from './layout.ts';
+import { deadLines, type Liveness } from './liveness.ts';
 import { readPieces } from './pieces.ts';
 import { FileTail } from './tail.ts';
-import { appendLiving } from './writer.ts';
 
 /** How far a pass over the data is. */
 export interface RewriteProgress {
@@ -45,8 +45,10 @@ export interface RewriteInput extends RewriteOptions {
   /** The old data, up to `end`. */
   readonly data: DiskFile;
   readonly end: number;
-  /** Says which lines are alive. */
-  readonly index: IdIndex;
+  /** Says which lines are alive; all where absent. */
+  readonly alive: Liveness | undefined;
+  /** How many they are. */
+  readonly documents: number;
   /** The names to write under. */
   readonly next: CollectionPaths;
   /** Takes lines that are no documents, which are left out then. Default: they stay. */
@@ -66,7 +68,7 @@ const FLYING_BYTES = 4 << 20;
 
 /** Writes and syncs the new data and index. Errors: ABORTED, IO_ERROR, CORRUPTED_INDEX. */
 export async function rewriteData(input: RewriteInput): Promise<Rewritten> {
-  const { disk, kernel, data, end, index, next, signal, onProgress } = input;
+  const { disk, kernel, data, end, alive, documents, next, signal, onProgress } = input;
   const failure: { cause?: unknown } = {};
   const onFailure = (cause: unknown): void => {
     failure.cause ??= cause;
@@ -89,7 +91,7 @@ export async function rewriteData(input: RewriteInput): Promise<Rewritten> {
       if (signal?.aborted) {
         throw new EtlError('ABORTED', 'compaction was stopped', { cause: signal.reason });
       }
-      const kept = keepLiving(kernel.lines(bytes), base, index, input.onStrange);
+      const kept = keepLiving(kernel.lines(bytes), base, alive, input.onStrange);
       if (kept.bytes.length > 0) {
         const at = dataTail.end;
         lines += kept.count;
@@ -101,15 +103,15 @@ export async function rewriteData(input: RewriteInput): Promise<Rewritten> {
       await indexTail.settle(FLYING_BYTES);
       onProgress?.({ bytes: base + bytes.length, totalBytes: end });
     }
-    if (places.size !== index.size) {
-      throw new EtlError('CORRUPTED_INDEX', `${index.size} documents, but ${places.size} found`, {
+    if (places.size !== documents) {
+      throw new EtlError('CORRUPTED_INDEX', `${documents} documents, but ${places.size} found`, {
         place: { path: data.path },
       });
     }
     const result = {
       end: dataTail.end,
       lines,
-      documents: places.size,
+      documents,
       indexBytes: indexTail.end,
       indexSum: formatSum(places.sum),
     };
@@ -154,12 +156,12 @@ interface Kept {
 function keepLiving(
   table: LineTable,
   base: number,
-  index: IdIndex,
+  alive: Liveness | undefined,
   onStrange: RewriteInput['onStrange'],
 ): Kept {
   const { bytes, records, count, bad } = table;
   if (bytes.length > LONGEST_ID) hideLongIds(records, count);
-  const dead = index.live(records, count, base);
+  const dead = alive === undefined ? new Uint8Array(count) : deadLines(alive, table, base);
   const out = new Cutter(bytes, records);
   const withoutId = new Uint8Array(count);
   let faults = 0;

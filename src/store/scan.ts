@@ -18,13 +18,13 @@ import type { DiskFile } from '../io/disk.ts';
 import {
   buildSelection,
   type FieldStats,
-  type IdIndex,
   isTransparent,
   type Kernel,
   type LineTable,
   type Selector,
   selectFields,
 } from '../kernels/index.ts';
+import { deadLines, type Liveness } from './liveness.ts';
 import { readPieces } from './pieces.ts';
 import type { StoredLines } from './stored-lines.ts';
 
@@ -64,12 +64,8 @@ export interface OfferedFields {
 export interface Snapshot {
   readonly file: DiskFile;
   readonly end: number;
-  /** Undefined only where `clean`. */
-  readonly index: IdIndex | undefined;
-  /** Every line before `end` is alive. */
-  readonly clean: boolean;
-  /** Offsets of lines that were alive at the snapshot and are not any more. */
-  readonly retired: ReadonlySet<number>;
+  /** Undefined where every line before `end` is alive. */
+  readonly alive: Liveness | undefined;
   /** Undefined only without `places`. */
   readonly stored: StoredLines | undefined;
   /** Places of the documents asked for by id, by offset. */
@@ -217,10 +213,11 @@ export class Scan<T extends object = Document> implements AsyncIterable<T> {
         const options = { reuse, ...(pieceBytes === undefined ? {} : { pieceBytes }) };
         for await (const { bytes, base } of readPieces(snapshot.file, 0, snapshot.end, options)) {
           throwIfAborted(signal);
-          if (snapshot.clean) yield { bytes, base, skip: undefined, table: undefined };
+          const { alive } = snapshot;
+          if (alive === undefined) yield { bytes, base, skip: undefined, table: undefined };
           else {
             const table = this.#host.kernel.lines(bytes);
-            yield { bytes, base, skip: deadLines(snapshot, table, base), table };
+            yield { bytes, base, skip: deadLines(alive, table, base), table };
           }
         }
       }
@@ -258,19 +255,6 @@ function* smallPieces(
     first = i;
     start = at;
   }
-}
-
-/** A byte per document: 0 for those that the snapshot sees. */
-function deadLines(snapshot: Snapshot, table: LineTable, base: number): Uint8Array {
-  const { records, count } = table;
-  const { index, retired } = snapshot;
-  const skip = index!.live(records, count, base);
-  if (retired.size > 0) {
-    for (let i = 0; i < count; i++) {
-      if (retired.has(base + records[i * RECORD_WORDS]!)) skip[i] = 0;
-    }
-  }
-  return skip;
 }
 
 /** Single lines, gathered into pieces. */

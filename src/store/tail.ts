@@ -118,6 +118,19 @@ export class FileTail {
     return undefined;
   }
 
+  /** A copy of everything from `offset` on. Nothing before it may be on its way any more. */
+  copyFrom(offset: number): Uint8Array {
+    const bytes = new Uint8Array(this.end - offset);
+    this.#file.readSync(bytes.subarray(0, Math.max(0, this.#blockStart - offset)), offset);
+    for (const { offset: start, bytes: flying } of this.#flying) {
+      if (start >= offset) bytes.set(flying, start - offset);
+    }
+    const skipped = Math.max(0, offset - this.#blockStart);
+    const block = this.#block.subarray(skipped, this.#used);
+    bytes.set(block, this.#blockStart + skipped - offset);
+    return bytes;
+  }
+
   /** A fresh block; the old one's rest is written before this returns, which bounds memory. */
   #newBlock(size: number): void {
     const rest = this.#block.subarray(this.#given, this.#used);

@@ -13,10 +13,9 @@
  *
  * Memory: at most one block of documents, one of index entries, and a few MiB on their way out.
  */
-import { KeyKind, LineRecord, RECORD_WORDS } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
 import type { Disk, DiskFile } from '../io/disk.ts';
-import type { Kernel } from '../kernels/index.ts';
+import { DEFAULT_MAX_DEPTH, type Kernel } from '../kernels/index.ts';
 import {
   type CheckpointRecord,
   type CommitLog,
@@ -25,18 +24,13 @@ import {
   formatSum,
   withoutDeletes,
 } from './commit-log.ts';
-import {
-  appendEntry,
-  appendRecords,
-  type EntryRoom,
-  type IndexAppender,
-  rewriteIndex,
-} from './index-file.ts';
-import { type Indexer, keyText } from './indexer.ts';
+import type { IndexAppender } from './index-file.ts';
+import type { Indexer } from './indexer.ts';
 import type { CollectionPaths } from './layout.ts';
-import { readPieces } from './pieces.ts';
+import { Hold } from './move-writes.ts';
 import type { PreparedLines } from './prepare.ts';
 import type { OpenState } from './recovery.ts';
+import { rewriteFromData } from './rewrite-index.ts';
 import type { StoredLines } from './stored-lines.ts';
 import { FileTail } from './tail.ts';
 
@@ -62,6 +56,10 @@ export interface AppendResult {
   readonly duplicates: number;
 }
 
+/** Text of puts that is gathered before it is looked at. */
+const GATHER_CHARS = 64 << 10;
+/** Shorter lines are not nested too deep: every level takes two characters. */
+const MAYBE_TOO_DEEP_CHARS = 2 * DEFAULT_MAX_DEPTH;
 /** Batches below this are gathered; larger ones are written from where they are. */
 const GATHER_BYTES = 64 << 10;
 /** Bytes that writes in the background may hold when an append resolves. */
@@ -78,10 +76,10 @@ export interface WriterInput {
 }
 
 export class Writer {
-  /** Document lines in the data, pending ones included. */
-  lines: number;
   /** The last commit acknowledged. */
   commit: CommitRecord | undefined;
+  /** While commits wait. */
+  held: Hold | undefined;
   readonly #input: WriterInput;
   readonly #indexer: Indexer;
   readonly #tail: FileTail;
@@ -94,7 +92,9 @@ export class Writer {
   #begun = false;
   /** Documents were deleted, so index.bin has entries too many. */
   #removed = false;
-  #frozen = false;
+  #lines: number;
+  /** Lines put that are in no block and no index yet. */
+  #puts = '';
   #poison: { readonly cause: unknown } | undefined;
   #chain: Promise<unknown> = Promise.resolve();
 
@@ -109,18 +109,25 @@ export class Writer {
     // A session that was not closed is carried on: closing this one says that all is well.
     this.#begun = !state.closed;
     this.commit = state.commit;
-    this.lines = state.lines;
+    this.#lines = state.lines;
     input.stored.tail = this.#tail;
   }
 
   /** One past the last document, pending ones included. */
   get end(): number {
+    this.takePuts();
     return this.#tail.end;
   }
 
-  /** Bytes appended that no commit covers yet. */
+  /** Document lines in the data, pending ones included. */
+  get lines(): number {
+    this.takePuts();
+    return this.#lines;
+  }
+
+  /** Bytes appended that no commit covers yet; what was put last counts by its characters. */
   get uncommittedBytes(): number {
-    return this.#tail.end - this.#promised;
+    return this.#tail.end - this.#promised + this.#puts.length;
   }
 
   get poisoned(): boolean {
@@ -142,38 +149,75 @@ export class Writer {
     });
   }
 
-  /** Refuses puts, deletes and commits from now on, or no longer; reading goes on. */
-  freeze(frozen: boolean): void {
-    this.#frozen = frozen;
+  /**
+   * Commits, and makes all commits after this one wait for `letGo`; the rest goes on. What happens
+   * meanwhile can be moved to another writer, and commits that wait are that one's then.
+   */
+  hold(): { readonly committed: Promise<CommitRecord | undefined>; readonly letGo: () => void } {
+    const committed = this.flush();
+    const held = new Hold(this.#tail.end);
+    this.held = held;
+    this.#chain = this.#chain.then(() => held.ended);
+    const letGo = (): void => {
+      this.held = undefined;
+      held.end();
+    };
+    return { committed, letGo };
   }
 
-  /** Appends one line, newline included, as text. */
-  put(id: string, line: string): void {
-    this.#checkOpen();
-    this.#guard(() => {
-      this.#begin();
-      const offset = this.#tail.end;
-      const length = this.#tail.appendText(line);
-      this.lines++;
-      this.#indexer.put(id, offset, length);
-      this.#appender?.appendOne(id, offset, length);
-    });
+  /** A copy of the data from `offset` on. */
+  copyFrom(offset: number): Uint8Array {
+    this.takePuts();
+    return this.#tail.copyFrom(offset);
+  }
+
+  /**
+   * Appends one canonical line, newline included, as text. Its bytes and its place are made later, of
+   * many at once; whoever asks for either asks for `takePuts` first.
+   * Errors: NESTING_TOO_DEEP, IO_ERROR.
+   */
+  put(line: string): void {
+    this.check();
+    if (!this.#begun) this.#guard(() => this.#begin());
+    if (line.length > MAYBE_TOO_DEEP_CHARS) {
+      this.takePuts();
+      this.#takeText(line);
+    } else {
+      this.#puts += line;
+      if (this.#puts.length >= GATHER_CHARS) this.takePuts();
+    }
+  }
+
+  /** Brings into block and index what `put` has gathered. Errors: IO_ERROR. */
+  takePuts(): void {
+    if (this.#puts === '') return;
+    const text = this.#puts;
+    this.#puts = '';
+    this.#takeText(text);
   }
 
   /** Appends lines; they are visible at once, and this resolves when more may come. */
   async append(lines: PreparedLines): Promise<AppendResult> {
-    this.#checkOpen();
-    const result = this.#guard(() => this.#take(lines));
+    this.check();
+    const result = this.take(lines);
     await this.#tail.settle(FLYING_BYTES);
     await this.#appender?.tail.settle(FLYING_BYTES);
     return result;
   }
 
+  /** The same without waiting, for few bytes. */
+  take(lines: PreparedLines): AppendResult {
+    this.takePuts();
+    return this.#guard(() => this.#take(lines));
+  }
+
   /** Deletes a document. Answers whether it was there. */
   remove(id: string): boolean {
-    this.#checkOpen();
+    this.check();
+    this.takePuts();
     return this.#guard(() => {
       if (!this.#indexer.remove(id)) return false;
+      this.held?.note(this.#tail.end, (writer) => writer.remove(id));
       this.#deletes.push([id, this.#tail.end]);
       this.#removed = true;
       return true;
@@ -183,12 +227,14 @@ export class Writer {
   /** Hands everything appended to the operating system. */
   async drain(): Promise<void> {
     this.check();
+    this.takePuts();
     await this.#tail.drain();
   }
 
   /** Commits everything up to now; answers the last commit. Nothing new: no I/O. */
   flush(options: CommitOptions = {}): Promise<CommitRecord | undefined> {
-    this.#checkOpen();
+    this.check();
+    this.takePuts();
     const { cursor, loadId, run, counts } = options;
     const end = this.#tail.end;
     const told = cursor !== undefined || loadId !== undefined || counts !== undefined;
@@ -202,7 +248,7 @@ export class Writer {
       seq: ++this.#seq,
       end,
       count: this.#indexer.index.size,
-      lines: this.lines,
+      lines: this.#lines,
       ...(this.#deletes.length > 0 ? { deletes: this.#deletes } : {}),
       ...(cursor === undefined ? {} : { cursor }),
       ...(loadId === undefined ? {} : { loadId }),
@@ -214,8 +260,14 @@ export class Writer {
     this.#promised = end;
     const drained = this.#tail.drain();
     drained.catch(() => undefined);
+    let moved: Promise<CommitRecord | undefined> | undefined;
+    this.held?.note(end, (writer) => {
+      moved = writer.flush(options);
+      moved.catch(() => undefined);
+    });
     return this.#serial(async () => {
       const { data, log } = this.#input;
+      if (moved !== undefined) return moved;
       await drained;
       if (grown) await data.sync();
       await log.append(record);
@@ -247,14 +299,6 @@ export class Writer {
     this.#appender = undefined;
   }
 
-  #checkOpen(): void {
-    this.check();
-    if (!this.#frozen) return;
-    throw new EtlError('LOCKED', 'the collection is being compacted; await compact() first', {
-      place: { path: this.#input.paths.data },
-    });
-  }
-
   /** Makes the log say that bytes behind the last commit are ours, before there are any. */
   #begin(): void {
     if (this.#begun) return;
@@ -271,7 +315,24 @@ export class Writer {
       room.bytes.set(bytes, room.at);
       this.#tail.claim(bytes.length);
     } else this.#tail.appendPiece(bytes);
-    this.lines += count;
+    return this.#enter(bytes, records, count, base);
+  }
+
+  #takeText(text: string): void {
+    const room = this.#tail.reserve(3 * text.length);
+    const bytes = room.bytes.subarray(room.at, room.at + room.bytes.write(text, room.at));
+    const { records, count, bad } = this.#input.kernel.lines(bytes);
+    if (bad[0]) throw new EtlError(bad[0].code, bad[0].reason);
+    this.#guard(() => {
+      const base = this.#tail.end;
+      this.#tail.claim(bytes.length);
+      this.#enter(bytes, records, count, base);
+    });
+  }
+
+  /** Enters lines that stand in the tail into the index. */
+  #enter(bytes: Uint8Array, records: Uint32Array, count: number, base: number): AppendResult {
+    this.#lines += count;
     const { replaced, replacedHere } = this.#indexer.insert(bytes, records, count, base);
     this.#appender?.append(bytes, records, 0, count, base);
     return { documents: count, bytes: bytes.length, replaced, duplicates: replacedHere };
@@ -283,7 +344,8 @@ export class Writer {
     const end = this.#tail.end;
     const indexSum = formatSum(index.sum);
     const old = this.#checkpoint;
-    if (old === undefined ? this.lines === 0 : old.end === end && old.indexSum === indexSum) return;
+    if (old === undefined ? this.#lines === 0 : old.end === end && old.indexSum === indexSum)
+      return;
     let appender = this.#appender;
     // Entries that were replaced stay in the file and slow down opening; past a fifth of all it is
     // cheaper to be rid of them.
@@ -294,39 +356,20 @@ export class Writer {
       this.#appender = undefined;
       appender = undefined;
     }
-    const point = appender === undefined ? await this.#rewriteIndex(end) : appender.point;
+    const point =
+      appender === undefined ? await rewriteFromData(this.#input, index, end) : appender.point;
     if (appender !== undefined) await appender.publish(point);
     this.#checkpoint = {
       op: 'checkpoint',
       end,
       count: index.size,
-      lines: this.lines,
+      lines: this.#lines,
       indexSum,
       indexBytes: point.bytes,
       ...(this.commit ? { commit: withoutDeletes(this.commit) } : {}),
       at: new Date().toISOString(),
     };
     return this.#checkpoint;
-  }
-
-  async #rewriteIndex(end: number): Promise<{ entries: number; bytes: number }> {
-    const { disk, paths, kernel, data } = this.#input;
-    const { index } = this.#indexer;
-    return rewriteIndex(disk, paths.index, paths.meta, async (tail) => {
-      let entries = 0;
-      for await (const { bytes, base } of readPieces(data, 0, end, { reuse: true })) {
-        const { records, count } = kernel.lines(bytes);
-        const dead = index.live(records, count, base);
-        entries += appendLiving(tail, bytes, records, count, base, dead);
-        await tail.settle(FLYING_BYTES);
-      }
-      if (entries !== index.size) {
-        throw new EtlError('CORRUPTED_INDEX', `${index.size} documents, but ${entries} found`, {
-          place: { path: paths.data },
-        });
-      }
-      return entries;
-    });
   }
 
   /** Runs changes of memory and disk that must not stop half-way. */
@@ -353,38 +396,4 @@ export class Writer {
     this.#chain = result.catch(() => undefined);
     return result;
   }
-}
-
-/** Writes the entries of the records that are not dead, in runs. Answers how many there were. */
-export function appendLiving(
-  tail: EntryRoom,
-  bytes: Uint8Array,
-  records: Uint32Array,
-  count: number,
-  base: number,
-  dead: Uint8Array,
-): number {
-  let entries = 0;
-  for (let i = 0; i < count; ) {
-    if (dead[i] !== 0) {
-      i++;
-      continue;
-    }
-    let to = i;
-    while (to < count && dead[to] === 0 && isPlain(records, to)) to++;
-    if (to > i) appendRecords(tail, bytes, records, i, to, base);
-    else {
-      const start = records[i * RECORD_WORDS]!;
-      const length = records[i * RECORD_WORDS + LineRecord.end]! - start + 1;
-      appendEntry(tail, keyText(bytes, records, i)!, base + start, length);
-      to = i + 1;
-    }
-    entries += to - i;
-    i = to;
-  }
-  return entries;
-}
-
-function isPlain(records: Uint32Array, i: number): boolean {
-  return records[i * RECORD_WORDS + LineRecord.keyKind] === KeyKind.plain;
 }

@@ -9,6 +9,8 @@
  * this disk keeps or loses the names of a folder together.)
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Document } from '../../src/core/batch.ts';
+import { isEtlError } from '../../src/core/errors.ts';
 import { FastStore } from '../../src/store/index.ts';
 import { type Fault, FaultDisk, fingerprint, type Image, PowerCut } from '../support/fault-disk.ts';
 
@@ -94,6 +96,56 @@ async function runUntil(dieAt: number, fault: Fault = 'die', broken?: RegExp) {
   return { disk, compacted, error };
 }
 
+/**
+ * Compacts while documents are put, deleted and committed, each commit with the next cursor. Tells what
+ * each cursor should find, and which commit was the last one known of.
+ */
+async function writeBeside(disk: FaultDisk, model: Map<string, object>, seed: number) {
+  const states = new Map<number, string>();
+  const run = { states, acknowledged: 7 };
+  const note = (cursor: number) => states.set(cursor, JSON.stringify([...model]));
+  note(7);
+  const pending: Promise<unknown>[] = [];
+  const put = (store: FastStore, id: string, document: Document): void => {
+    store.put(id, document);
+    model.delete(id);
+    model.set(id, document);
+  };
+  try {
+    const store = await open(disk);
+    const compacted = store.compact();
+    compacted.catch(() => undefined);
+    pending.push(compacted);
+    // It commits what is there first; from then on commits wait.
+    for (let turn = 0; turn < 3; turn++) await undefined;
+    for (let n = 8, x = seed + 1; n < 20; n++) {
+      x = (x * 48271) % 2147483647;
+      put(store, `d${x % 5}`, { n });
+      put(store, `new${n}`, { pad: 'y'.repeat(x % 90) });
+      const dead = `d${x % 12}`;
+      expect(store.delete(dead)).toBe(model.delete(dead));
+      note(n);
+      const flushed = store.flush({ cursor: n });
+      const told = flushed.then(() => {
+        run.acknowledged = n;
+      });
+      told.catch(() => undefined);
+      pending.push(told);
+      put(store, `new${n}`, { again: n });
+      for (let turn = (x % 7) * (seed + 1) * 2; turn > 0; turn--) await undefined;
+    }
+    await Promise.all(pending);
+    note(20);
+    await store.flush({ cursor: 20 });
+    run.acknowledged = 20;
+    await store.close();
+  } catch (cause) {
+    if (!isEtlError(cause, 'POISONED') && !(cause instanceof PowerCut)) throw cause;
+  }
+  await Promise.allSettled(pending);
+  return run;
+}
+
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: 0 });
   start = await prepare();
@@ -131,6 +183,29 @@ describe('compaction whose machine dies', () => {
         }
         for (const { what, image } of again.images()) {
           await check(image, compacted, `operation ${k}, then ${second}, ${what}`);
+        }
+      }
+    }
+  });
+
+  it('keeps every commit that was made beside it, as it was made', async () => {
+    const before = start.documents as [string, object][];
+    for (let seed = 0; seed < 4; seed++) {
+      const whole = new FaultDisk(start.image);
+      expect((await writeBeside(whole, new Map(before), seed)).acknowledged).toBe(20);
+      for (let k = 0; k <= whole.operations; k++) {
+        const disk = new FaultDisk(start.image);
+        disk.dieAt = k;
+        const run = await writeBeside(disk, new Map(before), seed);
+        const images = seed === 0 ? disk.images() : [{ what: 'now', image: disk.current() }];
+        for (const { what, image } of images) {
+          const store = await open(new FaultDisk(image));
+          const found = JSON.stringify(await contents(store));
+          const cursor = (await store.cursor()) as number;
+          const place = `seed ${seed}, operation ${k}, ${what}`;
+          expect(cursor, place).toBeGreaterThanOrEqual(run.acknowledged);
+          expect(found, place).toBe(run.states.get(cursor));
+          await store.close();
         }
       }
     }

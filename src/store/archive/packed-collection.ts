@@ -18,11 +18,10 @@ import {
   type LogRecord,
   withoutDeletes,
 } from '../commit-log.ts';
-import { type EntryRoom, indexHeader } from '../index-file.ts';
+import { appendLiving, type EntryRoom, indexHeader } from '../index-file.ts';
 import { keyText } from '../indexer.ts';
 import type { CollectionPaths } from '../layout.ts';
 import { readPieces } from '../pieces.ts';
-import { appendLiving } from '../writer.ts';
 
 export class PackedCollection {
   readonly #files: CollectionFiles;

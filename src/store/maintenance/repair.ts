@@ -178,7 +178,9 @@ async function rewriteDamaged({ disk, kernel, paths, files, found, options }: Wo
   try {
     const onStrange = (line: StrangeLine): void => dropped.add(line);
     const { data } = files;
-    const input = { ...options, disk, kernel, data, end, index, next, onStrange };
+    const alive = { index, retired: new Set<number>() };
+    const documents = index.size;
+    const input = { ...options, disk, kernel, data, end, alive, documents, next, onStrange };
     const rewritten = await rewriteData(input);
     const droppedPath = await dropped.finish();
     // A cursor promises that what lies before it is here: true only of commits that are whole.

@@ -119,19 +119,70 @@ describe('compact', () => {
     await store.close();
   });
 
-  it('refuses writes of its handle while it runs, and takes them afterwards', async () => {
+  it('takes writes while it runs; commits wait and hold what they would have held', async () => {
     const disk = new FaultDisk();
     const store = await used(disk);
-    const running = store.compact();
-    await Promise.resolve();
-    const locked = expect.objectContaining({ code: 'LOCKED' });
-    expect(() => store.put('a', {})).toThrow(locked);
-    expect(() => store.delete('d1')).toThrow(locked);
-    await expect(store.flush()).rejects.toEqual(locked);
-    expect(store.get('d1')).toEqual({ _id: 'd1', n: -1 });
+    const order: string[] = [];
+    const flushes: Promise<unknown>[] = [];
+    const states: unknown[][] = [];
+    const flush = async (n: number) => {
+      states[n] = (await ids(store)).sort();
+      flushes.push(
+        store.flush({ cursor: n }).then((commit) => order.push(`commit ${commit!.seq}`)),
+      );
+    };
+    const running = store.compact().then(() => order.push('compacted'));
+    for (let turn = 0; turn < 3; turn++) await undefined;
+    const text = 'x'.repeat(1 << 16);
+    // More than is moved in one turn, of every way to write, in the middle of everything.
+    for (let n = 0; n < 12; n++) {
+      for (let i = 0; i < 3; i++) store.put(`n${n}-${i}`, { text });
+      await store.writeJsonl(Buffer.from(`{"_id":"b${n}","text":"${text}"}\n{"_id":"d${n}"}\n`));
+      expect(store.delete(`n${n}-1`)).toBe(true);
+      expect(store.delete(`d${n}`)).toBe(true);
+      store.put('d8', { n });
+      await flush(n);
+      store.delete(`b${n}`);
+      expect(store.get('d8')).toEqual({ _id: 'd8', n });
+    }
     await running;
-    store.put('a', { n: 1 });
+    await Promise.all(flushes);
+    expect(order[0]).toBe('compacted');
+    expect(order.slice(1)).toEqual(Array.from({ length: 12 }, (_, n) => `commit ${n + 3}`));
+    store.put('last', {});
     await store.close();
+    const again = await open(new FaultDisk(disk.current()));
+    expect((await ids(again)).sort()).toEqual(
+      [...states[11]!.filter((id) => id !== 'b11'), 'last'].sort(),
+    );
+    expect(await again.cursor()).toBe(11);
+    expect(again.recovery).toMatchObject({ cutBytes: 0, adoptedLines: 0 });
+    await again.close();
+  });
+
+  it('lets commits that waited for one that failed go to the old files', async () => {
+    const disk = new FaultDisk();
+    const store = await used(disk);
+    const stop = new AbortController();
+    let flushed: Promise<unknown> | undefined;
+    const onProgress = () => {
+      store.put('late', {});
+      flushed = store.flush({ cursor: 'late' });
+      store.put('later', {});
+      stop.abort();
+    };
+    // Stopped between two pieces, or between the last one and the new files.
+    await store.writeJsonl(Buffer.from(`{"_id":"long","x":"${'x'.repeat(3 << 20)}"}\n`));
+    store.put('end', {});
+    await expect(store.compact({ signal: stop.signal, onProgress })).rejects.toMatchObject({
+      code: 'ABORTED',
+    });
+    expect(await flushed).toMatchObject({ cursor: 'late' });
+    await store.abandon();
+    const again = await open(disk);
+    expect(again.exists('late')).toBe(true);
+    expect(again.exists('later')).toBe(false);
+    await again.close();
   });
 
   it('is no work where nothing is dead', async () => {

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Batch } from '../../../src/core/batch.ts';
+import { Batch, type Document } from '../../../src/core/batch.ts';
 import { eq, gt } from '../../../src/core/predicate.ts';
 import { createNodeDisk } from '../../../src/io/index.ts';
 import { sharedKernel } from '../../../src/kernels/index.ts';
@@ -165,6 +165,47 @@ describe('FastStore', () => {
       await expect(FastStore.open(root, name)).rejects.toMatchObject({ code: 'INVALID_PATH' });
     }
     expect(() => store.get('a')).toThrow(/closed/);
+  });
+
+  it('refuses what is nested too deep to be read back, however it comes', async () => {
+    const nested = (levels: number): Document => (levels === 1 ? {} : { d: nested(levels - 1) });
+    const store = await open();
+    store.put('before', {});
+    const tooDeep = expect.objectContaining({ code: 'NESTING_TOO_DEEP' });
+    expect(() => store.put('deep', nested(513))).toThrow(tooDeep);
+    const documents = Batch.fromDocuments([{ _id: 'deep', ...nested(513) }], kernel.codec);
+    await expect(store.append(documents)).rejects.toMatchObject({ code: 'INVALID_DOCUMENT' });
+    store.put('deep', nested(512));
+    await store.close();
+    rmSync(meta('index.bin'));
+    const again = await open();
+    expect(again.recovery.badLines).toBe(0);
+    expect(again.get('deep')).toEqual({ _id: 'deep', ...nested(512) });
+    expect(again.count).toBe(2);
+    await again.close();
+  });
+
+  it('finds what was put just now by id, count, scan and delete, in any order of asking', async () => {
+    const store = await open();
+    store.put('a', { n: 1 });
+    expect(store.count).toBe(1);
+    store.put('a', { n: 2 });
+    store.put('b', { text: 'é'.repeat(40_000) });
+    expect(store.delete('a')).toBe(true);
+    store.put('c', { _id: 'c', n: 3 });
+    store.put('d', { n: 4, _id: 'd', 0: 'first' });
+    expect(store.info()).toMatchObject({ documents: 3, lines: 5 });
+    await store.append(batchOf('{"_id":"b","n":5}\n'));
+    store.put('e', {});
+    expect((await store.scanAll()).map(({ _id }) => _id)).toEqual(['c', 'd', 'b', 'e']);
+    store.put('e', { n: 6 });
+    expect(await store.flush()).toMatchObject({ count: 4, lines: 8 });
+    store.put('f', {});
+    await store.abandon();
+    const again = await open();
+    expect(again.get('d')).toEqual({ _id: 'd', 0: 'first', n: 4 });
+    expect(again.count).toBe(4);
+    await again.close();
   });
 
   it('lets the last of equal ids in a batch win', async () => {
