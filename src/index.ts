@@ -18,6 +18,7 @@ export {
 } from './io/index.ts';
 export * from './pipeline/index.ts';
 export { type ArrowSinkOptions, type ArrowSinkSummary, arrowSink } from './sinks/arrow-sink.ts';
+export { type CsvSinkOptions, type CsvSinkSummary, csvSink } from './sinks/csv-sink.ts';
 export { type JsonlSinkOptions, type JsonlSinkSummary, jsonlSink } from './sinks/jsonl-sink.ts';
 export type { WriteDisposition } from './sinks/zds-disposition.ts';
 export { type ZdsSinkOptions, type ZdsSinkSummary, zdsSink } from './sinks/zds-sink.ts';

@@ -1,13 +1,12 @@
 /** Documents to JSON Lines: a file, standard output or a stream; compressed or not. */
-import type { Transform, Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import type { Batch } from '../core/batch.ts';
 import type { Sink } from '../core/stage.ts';
-import { compressionByName, createCompressor } from '../io/compress.ts';
+import { compressionByName } from '../io/compress.ts';
 import type { Compression } from '../io/decompress.ts';
-import { createFileWriter, type WriteTarget } from '../io/file-writer.ts';
-import { createStreamWriter, type StreamTarget } from '../io/stream-writer.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
+import { openTextTarget, type TextTarget } from './text-target.ts';
 
 export interface JsonlSinkOptions {
   /** By the ending of the path (`.gz`, `.br`, `.zst`) if absent. */
@@ -47,76 +46,28 @@ export function createJsonlSink(
   options: Omit<JsonlSinkOptions, 'signal'> = {},
 ): Sink<JsonlSinkSummary> {
   const { compression = typeof target === 'string' ? compressionByName(target) : 'none' } = options;
-  let writer: WriteTarget;
-  let plain: WriteTarget | StreamTarget;
+  let text: TextTarget;
   let documents = 0;
   let bytes = 0;
   return {
     name: 'jsonlSink',
     get satisfied() {
-      return 'closed' in plain && plain.closed;
+      return text.closed;
     },
     async open() {
-      const compressor = compression === 'none' ? undefined : createCompressor(compression);
-      plain = await openTarget(target);
-      writer = compressor ? new CompressedTarget(compressor, plain) : plain;
+      text = await openTextTarget(target, compression);
     },
     async write(batch: Batch) {
       const lines = batch.bytes();
-      await writer.write(lines);
+      await text.write(lines);
       documents += batch.length;
       bytes += lines.byteLength;
     },
     async finish() {
-      return { documents, bytes, bytesWritten: await writer.finish() };
+      return { documents, bytes, bytesWritten: await text.finish() };
     },
     async abort() {
-      await writer?.abort();
+      await text?.abort();
     },
   };
-}
-
-async function openTarget(target: string | Writable): Promise<WriteTarget | StreamTarget> {
-  if (typeof target !== 'string') return createStreamWriter(target);
-  return target === '-' ? createStreamWriter(process.stdout) : createFileWriter(target);
-}
-
-/** A compressor in front of a target; one failure, of either, fails every later call. */
-class CompressedTarget implements WriteTarget {
-  readonly #compressor: Transform;
-  readonly #target: WriteTarget;
-  readonly #pumping: Promise<void>;
-
-  constructor(compressor: Transform, target: WriteTarget) {
-    this.#compressor = compressor;
-    this.#target = target;
-    this.#pumping = this.#pump();
-    this.#pumping.catch(() => {});
-  }
-
-  async write(bytes: Uint8Array): Promise<void> {
-    if (this.#compressor.destroyed) await this.#pumping;
-    if (this.#compressor.write(bytes)) return;
-    const drained = new Promise<void>((resolve) => {
-      this.#compressor.once('drain', resolve);
-    });
-    await Promise.race([drained, this.#pumping]);
-  }
-
-  async finish(): Promise<number> {
-    this.#compressor.end();
-    await this.#pumping;
-    return this.#target.finish();
-  }
-
-  async abort(): Promise<void> {
-    this.#compressor.destroy();
-    await this.#pumping.catch(() => {});
-    await this.#target.abort();
-  }
-
-  /** Leaving the loop by an error of the target destroys the compressor. */
-  async #pump(): Promise<void> {
-    for await (const chunk of this.#compressor) await this.#target.write(chunk as Uint8Array);
-  }
 }
