@@ -33,6 +33,8 @@ class StreamWriter implements StreamTarget {
     stream.on('error', this.#onError);
     stream.on('drain', this.#onDrain);
     stream.on('close', this.#onClose);
+    // It may have gone away before anybody listened.
+    if (stream.destroyed) this.#onClose();
   }
 
   async write(bytes: Uint8Array): Promise<void> {
