@@ -140,6 +140,19 @@ function sized(sizes: readonly number[], failAt = Number.POSITIVE_INFINITY): Sou
   };
 }
 
+/** Passes everything on until that many documents have come. */
+function fuse(blowAt = Number.POSITIVE_INFINITY): Transform {
+  let count = 0;
+  return {
+    name: 'fuse',
+    apply(batch) {
+      count += batch.length;
+      if (count >= blowAt) throw new Error('broken off');
+      return [batch];
+    },
+  };
+}
+
 function modelOf(sizes: readonly number[], steps: readonly Step[]) {
   const read = sizes.reduce((sum, size) => sum + size, 0);
   let out: Document[] = Array.from({ length: read }, (_, n) => ({ _id: `d${n}`, n }));
@@ -186,22 +199,28 @@ describe('the account of a run', () => {
   });
 
   it('is the same for a run in pieces, with no document written twice', async () => {
-    const anyFailures = fc.array(fc.integer({ min: 0, max: 12 }), { maxLength: 3 });
+    const anyFailures = fc.array(
+      fc.record({
+        failAt: fc.integer({ min: 0, max: 12 }),
+        blowAt: fc.integer({ min: 1, max: 40 }),
+      }),
+      { maxLength: 3 },
+    );
     await fc.assert(
       fc.asyncProperty(anyBatches, anySteps, anyFailures, async (sizes, steps, failures) => {
         const root = join(folder, `s${stores++}`);
-        const attempt = (failAt?: number) =>
+        const attempt = ({ failAt, blowAt }: { failAt?: number; blowAt?: number } = {}) =>
           run({
             name: 'x',
             source: sized(sizes, failAt),
-            transforms: steps.map(({ make }) => make()),
+            transforms: [...steps.map(({ make }) => make()), fuse(blowAt)],
             // Appending: a document that came again would be an error.
             sink: zdsSink(root, 'c', { write: 'append', commitDocuments: 1 }),
             onError: (reject) => expect(reject.code).toBe('INVALID_DOCUMENT'),
             resume: true,
           }).done;
-        for (const failAt of failures) {
-          await attempt(failAt).catch((error: Error) => expect(error.message).toBe('broken off'));
+        for (const failure of failures) {
+          await attempt(failure).catch((error: Error) => expect(error.message).toBe('broken off'));
         }
         await attempt();
         expect(await readBack(root)).toEqual(modelOf(sizes, steps).out);

@@ -1,0 +1,162 @@
+/**
+ * Runs in a real process that is killed at random times and run again until they are through: no
+ * document twice and none missing, from plain and compressed files, with ids of their own and made
+ * ones. And signals: the first stops a run in good order, the second ends the process.
+ * ZDS_KILL_ROUNDS sets the number of kills for each kind; the seed is printed.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { afterAll, describe, expect, it } from 'vitest';
+import { FastStore, listRuns, verify } from '../../src/store/index.ts';
+
+const built = fileURLToPath(new URL('../../dist/index.js', import.meta.url));
+const ROUNDS = Number(process.env.ZDS_KILL_ROUNDS ?? 3);
+const SEED = Number(process.env.ZDS_KILL_SEED ?? Date.now() % 1e9);
+const DOCUMENTS = 6000;
+const folder = mkdtempSync(join(tmpdir(), 'zds-run-kill-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Filters every third document out; takes its time so that a kill finds it at work. */
+const child = (root: string, input: string, ids: 'own' | 'made') => `
+  import { filter, jsonlSource, run, zdsSink } from ${JSON.stringify(built)};
+  import { setTimeout as sleep } from 'node:timers/promises';
+  const slow = { name: 'slow', apply: async (batch) => (await sleep(1), [batch]) };
+  const handle = run({
+    name: 'load',
+    source: jsonlSource(${JSON.stringify(input)}, { batchBytes: 4096 }),
+    transforms: [filter(({ n }) => n % 3 !== 0), slow],
+    sink: zdsSink(${JSON.stringify(root)}, 'c', {
+      write: 'append', commitDocuments: 50, generateIds: ${ids === 'made'},
+    }),
+    resume: true,
+    signals: true,
+    progressMs: 0,
+  });
+  handle.on('progress', ({ read }) => process.stdout.write(read + '\\n'));
+  const { outcome } = await handle;
+  process.stdout.write(outcome + '\\n');
+`;
+
+interface Life {
+  readonly outcome: string | undefined;
+  readonly code: number | null;
+  readonly complaint: string;
+}
+
+/** Runs it; `meet` is called with it at its first word. */
+function live(script: string, meet: (process: ChildProcess) => void = () => {}): Promise<Life> {
+  return new Promise((resolve) => {
+    const running = spawn(process.execPath, ['--input-type=module', '-e', script]);
+    let said = '';
+    let complaint = '';
+    running.stdout.on('data', (text: Buffer) => {
+      if (said === '') meet(running);
+      said += text.toString();
+    });
+    running.stderr.on('data', (text: Buffer) => {
+      complaint += text.toString();
+    });
+    running.once('close', (code) => {
+      resolve({ outcome: /done|stopped/.exec(said)?.[0], code, complaint });
+    });
+  });
+}
+
+/** What is there is what the input has from its start on, filtered; answers how much. */
+async function check(root: string): Promise<number> {
+  if (!existsSync(join(root, 'collections', 'c', 'meta', 'commits.log'))) return 0;
+  const store = await FastStore.open(root, 'c', { mode: 'read' });
+  const seen: number[] = [];
+  for await (const { n } of store.scan()) seen.push(n as number);
+  await store.close();
+  const all = Array.from({ length: DOCUMENTS }, (_, n) => n).filter((n) => n % 3 !== 0);
+  expect(seen).toEqual(all.slice(0, seen.length));
+  return seen.length;
+}
+
+/** Numbers from 0 to 1 that a seed gives again. */
+function random(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+describe.skipIf(!existsSync(built))('a run in a process', () => {
+  const inputs = { own: join(folder, 'own.jsonl'), made: join(folder, 'made.jsonl.gz') };
+  const text = (id: (n: number) => object) =>
+    Array.from({ length: DOCUMENTS }, (_, n) => `${JSON.stringify({ ...id(n), n })}\n`).join('');
+  writeFileSync(
+    inputs.own,
+    text((n) => ({ _id: `d${n}`, pad: 'x'.repeat(40) })),
+  );
+  writeFileSync(inputs.made, gzipSync(text(() => ({ pad: 'x'.repeat(60) }))));
+
+  it.each(['own', 'made'] as const)(
+    `that is killed ${ROUNDS} times loses nothing and repeats nothing: %s ids`,
+    async (ids) => {
+      console.log(`ZDS_KILL_SEED=${SEED}`);
+      const next = random(SEED);
+      const whole = (DOCUMENTS / 3) * 2;
+      let root = join(folder, `${ids}-0`);
+      let before = 0;
+      for (let round = 0; round < ROUNDS; round++) {
+        const { complaint } = await live(child(root, inputs[ids], ids), (running) => {
+          setTimeout(() => running.kill('SIGKILL'), next() * 100);
+        });
+        expect(complaint).toBe('');
+        const there = await check(root);
+        expect(there).toBeGreaterThanOrEqual(before);
+        before = there;
+        if (there === whole) {
+          root = join(folder, `${ids}-${round + 1}`);
+          before = 0;
+        }
+      }
+      const last = await live(child(root, inputs[ids], ids));
+      expect(last).toEqual({ outcome: 'done', code: 0, complaint: '' });
+      expect(await check(root)).toBe(whole);
+      expect(await verify(root, 'c')).toMatchObject([{ ok: true, notices: 0 }]);
+    },
+    30_000 + ROUNDS * 4_000,
+  );
+
+  it('stops in good order at SIGTERM, and goes on from there', { timeout: 30_000 }, async () => {
+    const root = join(folder, 'signals');
+    const script = child(root, inputs.own, 'own');
+    const stopped = await live(script, (running) => running.kill('SIGTERM'));
+    expect(stopped).toEqual({ outcome: 'stopped', code: 0, complaint: '' });
+    const there = await check(root);
+    expect(there).toBeGreaterThan(0);
+    const done = await live(script);
+    expect(done).toEqual({ outcome: 'done', code: 0, complaint: '' });
+    const totals = (await listRuns(root, 'c')).map((each) => each.totals);
+    expect(totals).toMatchObject([{ outcome: 'stopped', written: there }, { outcome: 'done' }]);
+    expect(totals[0]!.read + totals[1]!.read).toBe(DOCUMENTS);
+  });
+
+  it('ends at once at a second signal', { timeout: 30_000 }, async () => {
+    const stuck = `
+      import { fromIterable, run } from ${JSON.stringify(built)};
+      const sink = {
+        name: 'stuck',
+        open: async () => {},
+        write: () => new Promise((resolve) => setTimeout(resolve, 60_000)),
+        finish: async () => ({}),
+        abort: async () => {},
+      };
+      process.stdout.write('here\\n');
+      await run({ name: 'x', source: fromIterable([{ n: 1 }]), sink, signals: true });
+    `;
+    const life = await live(stuck, (running) => {
+      setTimeout(() => running.kill('SIGINT'), 100);
+      setTimeout(() => running.kill('SIGINT'), 300);
+    });
+    expect(life).toEqual({ outcome: undefined, code: 130, complaint: '' });
+  });
+});
