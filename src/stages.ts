@@ -32,7 +32,7 @@ export function map<T extends object = Document, U extends object = T>(
 /** Keeps what the predicate (on bytes) or the function (on objects) holds for. */
 export function filter<T extends object = Document>(
   keep: Predicate | DocumentFunction<T, boolean>,
-  options: transforms.RunOptions & StageOptions = {},
+  options: transforms.CallOptions & StageOptions = {},
 ): TransformStage<T> {
   return transformStage(transforms.filterTransform(keep, options), options);
 }
@@ -163,4 +163,18 @@ export function sample<T extends object = Document>(
   options: transforms.SampleOptions & StageOptions,
 ): TransformStage<T> {
   return transformStage(transforms.sampleTransform(options), options);
+}
+
+/** Only what earlier runs have not let through; see `incrementalTransform`. */
+export function incremental<T extends object = Document>(
+  options: transforms.IncrementalOptions & StageOptions,
+): TransformStage<T> {
+  return transformStage(transforms.incrementalTransform(options), options);
+}
+
+/** Holds documents against what is known of their fields; see `contractTransform`. */
+export function contract<T extends object = Document>(
+  options: transforms.ContractOptions & StageOptions = {},
+): TransformStage<T> {
+  return transformStage(transforms.contractTransform(options), options);
 }

@@ -16,6 +16,7 @@ import type { RunInfo, RunOutcome, RunTotals } from '../core/run-info.ts';
 import type { Sink, Source, Transform, Wants } from '../core/stage.ts';
 import { Chain, positionOf } from './chain.ts';
 import {
+  type Checkpoint,
   cannotResume,
   makeCheckpoint,
   readCheckpoint,
@@ -58,6 +59,8 @@ export class Runner<Summary> {
   #resumed = false;
   /** Behind the batch taken last. */
   #cursor: unknown;
+  /** The last checkpoint of a run that was cut short. */
+  #frozen: Checkpoint | undefined;
   #toldAt = Number.NEGATIVE_INFINITY;
 
   /** Errors: INVALID_ARGUMENT. */
@@ -169,8 +172,11 @@ export class Runner<Summary> {
       this.#tellProgress();
     }
     await feed.close();
+    const cut = this.#isStopping || this.#sink.satisfied === true;
+    // What transforms remember of an input that was not read to its end, they must not take for all.
+    if (cut && last) this.#frozen = this.#checkpoint(last.cursor);
     // Documents held back are read again on resuming, and must not be written half-finished now.
-    const rereads = this.#isStopping && last !== undefined && last.cursor !== NOWHERE;
+    const rereads = cut && last !== undefined && last.cursor !== NOWHERE;
     if (rereads) return;
     await this.#chain.flush();
     if (last && this.#sink.lastCursor) await this.#deliver(positionOf(last));
@@ -233,9 +239,7 @@ export class Runner<Summary> {
     if (batch.length === 0 && !commits) return;
     const { cursor } = batch;
     const checkpoint =
-      commits && cursor !== undefined
-        ? makeCheckpoint(this.#source, this.#transforms, cursor === NOWHERE ? undefined : cursor)
-        : undefined;
+      commits && cursor !== undefined ? (this.#frozen ?? this.#checkpoint(cursor)) : undefined;
     counts.in += batch.length;
     const since = performance.now();
     const written = this.#sink.write(batch.withCursor(checkpoint), this.#gate.takerFor(counts));
@@ -243,6 +247,11 @@ export class Runner<Summary> {
     counts.seconds += (performance.now() - since) / 1000;
     counts.bytes += bytesOf(batch);
     counts.out = counts.in - counts.rejected;
+  }
+
+  #checkpoint(cursor: unknown): Checkpoint {
+    const at = cursor === NOWHERE ? undefined : cursor;
+    return makeCheckpoint(this.#source, this.#transforms, at);
   }
 
   /** The first receiver's wishes; behind transforms the sink's key is a hint that may still help. */

@@ -7,7 +7,7 @@ import { type Rejection, rejectDocument } from './reject-document.ts';
 
 export type DocumentFunction<T extends object, R> = (document: T) => R | Promise<R>;
 
-export interface RunOptions {
+export interface CallOptions {
   /**
    * What becomes of a document that the function throws for: 'stop' ends the work with that error,
    * unchanged; 'reject' sets the document aside with FUNCTION_FAILED. Default 'stop'.
@@ -15,7 +15,7 @@ export interface RunOptions {
   readonly onThrow?: 'stop' | 'reject';
 }
 
-export interface EachOptions extends RunOptions {
+export interface EachOptions extends CallOptions {
   /** Calls under way at a time. Default 1. */
   readonly concurrency?: number;
   /** Told of every result as it comes, `REJECTED` included. */

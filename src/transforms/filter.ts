@@ -4,7 +4,7 @@ import type { Predicate } from '../core/predicate.ts';
 import type { Transform } from '../core/stage.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import type { Selector } from '../kernels/types.ts';
-import { type DocumentFunction, REJECTED, type RunOptions, runEach } from './each-document.ts';
+import { type CallOptions, type DocumentFunction, REJECTED, runEach } from './each-document.ts';
 import { rejectBad } from './reject-document.ts';
 
 /**
@@ -15,7 +15,7 @@ import { rejectBad } from './reject-document.ts';
  */
 export function filterTransform<T extends object = Document>(
   keep: Predicate | DocumentFunction<T, boolean>,
-  options: RunOptions = {},
+  options: CallOptions = {},
 ): Transform {
   return typeof keep === 'function' ? filterByFunction(keep, options) : filterByPredicate(keep);
 }
@@ -36,7 +36,7 @@ function filterByPredicate(where: Predicate): Transform {
 
 function filterByFunction<T extends object>(
   keep: DocumentFunction<T, boolean>,
-  options: RunOptions,
+  options: CallOptions,
 ): Transform {
   return {
     name: 'filter',

@@ -3,10 +3,10 @@ import { assert } from '../core/assert.ts';
 import { type Batch, type Document, isDocument } from '../core/batch.ts';
 import type { OnReject } from '../core/reject.ts';
 import type { Transform } from '../core/stage.ts';
-import { type DocumentFunction, REJECTED, type RunOptions, runEach } from './each-document.ts';
+import { type CallOptions, type DocumentFunction, REJECTED, runEach } from './each-document.ts';
 import { rejectDocument } from './reject-document.ts';
 
-export interface MapOptions extends RunOptions {
+export interface MapOptions extends CallOptions {
   /** Calls of an async function under way at a time, within a batch. Default 1. */
   readonly concurrency?: number;
   /**

@@ -17,7 +17,7 @@ const picky: Transform = {
     const kept = batch.documents().flatMap(({ n }, i) => (Number(n) % 10 === 7 ? [] : [i]));
     for (let i = 0; i < batch.length; i++) {
       if (kept.includes(i)) continue;
-      const reject = { place: batch.place(i), bytes: batch.slice(i, i + 1).bytes() };
+      const reject = { place: batch.place(i), bytes: batch.pick([i]).bytes() };
       if (!onReject) throw new EtlError('INVALID_DOCUMENT', 'seven', reject);
       onReject({ ...reject, code: 'INVALID_DOCUMENT', reason: 'seven' });
     }
