@@ -25,6 +25,12 @@ export { type ZdsSinkOptions, type ZdsSinkSummary, zdsSink } from './sinks/zds-s
 export type { ByteInput } from './sources/byte-input.ts';
 export { type CsvSourceOptions, csvSource, sniffCsv } from './sources/csv-source.ts';
 export { fromIterable, fromWeb } from './sources/from-iterable.ts';
+export type { HttpPage, HttpPages } from './sources/http-pages.ts';
+export {
+  type HttpRequestInput,
+  type HttpSourceOptions,
+  httpSource,
+} from './sources/http-source.ts';
 export { type JsonSourceOptions, jsonSource } from './sources/json-source.ts';
 export { type JsonlSourceOptions, jsonlSource } from './sources/jsonl-source.ts';
 export { type ZdsSourceOptions, zdsSource } from './sources/zds-source.ts';

@@ -28,6 +28,15 @@ export function detectCompression(head: Uint8Array, name = ''): Compression {
   return /\.br$/i.test(name) ? 'brotli' : 'none';
 }
 
+/** What a Content-Encoding stands for. Errors: UNSUPPORTED. */
+export function compressionOf(encoding: string, place: Place): Compression {
+  if (encoding === 'identity') return 'none';
+  if (encoding === 'gzip' || encoding === 'x-gzip') return 'gzip';
+  if (encoding === 'br') return 'brotli';
+  if (encoding === 'zstd') return 'zstd';
+  throw new EtlError('UNSUPPORTED', `the body is encoded as ${encoding}`, { place });
+}
+
 /** Plain bytes in pieces of about 1 MiB. Leaving the loop closes the input. */
 export async function* decompress(
   chunks: Chunks,

@@ -9,16 +9,20 @@
 import { fileURLToPath } from 'node:url';
 import { sourcePlace } from '../core/batch.ts';
 import { EtlError, type Place } from '../core/errors.ts';
+import { redactUrl } from '../core/redact.ts';
 import type { ByteReader } from '../core/stage.ts';
 import { readChunks } from '../formats/chunk-reader.ts';
-import { decompress, detectCompression, SNIFF_BYTES } from '../io/decompress.ts';
+import { compressionOf, decompress, detectCompression, SNIFF_BYTES } from '../io/decompress.ts';
 import { type FileReader, openFileReader, readerChunks } from '../io/file-reader.ts';
 import { expandPaths } from '../io/glob.ts';
+import { type BodyOptions, openBody } from '../io/http-body.ts';
+import type { HttpRequest } from '../io/http-exchange.ts';
 import {
   HEAD_BYTES,
   type InputName,
   type InputPlace,
   type InputReader,
+  readBehind,
   readFrom,
   readThrough,
   TAIL_BYTES,
@@ -65,11 +69,11 @@ export interface OpenedInput<P extends InputPlace> {
  * Errors: IO_ERROR naming what cannot be opened, INVALID_PATH, INVALID_ARGUMENT, CURSOR_MISMATCH.
  */
 export async function* openInputs<P extends InputPlace = InputPlace>(
-  input: ByteInput,
+  input: ByteInput | readonly Input[],
   options: { readonly signal: AbortSignal; readonly chunkBytes: number },
   from?: P,
 ): AsyncGenerator<OpenedInput<P>, void, void> {
-  const inputs = await listInputs(input, from !== undefined);
+  const inputs = isInputs(input) ? input : await listInputs(input, from !== undefined);
   const first = from ? findInput(inputs, from) : 0;
   for (let i = first; i < inputs.length; i++) {
     options.signal.throwIfAborted();
@@ -112,6 +116,12 @@ function findInput(inputs: readonly Input[], { source, input }: InputPlace): num
   throw new EtlError('CURSOR_MISMATCH', what, { place });
 }
 
+function isInputs(input: ByteInput | readonly Input[]): input is readonly Input[] {
+  return (
+    Array.isArray(input) && typeof (input[0] as Partial<Input> | undefined)?.open === 'function'
+  );
+}
+
 function isNames(input: ByteInput): input is string | URL | readonly (string | URL)[] {
   if (typeof input === 'string' || input instanceof URL) return true;
   return (
@@ -122,7 +132,7 @@ function isNames(input: ByteInput): input is string | URL | readonly (string | U
 async function namedInputs(name: string | URL): Promise<Input[]> {
   const text = String(name);
   if (text === '-' || text === 'stdin') return [streamInput('stdin', () => process.stdin)];
-  if (/^https?:\/\//i.test(text)) return [urlInput(text)];
+  if (/^https?:\/\//i.test(text)) return [httpInput({ url: text })];
   const path = text.startsWith('file:') ? fileURLToPath(text) : text;
   return (await expandPaths([path])).map(fileInput);
 }
@@ -162,7 +172,7 @@ async function seekTo(file: FileReader, at: InputName, from: InputPlace): Promis
 }
 
 /** Closing passes through the decompressor in its own time; this waits for the file itself. */
-function closingToo(reader: ByteReader, file: ByteReader): ByteReader {
+function closingToo(reader: ByteReader, file: { close(): Promise<void> }): ByteReader {
   return {
     read: (carry) => reader.read(carry),
     async close() {
@@ -172,27 +182,33 @@ function closingToo(reader: ByteReader, file: ByteReader): ByteReader {
   };
 }
 
-function urlInput(url: string): Input {
+/** An input over HTTP. */
+export function httpInput(request: HttpRequest, options: BodyOptions = {}): Input {
+  const url = redactUrl(request.url);
   return {
     name: url,
     async open(how) {
-      const body = await fetchBody(url, how.signal);
-      return openStream(body, { url }, new URL(url).pathname, how);
+      const { from, signal, chunkBytes } = how;
+      const known = from?.etag !== undefined && from.offset >= HEAD_BYTES;
+      const range = known ? { offset: from.offset - TAIL_BYTES, etag: from.etag! } : undefined;
+      const body = await openBody(request, options, signal, range);
+      try {
+        const contentType = body.headers.get('content-type') ?? undefined;
+        const at = { ...how.at, etag: body.etag, contentType };
+        if (body.start > 0) {
+          const reader = closingToo(readChunks(body.chunks, { chunkBytes, signal }), body);
+          return await readBehind(reader, at, from!, body.start, signal);
+        }
+        const name = new URL(request.url).pathname;
+        const encoding = compressionOf(body.encoding, { url });
+        const chunks = decompress(body.chunks, encoding, { url });
+        return await openStream(chunks, { url }, name, { ...how, at }, body);
+      } catch (error) {
+        await body.close();
+        throw error;
+      }
     },
   };
-}
-
-async function fetchBody(url: string, signal: AbortSignal): Promise<ByteStream> {
-  const place = { url };
-  try {
-    const response = await fetch(url, { signal });
-    if (!response.ok) throw new EtlError('IO_ERROR', `answered ${response.status}`, { place });
-    return (response.body ?? []) as ByteStream;
-  } catch (cause) {
-    if (signal.aborted) throw signal.reason;
-    if (cause instanceof EtlError) throw cause;
-    throw new EtlError('IO_ERROR', 'cannot be fetched', { place, cause });
-  }
 }
 
 function streamInput(name: string, stream: () => ByteStream): Input {
@@ -207,14 +223,17 @@ async function openStream(
   place: Place,
   name: string,
   { signal, chunkBytes, at, from }: OpenHow,
+  below: { close(): Promise<void> } = { close: async () => {} },
 ): Promise<InputReader> {
   const reader = readChunks(asBytes(stream, place), { chunkBytes: SNIFF_BYTES, signal });
   const head = await reader.read(new Uint8Array(0));
   const compression = detectCompression(head ?? new Uint8Array(0), name);
   const whole = withHead(head, reader);
   const plain = readChunks(decompress(whole, compression, place), { chunkBytes, signal });
+  // The offset of compressed bytes is not that of the plain ones.
+  const named = compression === 'none' ? at : { ...at, etag: undefined };
   try {
-    return await readThrough(plain, at, from, signal);
+    return await readThrough(closingToo(plain, below), named, from, signal);
   } catch (error) {
     await plain.close();
     throw error;
@@ -236,16 +255,11 @@ async function* withHead(
 /** Bytes as they come; text chunks of foreign streams are encoded, anything else is refused. */
 async function* asBytes(stream: ByteStream, place: Place): AsyncGenerator<Uint8Array> {
   const encoder = new TextEncoder();
-  try {
-    for await (const chunk of stream as AsyncIterable<unknown>) {
-      if (chunk instanceof Uint8Array) yield chunk;
-      else if (typeof chunk === 'string') yield encoder.encode(chunk);
-      else {
-        throw new EtlError('INVALID_ARGUMENT', `expected bytes, found ${typeof chunk}`, { place });
-      }
+  for await (const chunk of stream as AsyncIterable<unknown>) {
+    if (chunk instanceof Uint8Array) yield chunk;
+    else if (typeof chunk === 'string') yield encoder.encode(chunk);
+    else {
+      throw new EtlError('INVALID_ARGUMENT', `expected bytes, found ${typeof chunk}`, { place });
     }
-  } catch (cause) {
-    if (cause instanceof EtlError || place.url === undefined) throw cause;
-    throw new EtlError('IO_ERROR', 'the download failed', { place, cause });
   }
 }

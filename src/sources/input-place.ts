@@ -21,12 +21,16 @@ export interface InputPlace {
   readonly head: string;
   /** The same of the last 512. */
   readonly tail: string;
+  /** What a server calls exactly these plain bytes; going on there needs no reading up to it. */
+  readonly etag?: string;
 }
 
 /** A reader that can tell places in what it has read. */
 export interface InputReader extends ByteReader {
   /** The place at an offset within the last two pieces read. */
   placeAt(offset: number): InputPlace;
+  /** What a server says the bytes are. */
+  readonly contentType?: string | undefined;
 }
 
 /** Bytes from an input's beginning that a place knows by their hash. */
@@ -40,6 +44,8 @@ const NOTHING = new Uint8Array(0);
 export interface InputName {
   readonly name: string;
   readonly input: number;
+  readonly etag?: string | undefined;
+  readonly contentType?: string | undefined;
 }
 
 /**
@@ -55,6 +61,23 @@ export function readFrom(
 ): InputReader {
   const placed = new PlacedReader(reader, input, { offset: place.offset, head, tail });
   placed.check(place);
+  return placed;
+}
+
+/**
+ * As `readThrough`, for a reader that begins at `start`, `TAIL_BYTES` or more before the place, in
+ * bytes that are vouched for to be those that the place was made in.
+ */
+export async function readBehind(
+  reader: ByteReader,
+  input: InputName,
+  place: InputPlace,
+  start: number,
+  signal: AbortSignal,
+): Promise<InputReader> {
+  const known = { offset: start, head: place.head, tail: NOTHING };
+  const placed = new PlacedReader(reader, input, known);
+  await placed.skipTo(place, signal);
   return placed;
 }
 
@@ -95,7 +118,8 @@ function isCount(value: unknown): boolean {
 
 interface Start {
   readonly offset: number;
-  readonly head: Uint8Array;
+  /** The first bytes, or the hash of as many as are hashed. */
+  readonly head: Uint8Array | string;
   readonly tail: Uint8Array;
 }
 
@@ -116,9 +140,14 @@ class PlacedReader implements InputReader {
     this.#reader = reader;
     this.#input = input;
     const { offset, head, tail } = start ?? { offset: 0, head: NOTHING, tail: NOTHING };
-    this.#head = head;
+    if (typeof head === 'string') this.#headHash = head;
+    this.#head = typeof head === 'string' ? NOTHING : head;
     this.#end = offset;
     this.#kept = [{ bytes: tail, start: offset - tail.length }];
+  }
+
+  get contentType(): string | undefined {
+    return this.#input.contentType;
   }
 
   get endsMidLine(): boolean {
@@ -137,9 +166,10 @@ class PlacedReader implements InputReader {
   }
 
   placeAt(offset: number): InputPlace {
-    const { name, input } = this.#input;
+    const { name, input, etag } = this.#input;
     const tail = hash(this.#before(offset));
-    return { source: name, input, offset, head: this.#hashHead(offset), tail };
+    const place = { source: name, input, offset, head: this.#hashHead(offset), tail };
+    return etag === undefined ? place : { ...place, etag };
   }
 
   /** Errors: CURSOR_MISMATCH. */
@@ -170,7 +200,7 @@ class PlacedReader implements InputReader {
 
   #keep(piece: Uint8Array, carried: number): void {
     const missing = HEAD_BYTES - this.#head.length;
-    if (missing > 0) {
+    if (missing > 0 && this.#headHash === undefined) {
       const more = piece.subarray(carried, carried + missing);
       this.#head = joinBytes([this.#head, more], this.#head.length + more.length);
     }

@@ -3,11 +3,11 @@
  * cursors that go on in the middle of any.
  */
 import type { Batch } from '../core/batch.ts';
-import type { ByteReader, Source } from '../core/stage.ts';
+import type { Source } from '../core/stage.ts';
 import { DEFAULT_BATCH_BYTES } from '../formats/jsonl.ts';
 import type { DecoderOptions } from '../formats/line-decoder.ts';
-import { type ByteInput, openInputs } from './byte-input.ts';
-import { parsePlace } from './input-place.ts';
+import { type ByteInput, type Input, openInputs } from './byte-input.ts';
+import { type InputReader, parsePlace } from './input-place.ts';
 
 /** What every text source can be told. */
 export interface TextSourceOptions
@@ -21,7 +21,7 @@ type Mark<K extends string> = { readonly offset: number } & { readonly [key in K
 
 /** Turns a reader's bytes into batches, and closes it. */
 type Decode<K extends string, O> = (
-  reader: ByteReader,
+  reader: InputReader,
   options: O &
     Omit<DecoderOptions, 'cursorAt'> & {
       readonly from?: Mark<K>;
@@ -37,7 +37,7 @@ type Decode<K extends string, O> = (
 export function createTextSource<K extends string, O extends TextSourceOptions>(
   name: string,
   mark: K,
-  input: ByteInput,
+  input: ByteInput | readonly Input[],
   options: O,
   decode: Decode<K, O>,
 ): Source {

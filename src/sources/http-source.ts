@@ -1,0 +1,157 @@
+/** Documents over HTTP: bodies of any length that survive broken connections, and paged answers. */
+import type { Batch, Document } from '../core/batch.ts';
+import { EtlError } from '../core/errors.ts';
+import { type Path, type PathInput, parsePath } from '../core/path.ts';
+import { type RetryOptions, waitMs } from '../core/retry.ts';
+import type { ByteReader, Source } from '../core/stage.ts';
+import { decodeElements, type JsonOptions } from '../formats/json.ts';
+import { decodeLines, type JsonlOptions } from '../formats/jsonl.ts';
+import type { DecoderOptions } from '../formats/line-decoder.ts';
+import type { BodyOptions } from '../io/http-body.ts';
+import { type HttpOptions, type HttpRequest, parseUrl } from '../io/http-exchange.ts';
+import { SourceStream } from '../streams/source-stream.ts';
+import { httpInput } from './byte-input.ts';
+import { type HttpPages, readPages } from './http-pages.ts';
+import { createTextSource, type TextSourceOptions } from './text-source.ts';
+
+/** A URL, or a request with method, headers and body. */
+export type HttpRequestInput = string | URL | HttpRequest;
+
+export interface HttpSourceOptions extends TextSourceOptions, HttpOptions {
+  /** Default by content type, then by the ending of the URL's path, else `jsonl`. */
+  readonly format?: 'jsonl' | 'json' | undefined;
+  /** Where the documents stand in a JSON body; see `jsonSource`. */
+  readonly path?: PathInput | undefined;
+  /** How often and how long a failed exchange is tried again. */
+  readonly retry?: RetryOptions;
+  /** At most so many requests a second, evenly spaced. Default none. */
+  readonly requestsPerSecond?: number;
+  /** How the next page is found. Default: an answer is all there is. */
+  readonly pages?: HttpPages;
+  /** Pages of one request. Default 10,000. Error: INVALID_ARGUMENT. */
+  readonly maxPages?: number;
+  /**
+   * Requests at once; their documents come in the order of the requests. Above 1, bodies are held
+   * whole, at most twice as many as this. Default 1.
+   */
+  readonly concurrency?: number;
+  /** Longest body that is held whole (with `pages` or `concurrency`). Default 64 MiB. */
+  readonly maxPageBytes?: number;
+  /** Stops the reading with ABORTED. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Reads JSON Lines or JSON from URLs, one after the other. Bodies compressed by gzip, brotli or zstd,
+ * as content or as encoding, are decompressed.
+ *
+ * What fails for now (connections, time-outs, statuses 408, 425, 429, 5xx) is tried again with
+ * backoff, as `Retry-After` asks; a body that breaks goes on where it broke, by Range if the server
+ * names its bytes with a strong ETag, else by reading it again up to there and comparing.
+ *
+ * Cursors go on in the middle of a body; of paged answers, behind a page.
+ *
+ * Errors: IO_ERROR, TRUNCATED_INPUT, INPUT_CHANGED, CORRUPTED_INPUT, CURSOR_MISMATCH,
+ * INVALID_ARGUMENT, ABORTED and those of the format, with the redacted URL.
+ */
+export function httpSource<T extends object = Document>(
+  requests: HttpRequestInput | Iterable<HttpRequestInput> | AsyncIterable<HttpRequestInput>,
+  options: HttpSourceOptions = {},
+): SourceStream<T> {
+  const { signal, ...rest } = options;
+  return new SourceStream<T>(createHttpSource(requests, rest), signal ? { signal } : {});
+}
+
+/** The same without the stream around it. */
+export function createHttpSource(
+  requests: HttpRequestInput | Iterable<HttpRequestInput> | AsyncIterable<HttpRequestInput>,
+  options: Omit<HttpSourceOptions, 'signal'> = {},
+): Source {
+  const { requestsPerSecond, pages, concurrency = 1, path, format, ...rest } = options;
+  const pace = requestsPerSecond === undefined ? undefined : new Pace(1000 / requestsPerSecond);
+  const sending: BodyOptions = {
+    ...rest,
+    ...(pace ? { beforeRequest: (signal: AbortSignal) => pace.turn(signal) } : {}),
+  };
+  const decode = chooseDecoder(format, path === undefined ? [] : parsePath(path));
+  const known = oneOrMany(requests);
+  if (known && pages === undefined && concurrency === 1) {
+    const inputs = known.map((request) => httpInput(request, sending));
+    return createTextSource('httpSource', 'ordinal', inputs, rest, decode);
+  }
+  const list = known ?? toRequests(requests as AsyncIterable<HttpRequestInput>);
+  return {
+    name: 'httpSource',
+    batches: (signal, wants, from) =>
+      readPages(list, { ...rest, pages, concurrency, sending, decode }, signal, wants, from),
+  };
+}
+
+type Decode = (
+  reader: ByteReader & { readonly contentType?: string | undefined },
+  options: Omit<DecoderOptions, 'cursorAt'> & {
+    readonly from?: { readonly offset: number };
+    readonly cursorAt?: (place: never, ordinal: number) => unknown;
+  },
+) => AsyncGenerator<Batch, void, void>;
+
+/** Errors (of what it returns): CURSOR_MISMATCH for a place in another format. */
+function chooseDecoder(given: 'jsonl' | 'json' | undefined, path: Path): Decode {
+  return (reader, options) => {
+    const format = given ?? formatOf(reader.contentType, options.source ?? '', path);
+    const mark = format === 'json' ? 'level' : 'line';
+    if (options.from && !(mark in options.from)) {
+      throw new EtlError('CURSOR_MISMATCH', 'the answer has another format than before');
+    }
+    return format === 'json'
+      ? decodeElements(reader, { ...(options as JsonOptions), path })
+      : decodeLines(reader, options as JsonlOptions);
+  };
+}
+
+function formatOf(contentType: string | undefined, url: string, path: Path): 'jsonl' | 'json' {
+  if (path.length > 0) return 'json';
+  const type = (contentType ?? '').replace(/;.*/s, '').trim().toLowerCase();
+  if (/jsonl|ndjson|jsonlines|json-seq/.test(type)) return 'jsonl';
+  if (/[/+]json$/.test(type)) return 'json';
+  return /\.json(\.\w+)?(\?|$)/.test(url) ? 'json' : 'jsonl';
+}
+
+/** Undefined for what is only known by iterating. Errors: INVALID_ARGUMENT. */
+function oneOrMany(requests: unknown): HttpRequest[] | undefined {
+  if (Array.isArray(requests)) return requests.map(toRequest);
+  const iterates =
+    typeof requests === 'object' &&
+    requests !== null &&
+    (Symbol.iterator in requests || Symbol.asyncIterator in requests);
+  return iterates ? undefined : [toRequest(requests as HttpRequestInput)];
+}
+
+async function* toRequests(
+  requests: Iterable<HttpRequestInput> | AsyncIterable<HttpRequestInput>,
+): AsyncGenerator<HttpRequest, void, void> {
+  for await (const request of requests) yield toRequest(request);
+}
+
+function toRequest(input: HttpRequestInput): HttpRequest {
+  const request = typeof input === 'string' || input instanceof URL ? { url: input } : input;
+  parseUrl(request.url);
+  return request;
+}
+
+/** Turns at even distances. */
+class Pace {
+  readonly #everyMs: number;
+  #next = 0;
+
+  constructor(everyMs: number) {
+    this.#everyMs = everyMs;
+  }
+
+  async turn(signal: AbortSignal): Promise<void> {
+    const now = performance.now();
+    const mine = Math.max(now, this.#next);
+    this.#next = mine + this.#everyMs;
+    await waitMs(mine - now, signal);
+  }
+}

@@ -1,0 +1,220 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import {
+  createHttpSource,
+  type HttpRequestInput,
+  type HttpSourceOptions,
+  httpSource,
+} from '../../../src/sources/http-source.ts';
+import { serve } from '../../support/http-server.ts';
+
+const retry = { baseDelayMs: 1, retries: 2 };
+const all = Array.from({ length: 25 }, (_, n) => ({ n }));
+const numbers = all.map(({ n }) => n);
+
+async function read(
+  requests: HttpRequestInput | Iterable<HttpRequestInput> | AsyncIterable<HttpRequestInput>,
+  options: HttpSourceOptions,
+) {
+  const found = await httpSource<{ n: number }>(requests, { retry, ...options }).toArray();
+  return found.map(({ n }) => n);
+}
+
+/** 25 documents, `limit` or `per_page` at a time, found in every way that there is. */
+function answerPage(request: IncomingMessage, response: ServerResponse): void {
+  const url = new URL(request.url!, 'http://host');
+  const query = (name: string) => url.searchParams.get(name);
+  if (query('key') !== 'geheim') {
+    response.writeHead(403).end();
+    return;
+  }
+  const size = Number(query('limit') ?? query('per_page') ?? 10);
+  const page = query('page');
+  const from = page ? (Number(page) - 1) * size : Number(query('offset') ?? query('cursor') ?? 0);
+  const items = all.slice(from, from + size);
+  const more = from + size < all.length;
+  url.searchParams.set('cursor', String(from + size));
+  const next = more ? `${url.pathname}${url.search}` : null;
+  if (next)
+    response.setHeader('link', `</x>; rel="prev", <${next}>; title="a, b"; rel="next last"`);
+  response.setHeader('content-type', 'application/json');
+  response.end(
+    JSON.stringify({ data: { items }, links: { next }, cursor: more ? from + size : '' }),
+  );
+}
+
+describe('httpSource with pages', () => {
+  const ways: [string, HttpSourceOptions][] = [
+    ['a Link header', { pages: { type: 'link' } }],
+    ['a link in the body', { pages: { type: 'body', next: 'links.next' } }],
+    ['a cursor', { pages: { type: 'cursor', cursor: 'cursor' } }],
+    ['an offset', { pages: { type: 'offset', size: 10 } }],
+    ['an offset that divides the whole', { pages: { type: 'offset', size: 5 } }],
+    ['a page number', { pages: { type: 'page', size: 7 } }],
+    ['a page number without size', { pages: { type: 'page' } }],
+    [
+      'a function',
+      {
+        pages: ({ url, json }) =>
+          (json() as { links: { next: string } }).links.next &&
+          new URL((json() as { links: { next: string } }).links.next, url),
+      },
+    ],
+  ];
+
+  it.each(ways)('follows %s, and goes on behind every page', async (_, options) => {
+    const { base, requests } = await serve(answerPage);
+    const url = `${base}/list?key=geheim`;
+    const source = () =>
+      createHttpSource([url, `${url}&x=1`], { path: 'data.items', retry, ...options });
+    const readFrom = async (from?: unknown) => {
+      const seen: unknown[] = [];
+      const ordinals: number[] = [];
+      const cursors: { cursor: string; after: number }[] = [];
+      for await (const batch of source().batches(new AbortController().signal, {}, from)) {
+        if (batch.length > 0) ordinals.push(batch.place(0).ordinal! - seen.length);
+        seen.push(...batch.documents().map((document) => document.n));
+        if (batch.cursor)
+          cursors.push({ cursor: JSON.stringify(batch.cursor), after: seen.length });
+      }
+      return { seen, cursors, ordinals: [...new Set(ordinals)] };
+    };
+    const whole = await readFrom();
+    expect(whole).toMatchObject({ seen: [...numbers, ...numbers], ordinals: [0] });
+    expect(whole.cursors.length).toBeGreaterThanOrEqual(6);
+    for (const { cursor, after } of whole.cursors) {
+      expect(cursor).not.toContain('geheim');
+      const before = requests.length;
+      const rest = await readFrom(JSON.parse(cursor));
+      expect(rest.seen).toEqual(whole.seen.slice(after));
+      if (rest.seen.length > 0) expect(rest.ordinals).toEqual([after]);
+      expect(requests.length - before).toBeLessThan(whole.cursors.length + 2);
+    }
+  });
+
+  it('keeps documents before a bad one, and stops there without a cursor behind it', async () => {
+    const { base } = await serve((_, response) => {
+      response.setHeader('content-type', 'application/x-ndjson');
+      response.end('{"n":1}\n{"n":2}\nbad\n{"n":3}\n');
+    });
+    const seen: unknown[] = [];
+    const reading = async (onError: 'stop' | 'skip') => {
+      seen.length = 0;
+      const source = httpSource(base, { pages: { type: 'link' }, onError });
+      for await (const batch of source.batches()) {
+        seen.push(...batch.documents().map(({ n }) => n), batch.cursor === undefined);
+      }
+    };
+    await expect(reading('stop')).rejects.toMatchObject({
+      code: 'JSON_ERROR',
+      place: { url: `${base}/`, line: 3 },
+    });
+    expect(seen).toEqual([1, 2, true]);
+    await reading('skip');
+    expect(seen).toEqual([1, 2, 3, false]);
+  });
+
+  it.each([
+    ['a page that names itself', '', /names itself/],
+    ['another server', 'http://other.example/x', /on another server/],
+    ['what is no URL', 'http://[', /no usable URL/],
+  ])('refuses %s', async (_, next, message) => {
+    const { base } = await serve((request, response) => {
+      response.end(JSON.stringify({ next: next || request.url, n: 1 }));
+    });
+    await expect(
+      read(`${base}/a`, { format: 'json', pages: { type: 'body', next: 'next' } }),
+    ).rejects.toThrow(message);
+  });
+
+  it('has limits: pages, and bytes of a page', async () => {
+    const { base, requests } = await serve((request, response) => {
+      const page = Number(new URL(request.url!, 'http://host').searchParams.get('page'));
+      response.end(page === 9 ? gzipSync('{"n":1}\n'.repeat(1e5)) : '{"n":1}\n');
+    });
+    await expect(read(base, { pages: { type: 'page' }, maxPages: 5 })).rejects.toThrow(/5 pages/);
+    expect(requests).toHaveLength(5);
+    const long = read(base, { pages: { type: 'page' }, maxPageBytes: 10_000 });
+    await expect(long).rejects.toThrow(/longer than 10000 bytes/);
+  });
+});
+
+describe('httpSource with several requests at once', () => {
+  it('keeps their order and its limit', async () => {
+    let now = 0;
+    let most = 0;
+    const { base } = await serve(async (request, response) => {
+      most = Math.max(most, ++now);
+      const n = Number(request.url!.slice(1));
+      await sleep((n * 7) % 20);
+      now--;
+      response.end(`{"n":${n}}\n`);
+    });
+    async function* urls() {
+      for (let n = 0; n < 40; n++) yield `${base}/${n}`;
+    }
+    const expected = Array.from({ length: 40 }, (_, n) => n);
+    expect(await read(urls(), { concurrency: 4 })).toEqual(expected);
+    expect(most).toBeGreaterThan(2);
+    expect(most).toBeLessThanOrEqual(4);
+  });
+
+  it('reads ahead no more than twice as many, and stops all when left', async () => {
+    let asked = 0;
+    const { base, connections } = await serve((_, response) => {
+      asked++;
+      if (asked > 1) return;
+      response.end('{"n":0}\n{"n":1}\n');
+    });
+    const urls = Array.from({ length: 100 }, (_, n) => `${base}/${n}`);
+    for await (const _ of httpSource(urls, { concurrency: 3 })) {
+      await sleep(20);
+      break;
+    }
+    expect(asked).toBeLessThanOrEqual(6);
+    await sleep(20);
+    expect(await connections()).toBe(0);
+  });
+
+  it('fails with the first failure in order', async () => {
+    const { base } = await serve((request, response) => {
+      if (request.url === '/3') response.writeHead(404).end();
+      else response.end('{"n":1}\n');
+    });
+    const urls = Array.from({ length: 10 }, (_, n) => `${base}/${n}`);
+    let seen = 0;
+    const reading = async () => {
+      for await (const _ of httpSource(urls, { concurrency: 5 })) seen++;
+    };
+    await expect(reading()).rejects.toMatchObject({ place: { url: `${base}/3` } });
+    expect(seen).toBe(3);
+  });
+
+  it('keeps to a rate', async () => {
+    const times: number[] = [];
+    const { base } = await serve((_, response) => {
+      times.push(performance.now());
+      response.end('{"n":1}\n');
+    });
+    const urls = Array.from({ length: 6 }, (_, n) => `${base}/${n}`);
+    await read(urls, { concurrency: 6, requestsPerSecond: 50 });
+    expect(times.at(-1)! - times[0]!).toBeGreaterThan(70);
+  });
+
+  it('sends by a fetch of the user', async () => {
+    const { base } = await serve((_, response) => {
+      response.setHeader('content-encoding', 'gzip');
+      response.end(gzipSync('{"n":1}\n'));
+    });
+    const asked: string[] = [];
+    const mine: typeof fetch = (input, init) => {
+      asked.push(String(input));
+      return fetch(input, init);
+    };
+    expect(await read(base, { fetch: mine })).toEqual([1]);
+    expect(await read([base, base], { fetch: mine, concurrency: 2 })).toEqual([1, 1]);
+    expect(asked).toHaveLength(3);
+  });
+});

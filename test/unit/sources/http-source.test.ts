@@ -1,0 +1,393 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import type { RetryOptions } from '../../../src/core/retry.ts';
+import {
+  createHttpSource,
+  type HttpRequestInput,
+  type HttpSourceOptions,
+  httpSource,
+} from '../../../src/sources/http-source.ts';
+import { sendFile, serve } from '../../support/http-server.ts';
+
+const retry: RetryOptions = { baseDelayMs: 1, retries: 3 };
+const lines = (from: number, to: number) => {
+  let text = '';
+  for (let n = from; n < to; n++) text += `{"n":${n},"pad":"${'x'.repeat(80)}"}\n`;
+  return Buffer.from(text);
+};
+const upTo = (count: number) => Array.from({ length: count }, (_, n) => n);
+
+async function read(
+  requests: HttpRequestInput | HttpRequestInput[],
+  options: HttpSourceOptions = {},
+) {
+  const seen: number[] = [];
+  let error: unknown;
+  try {
+    for await (const document of httpSource<{ n: number }>(requests, { retry, ...options })) {
+      seen.push(document.n);
+    }
+  } catch (thrown) {
+    error = thrown;
+  }
+  return { seen, error };
+}
+
+async function readFrom(
+  requests: HttpRequestInput | HttpRequestInput[],
+  options: HttpSourceOptions,
+  from?: unknown,
+) {
+  const seen: unknown[] = [];
+  const cursors: { cursor: string; after: number }[] = [];
+  const source = createHttpSource(requests, { retry, ...options });
+  for await (const batch of source.batches(new AbortController().signal, {}, from)) {
+    seen.push(...batch.documents().map((document) => document.n));
+    if (batch.cursor !== undefined) {
+      cursors.push({ cursor: JSON.stringify(batch.cursor), after: seen.length });
+    }
+  }
+  return { seen, cursors };
+}
+
+describe('httpSource', () => {
+  const text = lines(0, 3000);
+
+  it.each([
+    ['by content type', '/a', 'application/x-ndjson', text],
+    [
+      'by the type json',
+      '/a',
+      'application/json; charset=utf-8',
+      `[${lines(0, 3000).toString().trim().replaceAll('\n', ',')}]`,
+    ],
+    [
+      'by the ending .json',
+      '/a.json?x=1',
+      '',
+      `[${lines(0, 3000).toString().trim().replaceAll('\n', ',')}]`,
+    ],
+    ['gzip as content', '/a.jsonl.gz', 'application/gzip', gzipSync(text)],
+    ['brotli as content', '/a.jsonl.br', '', brotliCompressSync(text)],
+  ])('reads a body: %s', async (_, path, type, body) => {
+    const { base } = await serve((request, response) =>
+      sendFile(request, response, Buffer.from(body), { type }),
+    );
+    expect(await read(base + path)).toEqual({ seen: upTo(3000), error: undefined });
+  });
+
+  it('reads encoded bodies', async () => {
+    const { base } = await serve((request, response) => {
+      expect(request.headers['accept-encoding']).toMatch(/gzip/);
+      response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(text));
+    });
+    expect(await read(base)).toEqual({ seen: upTo(3000), error: undefined });
+  });
+
+  describe('a body that breaks', () => {
+    it('goes on by Range where there is a strong ETag', async () => {
+      const { base, requests } = await serve((request, response, ordinal) =>
+        sendFile(request, response, text, { etag: '"v1"', cut: ordinal < 3 ? 50_000 : 1e9 }),
+      );
+      expect(await read(base)).toEqual({ seen: upTo(3000), error: undefined });
+      expect(requests.map(({ headers }) => headers.range)).toEqual([
+        undefined,
+        'bytes=50000-',
+        'bytes=100000-',
+        'bytes=150000-',
+      ]);
+      expect(requests[1]!.headers).toMatchObject({
+        'if-range': '"v1"',
+        'accept-encoding': 'identity',
+      });
+    });
+
+    it.each([
+      ['no ETag', {}],
+      ['a weak ETag', { etag: 'W/"v1"' }],
+    ])('begins anew and passes over what it has given: %s', async (_, options) => {
+      const { base, requests } = await serve((request, response, ordinal) =>
+        sendFile(request, response, text, { ...options, cut: ordinal < 2 ? 90_000 : 1e9 }),
+      );
+      expect(await read(base)).toEqual({ seen: upTo(3000), error: undefined });
+      expect(requests.map(({ headers }) => headers.range)).toEqual([
+        undefined,
+        undefined,
+        undefined,
+      ]);
+    });
+
+    it.each([
+      ['by Range', '"v1"', 'bytes=9000-'],
+      ['anew', undefined, undefined],
+    ])('goes on in the encoded bytes: %s', async (_, etag, range) => {
+      const encoded = gzipSync(text, { level: 0 });
+      const { base, requests } = await serve((request, response, ordinal) => {
+        response.setHeader('content-encoding', 'gzip');
+        sendFile(request, response, encoded, {
+          ...(etag ? { etag } : {}),
+          ...(ordinal === 0 ? { cut: 9000 } : {}),
+        });
+      });
+      expect(await read(base)).toEqual({ seen: upTo(3000), error: undefined });
+      expect(requests[1]!.headers.range).toBe(range);
+      expect(requests[1]!.headers['accept-encoding']).toMatch(/gzip/);
+    });
+
+    it('without any length is not taken for whole', async () => {
+      const { base } = await serve((_, response, ordinal) => {
+        if (ordinal > 0) return response.end(text);
+        // Behind a whole line, with an orderly end of the connection.
+        const part = text.subarray(0, text.indexOf('\n', 5000) + 1);
+        response.writeHead(200, { 'transfer-encoding': 'chunked' });
+        response.write(part, () => setTimeout(() => response.socket?.end(), 5));
+      });
+      expect(await read(base)).toEqual({ seen: upTo(3000), error: undefined });
+    });
+
+    it('goes on when it stalls', async () => {
+      const { base, requests } = await serve((request, response, ordinal) => {
+        if (ordinal > 0) return sendFile(request, response, text, { etag: '"v1"' });
+        response.writeHead(200, { 'content-length': text.length, etag: '"v1"' });
+        response.write(text.subarray(0, 5000));
+      });
+      const { seen, error } = await read(base, { idleTimeoutMs: 50 });
+      expect({ seen, error }).toEqual({ seen: upTo(3000), error: undefined });
+      expect(requests[1]!.headers.range).toBe('bytes=5000-');
+    });
+
+    it('gives up when it never gets further', async () => {
+      const { base, requests } = await serve((request, response) =>
+        sendFile(request, response, text, { cut: 90_000 }),
+      );
+      const { seen, error } = await read(base, { batchBytes: 1000 });
+      expect(error).toMatchObject({ code: 'IO_ERROR', place: { url: `${base}/` } });
+      expect(seen).toEqual(upTo(seen.length));
+      expect(seen.length).toBeGreaterThan(800);
+      expect(requests).toHaveLength(4);
+    });
+
+    it.each([
+      ['a changed ETag', '"v2"', text],
+      ['the same ETag gone', undefined, lines(1, 3000)],
+    ])('says INPUT_CHANGED: %s', async (_, etag, now) => {
+      const { base } = await serve((request, response, ordinal) =>
+        ordinal === 0
+          ? sendFile(request, response, text, { ...(etag ? { etag: '"v1"' } : {}), cut: 90_000 })
+          : sendFile(request, response, now, etag ? { etag } : {}),
+      );
+      const { seen, error } = await read(base, { batchBytes: 1000 });
+      expect(error).toMatchObject({ code: 'INPUT_CHANGED', place: { url: `${base}/` } });
+      expect(seen).toEqual(upTo(seen.length));
+    });
+
+    it('takes an end that is none, and a Range that begins elsewhere, for what they are', async () => {
+      const { base } = await serve((request, response, ordinal) => {
+        if (ordinal === 0) return sendFile(request, response, text, { etag: '"v1"', cut: 9000 });
+        const range = `bytes 7-${text.length - 1}/${text.length}`;
+        response.writeHead(206, { 'content-range': range, etag: '"v1"' }).end(text.subarray(7));
+      });
+      expect((await read(base)).error).toMatchObject({ code: 'INPUT_CHANGED' });
+    });
+  });
+
+  describe('an answer that is none', () => {
+    it.each([500, 503, 408, 429])('is asked for again: %i', async (status) => {
+      const { base, requests } = await serve((request, response, ordinal) =>
+        ordinal < 2 ? response.writeHead(status).end('no') : sendFile(request, response, text),
+      );
+      expect((await read(base)).seen).toEqual(upTo(3000));
+      expect(requests).toHaveLength(3);
+    });
+
+    it.each([400, 403, 404, 501])('is an error at once: %i', async (status) => {
+      const { base, requests } = await serve((_, response) => response.writeHead(status).end('no'));
+      const { error } = await read(`${base}/x`);
+      expect(error).toMatchObject({ code: 'IO_ERROR', place: { url: `${base}/x` } });
+      expect(String(error)).toContain(String(status));
+      expect(requests).toHaveLength(1);
+    });
+
+    it('waits as long as Retry-After says, and not for too long', async () => {
+      const { base } = await serve((request, response, ordinal) =>
+        ordinal === 0
+          ? response.writeHead(429, { 'retry-after': '1' }).end()
+          : sendFile(request, response, text),
+      );
+      const start = performance.now();
+      expect((await read(base)).seen).toHaveLength(3000);
+      expect(performance.now() - start).toBeGreaterThan(990);
+      const later = await serve((_, response) =>
+        response.writeHead(503, { 'retry-after': '100000' }).end(),
+      );
+      expect((await read(later.base)).error).toMatchObject({ code: 'IO_ERROR' });
+      expect(later.requests).toHaveLength(1);
+    });
+
+    it('follows redirects, so many and no more', async () => {
+      const { base, requests } = await serve((request, response) => {
+        if (request.url === '/loop') response.writeHead(302, { location: '/loop' }).end();
+        else if (request.url === '/a') response.writeHead(307, { location: './b' }).end();
+        else sendFile(request, response, text);
+      });
+      expect((await read(`${base}/a`)).seen).toEqual(upTo(3000));
+      const { error } = await read(`${base}/loop`, { maxRedirects: 4 });
+      expect(String(error)).toMatch(/redirected more than 4 times/);
+      expect(requests).toHaveLength(2 + 5);
+    });
+
+    it('is not waited for longer than told', async () => {
+      const { base } = await serve(() => {});
+      const { error } = await read(base, { connectTimeoutMs: 30, retry: { retries: 0 } });
+      expect(String(error)).toMatch(/no answer came in time/);
+      const slow = await serve((_, response) => {
+        response.writeHead(200);
+        setInterval(() => response.write('{}\n'), 5).unref();
+      });
+      const total = await read(slow.base, { totalTimeoutMs: 60, retry: { retries: 0 } });
+      expect(String(total.error)).toMatch(/took too long/);
+      await sleep(20);
+      expect(await slow.connections()).toBe(0);
+    });
+
+    it('refuses bodies that are too long', async () => {
+      const { base } = await serve((request, response) => sendFile(request, response, text));
+      const { error } = await read(base, { maxBodyBytes: 10_000 });
+      expect(String(error)).toMatch(/longer than 10000 bytes/);
+    });
+  });
+
+  it('reads a slow body, and closes the connection when it is left', async () => {
+    const { base, connections } = await serve(async (_, response) => {
+      for (let n = 0; n < 20 && !response.destroyed; n++) {
+        for (const byte of `{"n":${n}}\n`) response.write(byte);
+        await sleep(2);
+      }
+      response.end();
+    });
+    expect(await read(base)).toEqual({ seen: upTo(20), error: undefined });
+    for await (const _ of httpSource(base)) break;
+    const controller = new AbortController();
+    const reading = read(base, { signal: controller.signal });
+    await sleep(10);
+    controller.abort(new Error('enough'));
+    expect((await reading).error).toMatchObject({ code: 'ABORTED' });
+    await sleep(20);
+    expect(await connections()).toBe(0);
+  });
+
+  describe('credentials', () => {
+    it('are asked for anew once when they are refused', async () => {
+      const { base, requests } = await serve((request, response) => {
+        if (request.headers.authorization !== 'Bearer new') response.writeHead(401).end();
+        else sendFile(request, response, text);
+      });
+      const asked: boolean[] = [];
+      const headers = async ({ refused }: { refused: boolean }) => {
+        asked.push(refused);
+        return { authorization: refused ? 'Bearer new' : 'Bearer old' };
+      };
+      expect((await read(base, { headers })).seen).toHaveLength(3000);
+      expect(asked).toEqual([false, true]);
+      const never = () => ({ authorization: 'Bearer old' });
+      expect((await read(base, { headers: never })).error).toMatchObject({ code: 'IO_ERROR' });
+      expect(requests).toHaveLength(4);
+    });
+
+    it('do not go to other servers', async () => {
+      const other = await serve((request, response) => sendFile(request, response, text));
+      const { base, requests } = await serve((_, response) =>
+        response.writeHead(302, { location: `${other.base}/a` }).end(),
+      );
+      const url = base.replace('//', '//user:pass@');
+      const headers = { 'x-api-key': 'secret', cookie: 'a=b' };
+      expect(
+        (await read({ url, headers }, { headers: { authorization: 'Bearer t' } })).seen,
+      ).toHaveLength(3000);
+      expect(requests[0]!.headers).toMatchObject({ ...headers, authorization: 'Bearer t' });
+      for (const name of ['authorization', 'x-api-key', 'cookie']) {
+        expect(other.requests[0]!.headers[name]).toBeUndefined();
+      }
+    });
+
+    it('show nowhere', async () => {
+      const { base } = await serve((request, response) => {
+        if (request.url!.startsWith('/bad')) response.end('{"n":1}\nbad\n');
+        else if (request.url!.startsWith('/cut')) sendFile(request, response, text, { cut: 99 });
+        else response.writeHead(403).end();
+      });
+      const shown = (error: unknown): string => {
+        const { message, stack, cause } = error as Error;
+        return [message, stack, JSON.stringify(error), cause ? shown(cause) : ''].join('\n');
+      };
+      const host = base.slice(7);
+      for (const url of [
+        `http://geheim:geheim@${host}/bad?token=geheim`,
+        `http://geheim:geheim@${host}/cut?q=geheim`,
+        `http://geheim:geheim@${host}/no#geheim`,
+        'http://geheim:geheim@127.0.0.1:1/no?token=geheim',
+        'http://geheim:geheim@[bad/?token=geheim',
+        'ftp://geheim:geheim@host/a',
+      ]) {
+        for (const pages of [undefined, { type: 'link' as const }]) {
+          const make = () => httpSource(url, { retry, ...(pages ? { pages } : {}) }).toArray();
+          const error = await Promise.resolve()
+            .then(make)
+            .catch((thrown) => thrown);
+          expect(error).toBeInstanceOf(Error);
+          expect(shown(error)).not.toContain('geheim');
+        }
+      }
+      const { error } = await read(base, { headers: { 'x-key': 'gehe\nim' } });
+      expect(error).toMatchObject({ code: 'INVALID_ARGUMENT' });
+      expect(shown(error)).not.toContain('geheim');
+      let cursors = '';
+      for await (const batch of httpSource(`http://geheim:geheim@${host}/bad?token=geheim`, {
+        onError: 'skip',
+      }).batches()) {
+        cursors += JSON.stringify(batch.cursor);
+      }
+      expect(cursors).toContain('offset');
+      expect(cursors).not.toContain('geheim');
+    });
+  });
+
+  describe('from a cursor', () => {
+    it.each([
+      ['plain, with a strong ETag', text, { etag: '"v1"' }],
+      ['plain, without', text, {}],
+      ['gzip', gzipSync(text), { etag: '"v1"' }],
+    ])('goes on: %s', async (_, body, options) => {
+      const { base, requests } = await serve((request, response) =>
+        sendFile(request, response, body, options),
+      );
+      const urls = [`${base}/a?token=x`, `${base}/b`];
+      const whole = await readFrom(urls, { batchBytes: 20_000 });
+      expect(whole.seen).toEqual([...upTo(3000), ...upTo(3000)]);
+      for (const { cursor, after } of whole.cursors) {
+        const rest = await readFrom(urls, { batchBytes: 20_000 }, JSON.parse(cursor));
+        expect(rest.seen).toEqual(whole.seen.slice(after));
+      }
+      const ranged = requests.filter(({ headers }) => headers.range !== undefined);
+      expect(ranged.length > 3).toBe(body === text && 'etag' in options);
+    });
+
+    it.each([
+      ['with the ETag', '"v2"'],
+      ['without it', undefined],
+    ])('notices that the body is another: %s', async (_, etag) => {
+      let now = text;
+      const { base } = await serve((request, response) =>
+        sendFile(request, response, now, etag ? { etag: now === text ? '"v1"' : etag } : {}),
+      );
+      const { cursors } = await readFrom(base, { batchBytes: 20_000 });
+      now = lines(1, 3001);
+      const { cursor } = cursors.at(-2)!;
+      await expect(readFrom(base, {}, JSON.parse(cursor))).rejects.toMatchObject({
+        code: 'CURSOR_MISMATCH',
+        place: { url: `${base}/` },
+      });
+    });
+  });
+});
