@@ -1,5 +1,5 @@
 /**
- * The Rust program of this folder as an object: commands out, answers in, one at a time. Whoever
+ * The Rust programs of this folder as objects: commands out, answers in, one at a time. Whoever
  * starts one ends it with `stop`.
  */
 import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process';
@@ -7,7 +7,9 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
-const program = `${folder}target/release/zippy-oracle`;
+
+/** The programs: `zippy-oracle` on zippy_data, `drive-oracle` on simd-r-drive. */
+export type OracleName = 'zippy-oracle' | 'drive-oracle';
 
 /** Why the crate cannot be asked here; undefined when it can. */
 export function whyNoOracle(): string | undefined {
@@ -44,8 +46,9 @@ export class Oracle {
   }
 
   /** Builds the program where it is not current, and starts it. */
-  static start(): Oracle {
+  static start(name: OracleName = 'zippy-oracle'): Oracle {
     execFileSync('cargo', ['build', '--release', '--locked', '--quiet'], { cwd: folder });
+    const program = `${folder}target/release/${name}`;
     return new Oracle(spawn(program, { stdio: ['pipe', 'pipe', 'inherit'] }) as never);
   }
 

@@ -5,10 +5,12 @@
 
 /** Every code with its advice to the person who meets it. */
 export const errorTable = {
+  KEY_NOT_FOUND: 'No entry has this key. Check the key and its namespace, or refresh the reader.',
   DOCUMENT_NOT_FOUND: 'No document has this id. Check the id, or refresh the reader.',
   COLLECTION_NOT_FOUND: 'No collection has this name here. `zds list PATH` shows what there is.',
   INVALID_PATH: 'The path or name is not usable here. Use a plain name inside the root.',
   NOT_A_STORE: 'The folder is no ZDS store. Create one with `zds init`.',
+  NOT_A_DRIVE: 'The file is no R-Drive file, or its first entry is damaged. It was left as it is.',
   CORRUPTED_INDEX: 'The index disagrees with the data. Run `zds reindex`.',
   CORRUPTED_DATA: 'Stored bytes are damaged at this place. Run `zds validate`.',
   IO_ERROR: 'The operating system refused a file operation; its own error is the cause.',

@@ -20,9 +20,35 @@ export interface RandomReader {
   close(): void;
 }
 
+/**
+ * Bytes of a file that only grows, without copying where the system maps files. The same answers come
+ * by positioned reads where it does not.
+ *
+ * A view is its own lease: the memory stays as long as the view can be reached, whatever is closed
+ * meanwhile. Views must not be written to, and their buffers not be transferred.
+ */
+export interface FileView {
+  readonly way: 'map' | 'read';
+  /** What `seek` looks into; another array after every call of it. */
+  readonly memory: Uint8Array;
+  /** Says that the file has at least so many bytes, which do not change any more. */
+  extend(size: number): void;
+  /**
+   * Makes the bytes [offset, offset + length), at most 64 KiB, readable in `memory` until the next call;
+   * answers their place there. Errors: IO_ERROR past what `extend` promised, CLOSED.
+   */
+  seek(offset: number, length: number): number;
+  /** The bytes [offset, offset + length). Errors: as `seek`. */
+  bytes(offset: number, length: number): Uint8Array;
+  /** Views handed out stay; no new ones come. */
+  close(): void;
+}
+
 /** An open file. */
 export interface DiskFile {
   readonly path: string;
+  /** Names the file itself: another one put at its path has another. */
+  id(): Promise<string>;
   /** Current size in bytes. */
   size(): Promise<number>;
   /** Fills `target` from `offset` on; answers fewer bytes only at the end of the file. */
@@ -37,6 +63,8 @@ export interface DiskFile {
   truncate(size: number): Promise<void>;
   /** Random access to this file; ends with `close` of the reader, before that of the file. */
   reader(): RandomReader;
+  /** Views of this file; they end with its `close`, those handed out excepted. */
+  view(): FileView;
   close(): Promise<void>;
 }
 

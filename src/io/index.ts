@@ -5,9 +5,11 @@ export type {
   DiskFile,
   DiskLock,
   DiskStat,
+  FileView,
   OpenMode,
   RandomReader,
 } from './disk.ts';
+export { openFileView } from './file-view.ts';
 export { type LockOptions, takeLock } from './lock.ts';
 export { type MapOptions, openReader } from './map.ts';
 export { createNodeDisk, type NodeDiskOptions, nodeDisk } from './node-disk.ts';

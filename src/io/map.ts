@@ -22,6 +22,9 @@ export interface MapOptions {
   readonly windowBytes?: number;
 }
 
+/** Bytes of a window where nothing else is asked for. */
+export const WINDOW_BYTES: number = 1 << 30;
+
 interface Window {
   readonly view: Buffer;
   readonly map: NativeMap;
@@ -32,7 +35,7 @@ const REMAP_BYTES = 4 << 20;
 
 /** A reader of the file at `path`; opens it anew, so that it outlives other handles. */
 export function openReader(path: string, options: MapOptions = {}): RandomReader {
-  const { use = 'auto', windowBytes = 1 << 30 } = options;
+  const { use = 'auto', windowBytes = WINDOW_BYTES } = options;
   let fd: number;
   try {
     fd = openSync(path, 'r');

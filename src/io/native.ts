@@ -10,6 +10,11 @@ export interface Native {
   flock(fd: number, operation: number): number;
   /** A read-only shared map of [offset, offset + length); undefined when refused. */
   map(fd: number, offset: number, length: number): NativeMap | undefined;
+  /**
+   * The same as memory whose lease is the garbage collector's: it is unmapped when neither the buffer
+   * nor any view of it can be reached any more, never before. The buffer must not be transferred.
+   */
+  lease(fd: number, offset: number, length: number): ArrayBuffer | undefined;
 }
 
 export interface NativeMap {
@@ -48,13 +53,19 @@ function load(): Native | undefined {
       'void *mmap(void *address, size_t length, int protection, int flags, int fd, int64_t offset)',
     );
     const munmap = libc.func('int munmap(void *address, size_t length)');
+    const mapAt = (fd: number, offset: number, length: number): unknown => {
+      const pointer = mmap(null, length, PROT_READ, MAP_SHARED, fd, offset);
+      if (pointer === null) return undefined;
+      return BigInt.asUintN(64, BigInt(pointer as bigint)) === MAP_FAILED ? undefined : pointer;
+    };
+    const leases = new FinalizationRegistry<{ pointer: unknown; length: number }>(
+      ({ pointer, length }) => munmap(pointer, length),
+    );
     return {
       flock: (fd, operation) => flock(fd, operation) as number,
       map(fd, offset, length) {
-        const pointer = mmap(null, length, PROT_READ, MAP_SHARED, fd, offset);
-        if (pointer === null || BigInt.asUintN(64, BigInt(pointer as bigint)) === MAP_FAILED) {
-          return undefined;
-        }
+        const pointer = mapAt(fd, offset, length);
+        if (pointer === undefined) return undefined;
         const buffer = koffi.view(pointer, length);
         return {
           buffer,
@@ -63,6 +74,14 @@ function load(): Native | undefined {
             munmap(pointer, length);
           },
         };
+      },
+      lease(fd, offset, length) {
+        const pointer = mapAt(fd, offset, length);
+        if (pointer === undefined) return undefined;
+        const buffer = koffi.view(pointer, length);
+        refuseTransfer(buffer);
+        leases.register(buffer, { pointer, length });
+        return buffer;
       },
     };
   } catch {
@@ -77,4 +96,12 @@ function load(): Native | undefined {
 function detach(buffer: ArrayBuffer): void {
   const { transfer } = buffer as { transfer?: (length: number) => ArrayBuffer };
   transfer?.call(buffer, 0);
+}
+
+/** A transfer would leave the memory with an owner that the lease does not know of. */
+function refuseTransfer(buffer: ArrayBuffer): void {
+  const value = (): never => {
+    throw new TypeError('mapped memory cannot be transferred; copy it');
+  };
+  Object.defineProperties(buffer, { transfer: { value }, transferToFixedLength: { value } });
 }

@@ -24,9 +24,11 @@ import type {
   DiskFile,
   DiskLock,
   DiskStat,
+  FileView,
   OpenMode,
   RandomReader,
 } from './disk.ts';
+import { openFileView } from './file-view.ts';
 import { type LockOptions, takeLock } from './lock.ts';
 import { type MapOptions, openReader } from './map.ts';
 
@@ -134,6 +136,11 @@ class NodeFile implements DiskFile {
     this.#map = map;
   }
 
+  async id(): Promise<string> {
+    const { dev, ino } = await attempt(this.path, 'look at', () => fstatFile(this.#fd));
+    return `${dev}:${ino}`;
+  }
+
   async size(): Promise<number> {
     return (await attempt(this.path, 'look at', () => fstatFile(this.#fd))).size;
   }
@@ -211,6 +218,10 @@ class NodeFile implements DiskFile {
 
   reader(): RandomReader {
     return openReader(this.path, this.#map);
+  }
+
+  view(): FileView {
+    return openFileView(this, this.#fd, this.#map);
   }
 
   async close(): Promise<void> {

@@ -6,6 +6,17 @@ import { createTwinKernel } from './twin/index.ts';
 import type { Kernel } from './types.ts';
 import { createWasmKernel, wasmSupported } from './wasm-kernel.ts';
 
+export {
+  alignPayload,
+  type DriveKey,
+  type DriveTable,
+  MAX_STAGED,
+  METADATA_BYTES,
+  PAYLOAD_ALIGNMENT,
+  tailAfter,
+  WALK_BYTES,
+  type WalkStep,
+} from './drive-types.ts';
 export { compareText, compilePredicate, evaluate, needsExactIntegers } from './evaluate.ts';
 export { faultCode, faultReasons, Reason } from './reasons.ts';
 export { isTransparent, selectFields } from './select-fields.ts';

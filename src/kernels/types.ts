@@ -10,6 +10,7 @@
 import type { BatchCodec, Document, EncodedLines } from '../core/batch.ts';
 import type { Path } from '../core/path.ts';
 import type { Predicate } from '../core/predicate.ts';
+import type { DriveTable } from './drive-types.ts';
 
 /** What is wrong with a line: the code's text is for people. */
 export type LineFault = 'JSON_ERROR' | 'INVALID_UTF8' | 'NESTING_TOO_DEEP' | 'NOT_AN_OBJECT';
@@ -211,6 +212,8 @@ export interface Kernel {
   readonly codec: BatchCodec;
   /** A new, empty id index. */
   createIndex(): IdIndex;
+  /** A new, empty table of an R-Drive file. */
+  createDriveTable(): DriveTable;
 }
 
 export interface LinesOptions {

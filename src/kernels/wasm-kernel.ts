@@ -12,6 +12,7 @@ import { buildSelection } from './selection.ts';
 import { createTwinKernel } from './twin/index.ts';
 import type { Kernel, LinesOptions, LineTable, Query, Selector } from './types.ts';
 import { createWasmColumns } from './wasm-columns.ts';
+import { createWasmDriveTable } from './wasm-drive.ts';
 import { createWasmIndex } from './wasm-index.ts';
 import { createWasmObserver } from './wasm-observer.ts';
 import { decodeDocuments, joinLines, PLAIN, RecordList, shiftBad } from './wasm-results.ts';
@@ -95,6 +96,7 @@ export function createWasmKernel(): Kernel {
       encode: (documents) => context.twin.codec.encode(documents),
     },
     createIndex: createWasmIndex,
+    createDriveTable: createWasmDriveTable,
   };
 }
 

@@ -1,4 +1,4 @@
-/** The document store: collections of documents in JSON Lines files, by id. */
+/** The stores: collections of documents in JSON Lines files, and drives of binary entries. */
 
 export type { StandardSchema, ValidationIssue, ValidationResult } from '../core/standard-schema.ts';
 export { ArchiveDisk } from './archive/archive-disk.ts';
@@ -21,6 +21,7 @@ export {
 } from './buffered-writer.ts';
 export type { CommitRecord, Counts } from './commit-log.ts';
 export type { AutoCompactOptions, CompactOptions, CompactReport } from './compact.ts';
+export * from './drive/index.ts';
 export { type CollectionStats, Engine, type EngineOptions } from './engine/engine.ts';
 export { EngineWriter, type EngineWriterOptions } from './engine/engine-writer.ts';
 export { Scanner } from './engine/scanner.ts';

@@ -8,7 +8,15 @@
  * atomic but, like a new name, may be lost without a sync of the folder.
  */
 import { EtlError } from '../../src/core/errors.ts';
-import type { Disk, DiskEntry, DiskFile, DiskLock, RandomReader } from '../../src/io/disk.ts';
+import type {
+  Disk,
+  DiskEntry,
+  DiskFile,
+  DiskLock,
+  FileView,
+  RandomReader,
+} from '../../src/io/disk.ts';
+import { openFileView } from '../../src/io/index.ts';
 
 export type Fault = 'die' | 'EIO' | 'ENOSPC' | 'short';
 /** File contents by path, as found after a restart. */
@@ -34,6 +42,7 @@ interface Change {
 }
 
 interface Inode {
+  readonly id: number;
   now: Uint8Array;
   durable: Uint8Array;
   changes: Change[];
@@ -51,10 +60,16 @@ export class FaultDisk implements Disk {
   #durableNames = new Map<string, Inode>();
   readonly #folders = new Set<string>(['/']);
   readonly #locks = new Set<string>();
+  #inodes = 0;
 
   constructor(image?: Image) {
     for (const [path, bytes] of image ?? []) {
-      this.#names.set(path, { now: bytes.slice(), durable: bytes.slice(), changes: [] });
+      this.#names.set(path, {
+        id: this.#inodes++,
+        now: bytes.slice(),
+        durable: bytes.slice(),
+        changes: [],
+      });
       for (let at = path.indexOf('/', 1); at > 0; at = path.indexOf('/', at + 1)) {
         this.#folders.add(path.slice(0, at));
       }
@@ -68,7 +83,12 @@ export class FaultDisk implements Disk {
     if (inode === undefined) {
       if (mode !== 'create') throw failure(path, 'ENOENT');
       this.operate(path, () => undefined);
-      inode = { now: new Uint8Array(0), durable: new Uint8Array(0), changes: [] };
+      inode = {
+        id: this.#inodes++,
+        now: new Uint8Array(0),
+        durable: new Uint8Array(0),
+        changes: [],
+      };
       this.#names.set(path, inode);
     }
     return new FaultFile(this, path, inode);
@@ -239,6 +259,10 @@ class FaultFile implements DiskFile {
     this.#inode = inode;
   }
 
+  async id(): Promise<string> {
+    return String(this.#inode.id);
+  }
+
   async size(): Promise<number> {
     this.#disk.alive();
     return this.#inode.now.length;
@@ -292,6 +316,10 @@ class FaultFile implements DiskFile {
       text: (offset, length) => Buffer.from(view(offset, length)).toString(),
       close: () => undefined,
     };
+  }
+
+  view(): FileView {
+    return openFileView(this);
   }
 
   async close(): Promise<void> {}

@@ -6,6 +6,7 @@ import type { Document } from '../../core/batch.ts';
 import type { Kernel } from '../types.ts';
 import { twinCodec } from './codec.ts';
 import { createTwinBuilder } from './columns.ts';
+import { createTwinDriveTable } from './drive-table.ts';
 import { createTwinIndex } from './id-index.ts';
 import { readLines, splitLines } from './lines.ts';
 import { createTwinObserver } from './observer.ts';
@@ -41,6 +42,7 @@ export function createTwinKernel(): Kernel {
     observer: createTwinObserver,
     codec: twinCodec,
     createIndex: createTwinIndex,
+    createDriveTable: createTwinDriveTable,
   };
 }
 

@@ -1,10 +1,19 @@
-// The "index" module: from id hashes to places in the data file. One table in a memory of its own.
-//
-// Slots of 16 bytes, u64 hash then u64 offset << 24 | length, kept in ascending order of hash, so an
-// entry stands at or a little behind the place its hash names (the hash scaled to the capacity) and
-// equal hashes stand together. An empty slot's second word is 0 (lengths are at least 1). Behind the
-// capacity lies spare room for what the last places push out. Keeping the order makes growth a pass
-// in place: move all to the end, then deal them out again from the front.
+// The "index" module: from id hashes to places in the data file. One table (see table.ts) in a memory
+// of its own; a slot's value is u64 offset << 24 | length, and lengths are at least 1.
+import {
+  AHEAD,
+  MAX_BITS,
+  allot,
+  at,
+  erase,
+  grow,
+  insertAt,
+  isCrowded,
+  seek,
+  slots,
+  touch,
+  used,
+} from './table';
 import { xxh3 } from './xxh3';
 
 /** Results and small arguments. */
@@ -13,20 +22,9 @@ const STATE: usize = 0x1000;
 const HASHES: usize = 0x2000;
 /** Input and output of the calls that go over many entries; 1 MiB. */
 const EXCHANGE: usize = 0x10000;
-const EXCHANGE_END: usize = 0x110000;
-const TABLE: usize = EXCHANGE_END;
-const SPARE: u32 = 4096;
-const SLOT_SIZE: usize = 16;
+const TABLE: usize = 0x110000;
 const MAX_LENGTH: u64 = 0xffffff;
-const MAX_BITS: u32 = 27;
-/** Entries whose places are touched ahead of their insertion. */
-const AHEAD: u32 = 32;
-/** Keeps the touching loads from being optimised away. */
-let touched: u64 = 0;
 
-let bits: u32 = 0;
-let slots: u32 = 0;
-let used: u32 = 0;
 let sum: u64 = 0;
 
 export function size(): u32 {
@@ -39,37 +37,8 @@ export function checksum(): u64 {
 
 /** Empties the table; capacity 2^10. False if memory cannot be had. */
 export function clear(): bool {
-  return allot(10);
-}
-
-/** An empty table of capacity 2^wanted. */
-function allot(wanted: u32): bool {
-  if (wanted > MAX_BITS || !ensure(wanted)) return false;
-  bits = wanted;
-  slots = (1 << bits) + SPARE;
-  used = 0;
   sum = 0;
-  memory.fill(TABLE, 0, <usize>slots << 4);
-  return true;
-}
-
-function ensure(wanted: u32): bool {
-  const bytes = TABLE + ((<usize>(1 << wanted) + SPARE) << 4);
-  const pages = <i32>((bytes + 0xffff) >> 16);
-  const have = memory.size();
-  return have >= pages || memory.grow(pages - have) >= 0;
-}
-
-// @ts-ignore: decorator
-@inline
-function at(slot: u32): usize {
-  return TABLE + (<usize>slot << 4);
-}
-
-// @ts-ignore: decorator
-@inline
-function home(hash: u64): u32 {
-  return <u32>(hash >> (64 - bits));
+  return allot(TABLE, 10);
 }
 
 // @ts-ignore: decorator
@@ -85,93 +54,6 @@ function mix(hash: u64, placed: u64): u64 {
   return x ^ (x >> 32);
 }
 
-/** Doubles the capacity. False if memory cannot be had or too many hashes crowd the last places. */
-function grow(): bool {
-  if (bits >= MAX_BITS || !fitsDoubled() || !ensure(bits + 1)) return false;
-  const oldSlots = slots;
-  bits++;
-  slots = (1 << bits) + SPARE;
-  memory.fill(at(oldSlots), 0, <usize>(slots - oldSlots) << 4);
-  let to = slots;
-  for (let i = oldSlots; i > 0; ) {
-    i--;
-    const slot = at(i);
-    const placed = load<u64>(slot, 8);
-    if (!placed) continue;
-    to--;
-    const hash = load<u64>(slot);
-    store<u64>(slot, 0, 8);
-    store<u64>(at(to), hash);
-    store<u64>(at(to), placed, 8);
-  }
-  let next: u32 = 0;
-  for (; to < slots; to++) {
-    const from = at(to);
-    const hash = load<u64>(from);
-    const placed = load<u64>(from, 8);
-    store<u64>(from, 0, 8);
-    const slot = max(next, home(hash));
-    store<u64>(at(slot), hash);
-    store<u64>(at(slot), placed, 8);
-    next = slot + 1;
-  }
-  return true;
-}
-
-/** True if dealing the entries out over twice the capacity ends inside the table. */
-function fitsDoubled(): bool {
-  let next: u32 = 0;
-  for (let i: u32 = 0; i < slots; i++) {
-    if (load<u64>(at(i), 8)) next = max(next, <u32>(load<u64>(at(i)) >> (63 - bits))) + 1;
-  }
-  return next <= (2 << bits) + SPARE;
-}
-
-/** First slot at or after the hash's home whose hash is not smaller, or that is empty. */
-// @ts-ignore: decorator
-@inline
-function seek(hash: u64): u32 {
-  let slot = home(hash);
-  while (load<u64>(at(slot), 8) != 0 && load<u64>(at(slot)) < hash) slot++;
-  return slot;
-}
-
-/** Puts an entry at `slot`, pushing the run there one further. False if there is no room. */
-function insertAt(slot: u32, hash: u64, placed: u64): bool {
-  let end = slot;
-  while (load<u64>(at(end), 8)) {
-    if (++end >= slots) return false;
-  }
-  // Runs are short, so a loop beats a bulk copy.
-  for (let from = at(end); from > at(slot); from -= SLOT_SIZE) {
-    v128.store(from, v128.load(from - SLOT_SIZE));
-  }
-  store<u64>(at(slot), hash);
-  store<u64>(at(slot), placed, 8);
-  used++;
-  sum += mix(hash, placed);
-  return true;
-}
-
-/**
- * Loads the places of `count` hashes, `stride` bytes apart. The loads hang on nothing, so the memory
- * system works on all of them at once; one by one each insertion would wait for its own.
- */
-function touch(hashes: usize, stride: usize, count: u32): void {
-  let seen: u64 = 0;
-  for (let i: u32 = 0; i < count; i++) {
-    seen |= load<u64>(at(home(load<u64>(hashes + <usize>i * stride))));
-  }
-  touched = seen;
-}
-
-/** Keeps a quarter of the places free. */
-// @ts-ignore: decorator
-@inline
-function isCrowded(): bool {
-  return used >= (1 << bits) - (1 << (bits - 2));
-}
-
 /** Adds an entry behind those of the same hash. False if memory cannot be had. */
 export function add(low: u32, high: u32, offset: f64, length: u32): bool {
   const hash = (<u64>high << 32) | <u64>low;
@@ -179,7 +61,7 @@ export function add(low: u32, high: u32, offset: f64, length: u32): bool {
   while (true) {
     let slot = seek(hash);
     while (load<u64>(at(slot), 8) != 0 && load<u64>(at(slot)) == hash) slot++;
-    if (insertAt(slot, hash, place(<u64>offset, <u64>length))) return true;
+    if (put(slot, hash, place(<u64>offset, <u64>length))) return true;
     if (!grow()) return false;
   }
 }
@@ -209,12 +91,14 @@ export function set(slot: u32, offset: f64, length: u32): void {
 
 export function remove(slot: u32): void {
   sum -= mix(load<u64>(at(slot)), load<u64>(at(slot), 8));
-  used--;
-  // What follows moves back as long as it is not at home.
-  let end = slot + 1;
-  while (end < slots && load<u64>(at(end), 8) != 0 && home(load<u64>(at(end))) < end) end++;
-  memory.copy(at(slot), at(slot + 1), <usize>(end - slot - 1) << 4);
-  store<u64>(at(end - 1), 0, 8);
+  erase(slot);
+}
+
+/** Inserts at a slot, and counts it in. */
+function put(slot: u32, hash: u64, placed: u64): bool {
+  if (!insertAt(slot, hash, placed)) return false;
+  sum += mix(hash, placed);
+  return true;
 }
 
 /**
@@ -235,7 +119,7 @@ export function insertLines(from: u32, to: u32, base: f64): i32 {
     while (true) {
       const slot = seek(hash);
       if (load<u64>(at(slot), 8) != 0 && load<u64>(at(slot)) == hash) return <i32>i;
-      if (insertAt(slot, hash, place(shift + start, length))) break;
+      if (put(slot, hash, place(shift + start, length))) break;
       if (!grow()) return -1;
     }
   }
@@ -291,7 +175,7 @@ export function loadEntries(length: u32, limit: u32): bool {
   if (used == 0 && limit > 768) {
     // Three quarters of the places for what is to come.
     const room = <u64>limit + <u64>limit / 3;
-    if (!allot(min(MAX_BITS, max(10, 64 - <u32>clz(room))))) return false;
+    if (!allot(TABLE, min(MAX_BITS, max(10, 64 - <u32>clz(room))))) return false;
   }
   let ahead: u32 = 0;
   while (count < limit && p + 2 <= end) {
@@ -314,7 +198,7 @@ export function loadEntries(length: u32, limit: u32): bool {
       store<u64>(STATE, hash, 24);
       break;
     }
-    if (!insertAt(slot, hash, place(offset, size))) {
+    if (!put(slot, hash, place(offset, size))) {
       if (!grow()) return false;
       continue;
     }

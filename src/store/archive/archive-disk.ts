@@ -15,8 +15,10 @@ import {
   type DiskEntry,
   type DiskFile,
   type DiskLock,
+  type FileView,
   nodeDisk,
   type OpenMode,
+  openFileView,
   type RandomReader,
 } from '../../io/index.ts';
 import { makeTemporaryFolder, removeTree } from '../../io/temporary.ts';
@@ -252,6 +254,10 @@ class PartFile implements DiskFile {
     this.#part = part;
   }
 
+  async id(): Promise<string> {
+    return this.path;
+  }
+
   async size(): Promise<number> {
     return this.#part.size;
   }
@@ -266,6 +272,10 @@ class PartFile implements DiskFile {
 
   reader(): RandomReader {
     return this.#part.reader();
+  }
+
+  view(): FileView {
+    return openFileView(this);
   }
 
   write(): Promise<void> {

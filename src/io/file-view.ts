@@ -1,0 +1,194 @@
+/**
+ * Views of a file that only grows: by memory maps under leases where the system gives them, by
+ * positioned reads where not.
+ *
+ * Maps are windows of at most 1 GiB on a fixed grid, made on first use and made anew when the file has
+ * grown by an eighth (at least 1 MiB) over what they cover; until then what is new is read by position,
+ * or mapped by itself where it is large. Only bytes that exist are mapped: touching a mapped page
+ * past the end of its file kills the process. For the same reason the file must not be cut below what
+ * was promised to exist (`extend`): once in every turn of the event loop the size is looked at, and a
+ * file that became shorter is INPUT_CHANGED from then on.
+ *
+ * Nobody counts leases: a window's memory is unmapped when no view of it can be reached any more
+ * (`native.lease`), so closing with views outside is safe, and so is a native call that still reads.
+ */
+import { fstatSync } from 'node:fs';
+import { EtlError } from '../core/errors.ts';
+import type { DiskFile, FileView } from './disk.ts';
+import { type MapOptions, WINDOW_BYTES } from './map.ts';
+import { native } from './native.ts';
+
+const REMAP_BYTES = 1 << 20;
+/** What is at least this long is worth a map of its own. */
+const LARGE = 1 << 16;
+const BLOCK_BYTES = 1 << 16;
+const PAGE = 1 << 16;
+const NOTHING = new Uint8Array(0);
+
+/** Views of an open file; `fd` where there is one to map. */
+export function openFileView(
+  file: Pick<DiskFile, 'path' | 'readSync'>,
+  fd?: number,
+  options: MapOptions = {},
+): FileView {
+  const { use = 'auto', windowBytes = WINDOW_BYTES } = options;
+  const mapped = use === 'auto' && fd !== undefined && native() !== undefined;
+  return mapped ? new MappedView(file, fd, windowBytes) : new ReadView(file);
+}
+
+/** By positioned reads, with the block read last kept. */
+class ReadView implements FileView {
+  readonly way: 'map' | 'read' = 'read';
+  memory: Uint8Array = NOTHING;
+  protected readonly file: Pick<DiskFile, 'path' | 'readSync'>;
+  protected size = 0;
+  #block: Uint8Array = NOTHING;
+  #blockStart = 0;
+  #blockEnd = 0;
+  #closed = false;
+
+  constructor(file: Pick<DiskFile, 'path' | 'readSync'>) {
+    this.file = file;
+  }
+
+  extend(size: number): void {
+    if (size > this.size) this.size = size;
+  }
+
+  seek(offset: number, length: number): number {
+    this.check(offset, length);
+    return this.seekByReading(offset, length);
+  }
+
+  bytes(offset: number, length: number): Uint8Array {
+    this.check(offset, length);
+    return this.readBytes(offset, length);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.memory = NOTHING;
+    this.#block = NOTHING;
+    this.#blockEnd = 0;
+  }
+
+  protected check(offset: number, length: number): void {
+    if (this.#closed) throw new EtlError('CLOSED', 'the file is closed', this.#at(offset));
+    if (offset < 0 || offset + length > this.size) {
+      throw new EtlError('IO_ERROR', 'cannot read past the end', this.#at(offset));
+    }
+  }
+
+  /** What stands in front is likelier to be wanted next than what follows: payloads precede metadata. */
+  protected seekByReading(offset: number, length: number): number {
+    if (offset < this.#blockStart || offset + length > this.#blockEnd) {
+      const end = Math.min(this.size, offset + length + 256);
+      const start = Math.max(0, end - Math.max(4096, length + 256));
+      if (this.#block.length < end - start) this.#block = new Uint8Array(BLOCK_BYTES + 512);
+      this.#blockEnd = 0;
+      this.#fill(this.#block.subarray(0, end - start), start);
+      this.#blockStart = start;
+      this.#blockEnd = end;
+    }
+    this.memory = this.#block;
+    return offset - this.#blockStart;
+  }
+
+  protected readBytes(offset: number, length: number): Uint8Array {
+    if (offset >= this.#blockStart && offset + length <= this.#blockEnd) {
+      const at = offset - this.#blockStart;
+      return this.#block.slice(at, at + length);
+    }
+    const target = new Uint8Array(length);
+    this.#fill(target, offset);
+    return target;
+  }
+
+  #fill(target: Uint8Array, offset: number): void {
+    if (this.file.readSync(target, offset) < target.length) {
+      throw new EtlError('IO_ERROR', 'cannot read past the end', this.#at(offset));
+    }
+  }
+
+  #at(offset: number): { place: { path: string; offset: number } } {
+    return { place: { path: this.file.path, offset } };
+  }
+}
+
+class MappedView extends ReadView {
+  override readonly way = 'map';
+  readonly #fd: number;
+  readonly #windowBytes: number;
+  #windows: (Uint8Array | undefined)[] = [];
+  #looked = false;
+
+  constructor(file: Pick<DiskFile, 'path' | 'readSync'>, fd: number, windowBytes: number) {
+    super(file);
+    this.#fd = fd;
+    this.#windowBytes = windowBytes;
+  }
+
+  override seek(offset: number, length: number): number {
+    this.check(offset, length);
+    const at = offset % this.#windowBytes;
+    const window = this.#window(offset - at, at, length);
+    if (window === undefined) return this.seekByReading(offset, length);
+    this.memory = window;
+    return at;
+  }
+
+  override bytes(offset: number, length: number): Uint8Array {
+    this.check(offset, length);
+    const at = offset % this.#windowBytes;
+    const window = this.#window(offset - at, at, length);
+    if (window !== undefined) return new Uint8Array(window.buffer, at, length);
+    if (length >= LARGE) {
+      const start = offset - (offset % PAGE);
+      const own = native()?.lease(this.#fd, start, offset + length - start);
+      if (own !== undefined) return new Uint8Array(own, offset - start, length);
+    }
+    return this.readBytes(offset, length);
+  }
+
+  override close(): void {
+    super.close();
+    this.#windows = [];
+  }
+
+  protected override check(offset: number, length: number): void {
+    super.check(offset, length);
+    if (!this.#looked) this.#look();
+  }
+
+  #look(): void {
+    this.#looked = true;
+    queueMicrotask(() => {
+      this.#looked = false;
+    });
+    const { size } = fstatSync(this.#fd);
+    if (size >= this.size) return;
+    const { path } = this.file;
+    this.close();
+    throw new EtlError('INPUT_CHANGED', `the file was cut to ${size} bytes by another program`, {
+      place: { path, offset: size },
+    });
+  }
+
+  /** The window that holds all of the bytes, or undefined when they must be had in another way. */
+  #window(start: number, at: number, length: number): Uint8Array | undefined {
+    const index = start / this.#windowBytes;
+    const window = this.#windows[index];
+    if (window !== undefined && at + length <= window.length) return window;
+    if (at + length > this.#windowBytes) return undefined;
+    const covered = window?.length ?? 0;
+    const exists = Math.min(this.#windowBytes, this.size - start);
+    const growth = Math.max(REMAP_BYTES, covered / 8);
+    const whole = covered === 0 || exists === this.#windowBytes;
+    if (!whole && exists - covered < growth) return undefined;
+    const buffer = native()?.lease(this.#fd, start, exists);
+    if (buffer === undefined) return undefined;
+    const grown = new Uint8Array(buffer);
+    this.#windows[index] = grown;
+    return grown;
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * What the kernels do for R-Drive files (docs/format/drive.md): the table from key hashes to entries,
+ * the bytes of records, and the walk back through a chain. Two implementations with the same answers.
+ */
+
+/** A key: bytes, or text that stands for its UTF-8. */
+export type DriveKey = string | Uint8Array;
+
+/** Bytes of metadata behind each payload. */
+export const METADATA_BYTES = 20;
+
+/** Payloads begin at multiples of this. */
+export const PAYLOAD_ALIGNMENT = 64;
+
+/** Longest payload, and longest key, that `stage` takes. */
+export const MAX_STAGED: number = 1 << 15;
+
+/** The next place at or after `offset` where a payload may begin. */
+export function alignPayload(offset: number): number {
+  const over = offset % PAYLOAD_ALIGNMENT;
+  return over === 0 ? offset : offset + PAYLOAD_ALIGNMENT - over;
+}
+
+/** The file's length after a record of so many payload bytes (0: a tombstone) behind `tail`. */
+export function tailAfter(tail: number, payloadLength: number): number {
+  if (payloadLength === 0) return tail + 1 + METADATA_BYTES;
+  return alignPayload(tail) + payloadLength + METADATA_BYTES;
+}
+
+/** How far a walk got in one piece of the file. */
+export interface WalkStep {
+  /** The tail to go on from; the floor when the walk is done. */
+  readonly cursor: number;
+  readonly records: number;
+  /** Nothing that could be a record ends at `cursor`. */
+  readonly broken: boolean;
+  /** Metadata offsets of live entries, newest first; a view until the next call. */
+  readonly live: Float64Array;
+}
+
+/**
+ * The newest entry of each key hash: where its metadata lies. An entry of a hash takes the place of the
+ * one before; nobody can tell two keys of the same hash apart, as files hold no keys.
+ */
+export interface DriveTable {
+  readonly size: number;
+  /** Bytes of memory held. */
+  readonly byteLength: number;
+  /** Low and high half of the hash that `hashKey` or `findKey` made last. */
+  readonly keyHash: Uint32Array;
+  /** XXH3-64 of the key, into `keyHash`. */
+  hashKey(key: DriveKey): void;
+  /** The metadata offset of a key's entry, or -1. */
+  findKey(key: DriveKey): number;
+  find(hashLow: number, hashHigh: number): number;
+  /** `findKey` of each. */
+  findKeys(keys: readonly DriveKey[]): Float64Array;
+  /** The offset that was there before, or -1. With `replace` false one that is there stays. */
+  set(hashLow: number, hashHigh: number, offset: number, replace?: boolean): number;
+  /** The offset that was there, or -1. */
+  remove(hashLow: number, hashHigh: number): number;
+  clear(): void;
+  /** Empties the table and makes room for so many entries. */
+  reserve(count: number): void;
+  /** All offsets, in no order. */
+  offsets(): Float64Array;
+
+  /**
+   * Adds a record to those to be laid out, by key or by the halves of its hash; no payload deletes.
+   * False when there is no room: `layOut` and `commit` first. Keys and payloads up to `MAX_STAGED`.
+   */
+  stage(key: DriveKey, payload: Uint8Array): boolean;
+  stageHash(low: number, high: number, payload: Uint8Array | undefined): boolean;
+  /** The staged records as they follow the tail, in fresh memory. */
+  layOut(tail: number): Uint8Array;
+  /** Takes the staged records into the table as `layOut` placed them. */
+  commit(): void;
+  /** Forgets the staged records. */
+  unstage(): void;
+
+  /**
+   * Walks back through the piece of the file that begins at `base` and holds the bytes in front of the
+   * tail `cursor`, towards `floor`. Puts keys not seen into the table; with `report` it changes nothing
+   * and answers the entries that are the newest of their keys. Pieces of at most `WALK_BYTES`.
+   */
+  walk(piece: Uint8Array, base: number, cursor: number, floor: number, report?: boolean): WalkStep;
+  /** Ends walking: forgets which keys were deleted. */
+  sweep(): void;
+}
+
+/** Largest piece of a walk. */
+export const WALK_BYTES: number = 1 << 20;

@@ -1,0 +1,294 @@
+/** The drive table of the WebAssembly kernel: in the memory of its own module instance. */
+import { EtlError } from '../core/errors.ts';
+import {
+  type DriveKey,
+  type DriveTable,
+  MAX_STAGED,
+  tailAfter,
+  WALK_BYTES,
+  type WalkStep,
+} from './drive-types.ts';
+import { driveModule } from './generated/drive-module.ts';
+import { hashInto } from './twin/xxh3.ts';
+import { decodeBase64 } from './wasm-bytes.ts';
+
+const STATE = 0x1000;
+const KEYS = 0x10000;
+const STAGE = 0x110000;
+const OUT = 0x210000;
+const REGION = 0x100000;
+const HEADER = 16;
+const HASHED = 0xffff_ffff;
+/** Room that the layout may write over behind its end. */
+const SLACK = 128;
+const INITIAL_PAGES = 64;
+const MAX_PAGES = 65536;
+/** Bytes up to which a loop beats `TypedArray.set`. */
+const SHORT = 24;
+
+interface DriveExports {
+  size(): number;
+  clear(): number;
+  reserve(count: number): number;
+  hashKey(length: number): void;
+  findKey(length: number): number;
+  find(low: number, high: number): number;
+  findKeys(count: number): void;
+  set(low: number, high: number, offset: number, replace: number): number;
+  remove(low: number, high: number): number;
+  layOut(count: number, tail: number): number;
+  commit(count: number, tail: number): number;
+  walk(length: number, base: number, cursor: number, floor: number, report: number): number;
+  sweep(): void;
+  copyOffsets(from: number, limit: number): void;
+}
+
+let compiled: WebAssembly.Module | undefined;
+const encoder = new TextEncoder();
+
+/** As `Kernel.createDriveTable`. Errors: INVALID_ARGUMENT when 4 GiB are not enough. */
+export function createWasmDriveTable(): DriveTable {
+  compiled ??= new WebAssembly.Module(decodeBase64(driveModule));
+  const memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAX_PAGES });
+  const { exports } = new WebAssembly.Instance(compiled, { env: { memory } });
+  return new WasmDriveTable(memory, exports as unknown as DriveExports);
+}
+
+class WasmDriveTable implements DriveTable {
+  readonly #memory: WebAssembly.Memory;
+  readonly #exports: DriveExports;
+  readonly #keyHash = new Uint32Array(2);
+  #u8: Uint8Array;
+  #u32: Uint32Array;
+  #hashInMemory = false;
+  #count = 0;
+  #stageEnd = STAGE;
+  /** At most what the staged records take when laid out, wherever that begins. */
+  #outBytes = 0;
+  #tail = 0;
+
+  constructor(memory: WebAssembly.Memory, exports: DriveExports) {
+    this.#memory = memory;
+    this.#exports = exports;
+    this.#u8 = new Uint8Array(memory.buffer);
+    this.#u32 = new Uint32Array(memory.buffer);
+    this.clear();
+  }
+
+  get size(): number {
+    return this.#exports.size();
+  }
+
+  get byteLength(): number {
+    return this.#memory.buffer.byteLength;
+  }
+
+  get keyHash(): Uint32Array {
+    if (this.#hashInMemory) {
+      this.#keyHash[0] = this.#u32[STATE >> 2]!;
+      this.#keyHash[1] = this.#u32[(STATE >> 2) + 1]!;
+    }
+    return this.#keyHash;
+  }
+
+  hashKey(key: DriveKey): void {
+    const length = this.#placeKey(key);
+    if (length >= 0) this.#exports.hashKey(length);
+  }
+
+  findKey(key: DriveKey): number {
+    const length = this.#placeKey(key);
+    if (length >= 0) return this.#exports.findKey(length);
+    return this.#exports.find(this.#keyHash[0]!, this.#keyHash[1]!);
+  }
+
+  find(low: number, high: number): number {
+    return this.#exports.find(low, high);
+  }
+
+  findKeys(keys: readonly DriveKey[]): Float64Array {
+    const found = new Float64Array(keys.length);
+    let first = 0;
+    let at = KEYS;
+    const flush = (to: number): void => {
+      if (to === first) return;
+      this.#exports.findKeys(to - first);
+      found.set(new Float64Array(this.#memory.buffer, OUT, to - first), first);
+      at = KEYS;
+    };
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i]!;
+      const longest = typeof key === 'string' ? key.length * 3 : key.length;
+      if (longest > MAX_STAGED) {
+        flush(i);
+        found[i] = this.findKey(key);
+        first = i + 1;
+        continue;
+      }
+      if (at + 4 + longest > KEYS + REGION || i - first === REGION / 8) {
+        flush(i);
+        first = i;
+      }
+      const length = place(this.#u8, at + 4, key);
+      storeU32(this.#u8, at, length);
+      at += 4 + length;
+    }
+    flush(keys.length);
+    return found;
+  }
+
+  set(low: number, high: number, offset: number, replace = true): number {
+    const before = this.#exports.set(low, high, offset, replace ? 1 : 0);
+    this.#refresh();
+    if (before === -2) throw tooLarge();
+    return before;
+  }
+
+  remove(low: number, high: number): number {
+    return this.#exports.remove(low, high);
+  }
+
+  clear(): void {
+    this.#exports.clear();
+    this.#refresh();
+  }
+
+  reserve(count: number): void {
+    if (!this.#exports.reserve(count)) throw tooLarge();
+    this.#refresh();
+  }
+
+  offsets(): Float64Array {
+    const offsets = new Float64Array(this.size);
+    let at = 0;
+    for (let slot = 0; at < offsets.length; ) {
+      this.#exports.copyOffsets(slot, REGION / 8);
+      const [next, copied] = new Uint32Array(this.#memory.buffer, STATE, 2);
+      offsets.set(new Float64Array(this.#memory.buffer, OUT, copied), at);
+      at += copied!;
+      slot = next!;
+    }
+    return offsets;
+  }
+
+  stage(key: DriveKey, payload: Uint8Array): boolean {
+    const longest = typeof key === 'string' ? key.length * 3 : key.length;
+    if (!this.#fits(longest, payload.length)) return false;
+    const at = this.#stageEnd;
+    const length = place(this.#u8, at + HEADER, key);
+    this.#addRecord(length, length, payload);
+    return true;
+  }
+
+  stageHash(low: number, high: number, payload: Uint8Array | undefined): boolean {
+    if (!this.#fits(0, payload?.length ?? 0)) return false;
+    storeU32(this.#u8, this.#stageEnd + 8, low);
+    storeU32(this.#u8, this.#stageEnd + 12, high);
+    this.#addRecord(HASHED, 0, payload);
+    return true;
+  }
+
+  layOut(tail: number): Uint8Array {
+    this.#tail = tail;
+    const length = this.#exports.layOut(this.#count, tail);
+    return this.#u8.slice(OUT, OUT + length);
+  }
+
+  commit(): void {
+    const done = this.#exports.commit(this.#count, this.#tail);
+    this.#refresh();
+    this.unstage();
+    if (!done) throw tooLarge();
+  }
+
+  unstage(): void {
+    this.#count = 0;
+    this.#stageEnd = STAGE;
+    this.#outBytes = 0;
+  }
+
+  walk(piece: Uint8Array, base: number, cursor: number, floor: number, report = false): WalkStep {
+    if (piece.length > WALK_BYTES) throw new RangeError('a piece is too large');
+    this.#u8.set(piece, OUT);
+    if (!this.#exports.walk(piece.length, base, cursor, floor, report ? 1 : 0)) throw tooLarge();
+    this.#refresh();
+    const state = new DataView(this.#memory.buffer, STATE, 24);
+    return {
+      cursor: state.getFloat64(0, true),
+      records: state.getUint32(8, true),
+      broken: state.getUint32(16, true) === 1,
+      live: new Float64Array(this.#memory.buffer, KEYS, state.getUint32(12, true)),
+    };
+  }
+
+  sweep(): void {
+    this.#exports.sweep();
+  }
+
+  #fits(keyLength: number, payloadLength: number): boolean {
+    const inBytes = HEADER + keyLength + payloadLength;
+    const outBytes = mostBytes(payloadLength);
+    return (
+      this.#stageEnd + inBytes + SLACK <= STAGE + REGION &&
+      this.#outBytes + outBytes + SLACK <= REGION
+    );
+  }
+
+  #addRecord(keyWord: number, keyLength: number, payload: Uint8Array | undefined): void {
+    const at = this.#stageEnd;
+    const length = payload?.length ?? 0;
+    storeU32(this.#u8, at, keyWord);
+    storeU32(this.#u8, at + 4, length);
+    if (payload !== undefined) place(this.#u8, at + HEADER + keyLength, payload);
+    this.#stageEnd = at + HEADER + keyLength + length;
+    this.#outBytes += mostBytes(length);
+    this.#count++;
+  }
+
+  /** The key's length at KEYS; -1 when it was too long and its hash stands in `#keyHash`. */
+  #placeKey(key: DriveKey): number {
+    const longest = typeof key === 'string' ? key.length * 3 : key.length;
+    this.#hashInMemory = longest <= REGION;
+    if (this.#hashInMemory) return place(this.#u8, KEYS, key);
+    const bytes = typeof key === 'string' ? encoder.encode(key) : key;
+    hashInto(this.#keyHash, bytes, 0, bytes.length);
+    return -1;
+  }
+
+  #refresh(): void {
+    if (this.#u8.buffer === this.#memory.buffer) return;
+    this.#u8 = new Uint8Array(this.#memory.buffer);
+    this.#u32 = new Uint32Array(this.#memory.buffer);
+  }
+}
+
+/** What a record takes at most when the one before it ended at any place. */
+function mostBytes(payloadLength: number): number {
+  return 64 + tailAfter(0, payloadLength);
+}
+
+/** Writes a key's or payload's bytes; their length. Short ones without a call into the engine. */
+function place(target: Uint8Array, at: number, bytes: DriveKey): number {
+  const { length } = bytes;
+  if (typeof bytes === 'string') {
+    for (let i = 0; i < length; i++) {
+      const unit = bytes.charCodeAt(i);
+      if (unit >= 0x80) return encoder.encodeInto(bytes, target.subarray(at)).written;
+      target[at + i] = unit;
+    }
+  } else if (length <= SHORT) {
+    for (let i = 0; i < length; i++) target[at + i] = bytes[i]!;
+  } else target.set(bytes, at);
+  return length;
+}
+
+function storeU32(target: Uint8Array, at: number, value: number): void {
+  target[at] = value;
+  target[at + 1] = value >>> 8;
+  target[at + 2] = value >>> 16;
+  target[at + 3] = value >>> 24;
+}
+
+function tooLarge(): EtlError {
+  return new EtlError('INVALID_ARGUMENT', 'the drive index has no room for more entries');
+}

@@ -1,0 +1,302 @@
+// The "drive" module: from key hashes to entries of an R-Drive file, and the bytes of its records
+// (docs/format/drive.md). One table (see table.ts) in a memory of its own. A slot's hash is the key's
+// XXH3-64 times an odd constant, so that hashes which callers make up spread too; its value is the
+// entry's metadata offset << 1, with the lowest bit set for a deleted key while a chain is walked.
+import { AHEAD, MAX_BITS, allot, at, erase, grow, insertAt, isCrowded, seek, slots, touch, used } from './table';
+import { xxh3 } from './xxh3';
+
+/** Results. */
+const STATE: usize = 0x1000;
+/** Eight tables of 256 words for CRC-32. */
+const CRC: usize = 0x4000;
+/** Keys to look up, lists of a walk; 1 MiB. */
+const KEYS: usize = 0x10000;
+/** Records to be laid out; 1 MiB. */
+const STAGE: usize = 0x110000;
+/** Laid out records, pieces of a file; 1 MiB. */
+const OUT: usize = 0x210000;
+const TABLE: usize = 0x310000;
+/** u32 key length (HASHED: the hash is given), u32 payload length (0: a tombstone), u64 hash. */
+const HEADER: usize = 16;
+const HASHED: u32 = 0xffffffff;
+const METADATA: u64 = 20;
+const SPREAD: u64 = 0x9e3779b185ebca87;
+const MAX_OFFSET: u64 = 0xffffffffffff;
+
+export function size(): u32 {
+  return used;
+}
+
+/** Empties the table. False if memory cannot be had. */
+export function clear(): bool {
+  if (load<u32>(CRC, 4) == 0) fillCrcTables();
+  return allot(TABLE, 10);
+}
+
+/** Makes an empty table large enough for `count` entries. False if memory cannot be had. */
+export function reserve(count: u32): bool {
+  const room = <u64>count + <u64>count / 3 + 1;
+  return allot(TABLE, min(MAX_BITS, max(10, 64 - <u32>clz(room))));
+}
+
+function fillCrcTables(): void {
+  for (let byte: u32 = 0; byte < 256; byte++) {
+    let sum = byte;
+    for (let bit = 0; bit < 8; bit++) sum = (sum >> 1) ^ (sum & 1 ? 0xedb88320 : 0);
+    store<u32>(CRC + (<usize>byte << 2), sum);
+  }
+  for (let i: usize = 256; i < 2048; i++) {
+    const before = load<u32>(CRC + ((i - 256) << 2));
+    store<u32>(CRC + (i << 2), (before >> 8) ^ load<u32>(CRC + (<usize>(before & 255) << 2)));
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function row(table: usize, byte: u32): u32 {
+  return load<u32>(CRC + (table << 10) + (<usize>(byte & 255) << 2));
+}
+
+function crc32(p: usize, length: usize): u32 {
+  let sum: u32 = 0xffffffff;
+  const end = p + length;
+  for (; p + 8 <= end; p += 8) {
+    const low = load<u32>(p) ^ sum;
+    const high = load<u32>(p, 4);
+    sum =
+      row(7, low) ^ row(6, low >> 8) ^ row(5, low >> 16) ^ row(4, low >> 24) ^
+      row(3, high) ^ row(2, high >> 8) ^ row(1, high >> 16) ^ row(0, high >> 24);
+  }
+  for (; p < end; p++) sum = (sum >> 8) ^ row(0, sum ^ load<u8>(p));
+  return ~sum;
+}
+
+// @ts-ignore: decorator
+@inline
+function spread(low: u32, high: u32): u64 {
+  return ((<u64>high << 32) | <u64>low) * SPREAD;
+}
+
+/** Hashes the key of `length` bytes at KEYS; STATE: u64 hash. */
+export function hashKey(length: u32): void {
+  store<u64>(STATE, xxh3(KEYS, length));
+}
+
+function offsetOf(spreadHash: u64): f64 {
+  const slot = seek(spreadHash);
+  const value = load<u64>(at(slot), 8);
+  return value != 0 && load<u64>(at(slot)) == spreadHash ? <f64>(value >> 1) : -1;
+}
+
+/** Hashes the key at KEYS and finds its entry; -1 when there is none. */
+export function findKey(length: u32): f64 {
+  const hash = xxh3(KEYS, length);
+  store<u64>(STATE, hash);
+  return offsetOf(hash * SPREAD);
+}
+
+export function find(low: u32, high: u32): f64 {
+  return offsetOf(spread(low, high));
+}
+
+/** The entries of `count` keys at KEYS (u32 length, bytes), as f64 at OUT. */
+export function findKeys(count: u32): void {
+  let p = KEYS;
+  for (let done: u32 = 0; done < count; done += AHEAD) {
+    const some = min(AHEAD, count - done);
+    for (let i: u32 = 0; i < some; i++) {
+      const length = <usize>load<u32>(p);
+      store<u64>(STATE + 64 + (<usize>i << 3), xxh3(p + 4, length) * SPREAD);
+      p += 4 + length;
+    }
+    touch(STATE + 64, 8, some);
+    for (let i: u32 = 0; i < some; i++) {
+      const hash = load<u64>(STATE + 64 + (<usize>i << 3));
+      store<f64>(OUT + (<usize>(done + i) << 3), offsetOf(hash));
+    }
+  }
+}
+
+/** Puts a value; with `replace` 0 only where there is none. The value before, 0 for none; -1: no memory. */
+function put(hash: u64, value: u64, replace: bool): i64 {
+  if (isCrowded() && !grow()) return -1;
+  while (true) {
+    const slot = seek(hash);
+    const before = load<u64>(at(slot), 8);
+    if (before != 0 && load<u64>(at(slot)) == hash) {
+      if (replace) store<u64>(at(slot), value, 8);
+      return <i64>before;
+    }
+    if (insertAt(slot, hash, value)) return 0;
+    if (!grow()) return -1;
+  }
+}
+
+/** The offset before, -1 for none, -2 when memory cannot be had. */
+export function set(low: u32, high: u32, offset: f64, replace: bool): f64 {
+  const before = put(spread(low, high), <u64>offset << 1, replace);
+  return before > 0 ? <f64>(<u64>before >> 1) : <f64>before - 1;
+}
+
+function removeHash(hash: u64): f64 {
+  const slot = seek(hash);
+  const value = load<u64>(at(slot), 8);
+  if (value == 0 || load<u64>(at(slot)) != hash) return -1;
+  erase(slot);
+  return <f64>(value >> 1);
+}
+
+/** The offset that was there, or -1. */
+export function remove(low: u32, high: u32): f64 {
+  return removeHash(spread(low, high));
+}
+
+// @ts-ignore: decorator
+@inline
+function aligned(offset: u64): u64 {
+  return (offset + 63) & ~63;
+}
+
+function copyBytes(to: usize, from: usize, length: usize): void {
+  if (length > 256) {
+    memory.copy(to, from, length);
+    return;
+  }
+  // What is written too far is written again by what follows it.
+  for (let i: usize = 0; i < length; i += 16) v128.store(to + i, v128.load(from + i));
+}
+
+/** Lays out `count` staged records behind the tail, at OUT; fills their hashes in. Returns the bytes. */
+export function layOut(count: u32, tail: f64): u32 {
+  let from = STAGE;
+  let to = OUT;
+  let end = <u64>tail;
+  for (let i: u32 = 0; i < count; i++) {
+    const keyLength = load<u32>(from);
+    const length = <usize>load<u32>(from, 4);
+    let payload = from + HEADER;
+    if (keyLength != HASHED) {
+      store<u64>(from, xxh3(payload, keyLength), 8);
+      payload += keyLength;
+    }
+    let sum: u32 = 0xd202ef8d;
+    const before = end;
+    if (length == 0) {
+      store<u8>(to, 0);
+      to++;
+      end += 1 + METADATA;
+    } else {
+      for (let i: usize = 0; i < 64; i += 16) v128.store(to + i, i64x2.splat(0));
+      const start = aligned(end);
+      to += <usize>(start - end);
+      copyBytes(to, payload, length);
+      sum = crc32(payload, length);
+      to += length;
+      end = start + <u64>length + METADATA;
+    }
+    store<u64>(to, load<u64>(from, 8));
+    store<u64>(to, before, 8);
+    store<u32>(to, sum, 16);
+    to += <usize>METADATA;
+    from = payload + length;
+  }
+  return <u32>(to - OUT);
+}
+
+/** Takes the staged records, laid out before, into the table. False if memory cannot be had. */
+export function commit(count: u32, tail: f64): bool {
+  let from = STAGE;
+  let end = <u64>tail;
+  for (let i: u32 = 0; i < count; i++) {
+    const keyLength = load<u32>(from);
+    const length = <usize>load<u32>(from, 4);
+    const hash = load<u64>(from, 8) * SPREAD;
+    end = length == 0 ? end + 21 : aligned(end) + <u64>length + METADATA;
+    if (length == 0) removeHash(hash);
+    else if (put(hash, (end - METADATA) << 1, true) < 0) return false;
+    from += HEADER + length + (keyLength == HASHED ? 0 : <usize>keyLength);
+  }
+  return true;
+}
+
+/**
+ * Walks the chain of records back through the `length` bytes at OUT, which lie at `base` in the file,
+ * from the tail `cursor` towards `floor`. With `report` 0 keys not seen before are put into the table
+ * (deleted ones marked); with 1 nothing is changed, and the metadata offsets of live entries go to KEYS
+ * as f64. STATE: f64 where it got to, u32 records, u32 reported, u32 1 when the chain is broken there.
+ * False if memory cannot be had.
+ */
+export function walk(length: u32, base: f64, cursor: f64, floor: f64, report: bool): bool {
+  const first = <u64>base;
+  let tail = <u64>cursor;
+  let records: u32 = 0;
+  let reported: u32 = 0;
+  let broken: u32 = 0;
+  while (tail > <u64>floor && broken == 0) {
+    let some: u32 = 0;
+    while (some < AHEAD && tail > <u64>floor) {
+      if (tail < METADATA + 1) {
+        broken = 1;
+        break;
+      }
+      const place = tail - METADATA;
+      if (place < first + 1) break;
+      const p = OUT + <usize>(place - first);
+      const before = load<u64>(p, 8);
+      const dead = before + 1 == place && load<u8>(p - 1) == 0;
+      if (before > MAX_OFFSET || before < <u64>floor || (!dead && aligned(before) >= place)) {
+        broken = 1;
+        break;
+      }
+      store<u64>(STATE + 64 + (<usize>some << 4), load<u64>(p) * SPREAD);
+      store<u64>(STATE + 72 + (<usize>some << 4), (place << 1) | <u64>dead);
+      tail = before;
+      some++;
+    }
+    if (some == 0) break;
+    records += some;
+    touch(STATE + 64, 16, some);
+    for (let i: usize = 0; i < <usize>some; i++) {
+      const hash = load<u64>(STATE + 64 + (i << 4));
+      const value = load<u64>(STATE + 72 + (i << 4));
+      if (!report) {
+        if (put(hash, value, false) < 0) return false;
+      } else if ((value & 1) == 0 && offsetOf(hash) == <f64>(value >> 1)) {
+        store<f64>(KEYS + (<usize>reported << 3), <f64>(value >> 1));
+        reported++;
+      }
+    }
+    if (some < AHEAD) break;
+  }
+  store<f64>(STATE, <f64>tail);
+  store<u32>(STATE, records, 8);
+  store<u32>(STATE, reported, 12);
+  store<u32>(STATE, broken, 16);
+  return true;
+}
+
+/** Removes the marks of deleted keys. */
+export function sweep(): void {
+  for (let slot = slots; slot > 0; ) {
+    slot--;
+    if (load<u64>(at(slot), 8) & 1) erase(slot);
+  }
+}
+
+/** Copies up to `limit` metadata offsets from slot `from` on to OUT as f64. STATE: u32 slot to go on from, u32 offsets. */
+export function copyOffsets(from: u32, limit: u32): void {
+  let count: u32 = 0;
+  let slot = from;
+  for (; slot < slots && count < limit; slot++) {
+    const value = load<u64>(at(slot), 8);
+    if (!value) continue;
+    store<f64>(OUT + (<usize>count << 3), <f64>(value >> 1));
+    count++;
+  }
+  store<u32>(STATE, slot);
+  store<u32>(STATE, count, 4);
+}
+
+export function slotCount(): u32 {
+  return slots;
+}

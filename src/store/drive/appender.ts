@@ -1,0 +1,341 @@
+/**
+ * Writes records behind the tail of a drive: the only place that adds bytes to one.
+ *
+ * One change at a time, in the order they were asked for. What is short is written at once, without
+ * leaving the turn (a call of the thread pool costs ten times the write); what is long, asynchronously.
+ * The index learns of an entry after its bytes were written, so readers of this process see whole entries.
+ *
+ * Durability: a write reaches the operating system before its promise settles, so the end of the process
+ * loses nothing; a power cut may lose what came after the last `sync`. Records are whole or gone: see
+ * recovery.ts. After a failed write or sync every further one is POISONED.
+ */
+import { dirname } from 'node:path';
+import { EtlError } from '../../core/errors.ts';
+import type { Disk, DiskFile } from '../../io/index.ts';
+import {
+  alignPayload,
+  type DriveKey,
+  type DriveTable,
+  MAX_STAGED,
+  METADATA_BYTES,
+} from '../../kernels/index.ts';
+import { crc32 } from '../archive/crc32.ts';
+import { MAX_OFFSET } from './chain.ts';
+import { EntryMetadata } from './entry-metadata.ts';
+import { PieceBuffer } from './piece-buffer.ts';
+import { SessionMark } from './session-mark.ts';
+
+/** Writes up to this many bytes do not leave the turn. */
+const AT_ONCE = 1 << 18;
+
+/** A record to be written: by key or hash; without a payload it deletes. */
+export type Change =
+  | { readonly key: DriveKey; readonly payload: Uint8Array }
+  | { readonly low: number; readonly high: number; readonly payload?: Uint8Array | undefined };
+
+/** Told around every change of the index. */
+export interface ChangeHooks {
+  before(): void;
+  after(tail: number): void;
+}
+
+/** What a stream writes: pieces of a payload, in order. */
+export type ByteSource = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
+export class Appender {
+  readonly #disk: Disk;
+  readonly #file: DiskFile;
+  readonly #table: DriveTable;
+  readonly #hooks: ChangeHooks;
+  #tail: number;
+  #synced: number;
+  #mark: SessionMark | undefined;
+  #last: Promise<unknown> | undefined;
+  #poison: { readonly cause: unknown } | undefined;
+  #closed = false;
+
+  /** `synced`: the tail up to which the file is known to be durable. */
+  constructor(
+    disk: Disk,
+    file: DiskFile,
+    table: DriveTable,
+    at: { readonly tail: number; readonly synced: number },
+    hooks: ChangeHooks,
+  ) {
+    this.#disk = disk;
+    this.#file = file;
+    this.#table = table;
+    this.#tail = at.tail;
+    this.#synced = at.synced;
+    this.#hooks = hooks;
+  }
+
+  get tail(): number {
+    return this.#tail;
+  }
+
+  /** Does one piece of work after all before it; at once when there is none. */
+  exclusively<R>(work: () => R | Promise<R>): Promise<R> {
+    let result: Promise<R>;
+    if (this.#last === undefined) {
+      try {
+        const done = work();
+        if (!(done instanceof Promise)) return Promise.resolve(done);
+        result = done;
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    } else result = this.#last.then(work);
+    const settled = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#last = settled;
+    settled.then(() => {
+      if (this.#last === settled) this.#last = undefined;
+    });
+    return result;
+  }
+
+  /** Writes records, in as few calls as their sizes allow; answers the tail. To be called in `exclusively`. */
+  append(changes: readonly Change[]): number | Promise<number> {
+    this.#check();
+    if (changes.length === 0) return this.#tail;
+    if (this.#mark === undefined) return this.begin().then(() => this.append(changes));
+    return this.#appendFrom(changes, 0);
+  }
+
+  /** Writes one record from a stream, in bounded memory. To be called in `exclusively`. */
+  async appendStream(
+    low: number,
+    high: number,
+    source: ByteSource,
+    signal?: AbortSignal,
+  ): Promise<number> {
+    this.#check();
+    if (this.#mark === undefined) await this.begin();
+    const { start, length, sum, rest, written } = await this.#writePieces(source, signal);
+    const metadata = EntryMetadata.of(low, high, this.#tail, sum).serialize();
+    const end = start + length + METADATA_BYTES;
+    await this.#write(Buffer.concat([rest, metadata]), this.#tail + written);
+    this.#take(end, () => this.#table.set(low, high, end - METADATA_BYTES));
+    return end;
+  }
+
+  /** Makes everything written durable. */
+  sync(): Promise<void> {
+    return this.exclusively(async () => {
+      this.#check();
+      if (this.#mark === undefined || this.#synced === this.#tail) return;
+      await this.#poisoning(async () => {
+        await this.#file.sync();
+        this.#synced = this.#tail;
+        await this.#mark!.put(this.#synced);
+      });
+    });
+  }
+
+  /** Syncs and ends the session. A poisoned one is left as it is, for the next to recover. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    if (this.#poison === undefined) await this.sync();
+    else await this.#last;
+    this.#closed = true;
+    if (this.#poison === undefined) await this.#mark?.remove();
+    else await this.#mark?.close();
+  }
+
+  /** Ends the session without syncing, as if the process had ended. */
+  async abandon(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#last;
+    await this.#mark?.close();
+  }
+
+  /** Makes everything durable and takes the mark away: the file is about to be replaced. */
+  async settle(): Promise<void> {
+    await this.#poisoning(async () => {
+      await this.#file.sync();
+      await this.#mark?.remove();
+      this.#mark = undefined;
+      await this.#disk.syncDir(dirname(this.#file.path));
+    });
+  }
+
+  /** Refuses every further write. */
+  poison(cause: unknown): void {
+    this.#poison ??= { cause };
+  }
+
+  /** Puts the mark of a session there; what others wrote is made durable first. */
+  async begin(): Promise<void> {
+    await this.#poisoning(async () => {
+      await this.#file.sync();
+      this.#mark = await SessionMark.make(this.#disk, this.#file.path, this.#synced);
+    });
+  }
+
+  #appendFrom(changes: readonly Change[], from: number): number | Promise<number> {
+    this.#table.unstage();
+    for (let i = from; i < changes.length; i++) {
+      const change = changes[i]!;
+      if (isShort(change)) {
+        if (stage(this.#table, change)) continue;
+        return this.#flushStaged(() => this.#appendFrom(changes, i));
+      }
+      const next = () => {
+        const { low, high } = this.#hashOf(change);
+        return this.#appendLong(low, high, change.payload!, () => this.#appendFrom(changes, i + 1));
+      };
+      return i === from ? next() : this.#flushStaged(next);
+    }
+    return this.#flushStaged(() => this.#tail);
+  }
+
+  /** Writes what is staged; then goes on. */
+  #flushStaged(next: () => number | Promise<number>): number | Promise<number> {
+    const bytes = this.#table.layOut(this.#tail);
+    if (bytes.length === 0) return next();
+    const done = () => {
+      this.#take(this.#tail + bytes.length, () => this.#table.commit());
+      return next();
+    };
+    if (bytes.length > AT_ONCE) return this.#write(bytes, this.#tail).then(done);
+    this.#writeAtOnce(bytes, this.#tail);
+    return done();
+  }
+
+  #appendLong(
+    low: number,
+    high: number,
+    payload: Uint8Array,
+    next: () => number | Promise<number>,
+  ): number | Promise<number> {
+    const tail = this.#tail;
+    const start = alignPayload(tail);
+    const end = start + payload.length;
+    if (end > MAX_OFFSET) throw new EtlError('INVALID_ARGUMENT', 'the drive has no room for more');
+    const metadata = EntryMetadata.of(low, high, tail, crc32(payload, 0)).serialize();
+    const done = () => {
+      this.#take(end + METADATA_BYTES, () => this.#table.set(low, high, end));
+      return next();
+    };
+    const padding = new Uint8Array(start - tail);
+    if (payload.length <= AT_ONCE) {
+      this.#writeAtOnce(Buffer.concat([padding, payload, metadata]), tail);
+      return done();
+    }
+    if (padding.length > 0) this.#writeAtOnce(padding, tail);
+    return this.#write(payload, start).then(() => {
+      this.#writeAtOnce(metadata, end);
+      return done();
+    });
+  }
+
+  /** Writes padding and payload but for a rest; when the source fails, nothing of it stays. */
+  async #writePieces(source: ByteSource, signal: AbortSignal | undefined) {
+    const start = alignPayload(this.#tail);
+    const pieces = new PieceBuffer(start - this.#tail);
+    let written = 0;
+    let length = 0;
+    let sum = 0;
+    let single = 0;
+    try {
+      for await (const piece of source) {
+        if (signal?.aborted) throw aborted(signal);
+        if (!(piece instanceof Uint8Array)) throw notBytes();
+        sum = crc32(piece, sum);
+        length += piece.length;
+        single |= piece[0] ?? 0;
+        for (const full of pieces.add(piece)) {
+          await this.#write(full, this.#tail + written);
+          written += full.length;
+        }
+      }
+      checkPayload(length, single);
+    } catch (error) {
+      if (written > 0 && this.#poison === undefined) {
+        await this.#poisoning(() => this.#file.truncate(this.#tail));
+      }
+      throw error;
+    }
+    return { start, length, sum, written, rest: pieces.rest() };
+  }
+
+  #hashOf(change: Change): { readonly low: number; readonly high: number } {
+    if (!('key' in change)) return change;
+    this.#table.hashKey(change.key);
+    const { keyHash } = this.#table;
+    return { low: keyHash[0]!, high: keyHash[1]! };
+  }
+
+  /** What was written becomes part of the drive. */
+  #take(tail: number, index: () => void): void {
+    this.#hooks.before();
+    index();
+    this.#tail = tail;
+    this.#hooks.after(tail);
+  }
+
+  #writeAtOnce(bytes: Uint8Array, offset: number): void {
+    try {
+      this.#file.writeSync(bytes, offset);
+    } catch (cause) {
+      this.poison(cause);
+      throw cause;
+    }
+  }
+
+  #write(bytes: Uint8Array, offset: number): Promise<void> {
+    return this.#poisoning(() => this.#file.write(bytes, offset));
+  }
+
+  async #poisoning(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (cause) {
+      this.poison(cause);
+      throw cause;
+    }
+  }
+
+  #check(): void {
+    const place = { path: this.#file.path };
+    if (this.#closed) throw new EtlError('CLOSED', 'the drive is closed', { place });
+    if (this.#poison === undefined) return;
+    throw new EtlError('POISONED', 'an earlier write failed', {
+      place,
+      cause: this.#poison.cause,
+    });
+  }
+}
+
+/** Throws INVALID_ARGUMENT for what the format has no room for: nothing, and the mark of a deletion. */
+export function checkPayload(length: number, first: number | undefined): void {
+  if (length === 0) throw new EtlError('INVALID_ARGUMENT', 'a payload has at least one byte');
+  if (length === 1 && first === 0) {
+    throw new EtlError(
+      'INVALID_ARGUMENT',
+      'a payload of a single zero byte means a deleted entry in this format; write it otherwise',
+    );
+  }
+}
+
+function isShort(change: Change): boolean {
+  const length = change.payload?.length ?? 0;
+  return length <= MAX_STAGED && !('key' in change && change.key.length > MAX_STAGED / 3);
+}
+
+function stage(table: DriveTable, change: Change): boolean {
+  if ('key' in change) return table.stage(change.key, change.payload);
+  return table.stageHash(change.low, change.high, change.payload);
+}
+
+function aborted(signal: AbortSignal): EtlError {
+  return new EtlError('ABORTED', 'the write was stopped', { cause: signal.reason });
+}
+
+function notBytes(): EtlError {
+  return new EtlError('INVALID_ARGUMENT', 'a stream of bytes gives Uint8Arrays');
+}

@@ -1,0 +1,153 @@
+/**
+ * The chain of records in a file: each names the file's length before it, so the way leads from the end
+ * to the beginning. Reads backwards in pieces, small ones where records are large, so that opening a file
+ * of large payloads does not read them.
+ */
+import type { DiskFile, FileView } from '../../io/index.ts';
+import {
+  alignPayload,
+  type DriveTable,
+  METADATA_BYTES,
+  WALK_BYTES,
+  type WalkStep,
+} from '../../kernels/index.ts';
+import { crc32 } from '../archive/crc32.ts';
+import { readU32, readU64 } from './entry-metadata.ts';
+
+const SMALLEST_PIECE = 1 << 12;
+const FIRST_PIECE = 1 << 16;
+const SUM_BYTES = 1 << 20;
+/** Shortest record: a tombstone. */
+export const MIN_RECORD: number = 1 + METADATA_BYTES;
+/** Largest offset that the format's readers keep. */
+export const MAX_OFFSET: number = 2 ** 48 - 1;
+
+/** Reads a chain from its tail down, a piece at a time. */
+export class ChainReader {
+  readonly #file: DiskFile;
+  #piece: Uint8Array = new Uint8Array(FIRST_PIECE);
+  #want = FIRST_PIECE;
+
+  constructor(file: DiskFile) {
+    this.#file = file;
+  }
+
+  /** The next step from `cursor`; synchronously. */
+  stepSync(table: DriveTable, cursor: number, floor: number, report: boolean): WalkStep {
+    const [base, piece] = this.#next(cursor, floor);
+    this.#file.readSync(piece, base);
+    return this.#take(table.walk(piece, base, cursor, floor, report), cursor);
+  }
+
+  /** The next step from `cursor`. */
+  async step(table: DriveTable, cursor: number, floor: number): Promise<WalkStep> {
+    const [base, piece] = this.#next(cursor, floor);
+    await this.#file.read(piece, base);
+    return this.#take(table.walk(piece, base, cursor, floor), cursor);
+  }
+
+  #next(cursor: number, floor: number): [base: number, piece: Uint8Array] {
+    const base = Math.max(Math.min(floor, cursor - MIN_RECORD), cursor - this.#want, 0);
+    const length = cursor - base;
+    if (this.#piece.length < length) this.#piece = new Uint8Array(this.#want);
+    return [base, this.#piece.subarray(0, length)];
+  }
+
+  #take(step: WalkStep, from: number): WalkStep {
+    const dense = step.records > 0 && (from - step.cursor) / step.records < FIRST_PIECE;
+    this.#want = dense ? Math.min(WALK_BYTES, this.#want * 4) : SMALLEST_PIECE;
+    return step;
+  }
+}
+
+/** How a walk over a whole chain ended. */
+export interface Walked {
+  readonly records: number;
+  /** It reached the floor. */
+  readonly whole: boolean;
+}
+
+/** Fills an empty table from the chain that ends at `tail`. */
+export async function indexChain(file: DiskFile, table: DriveTable, tail: number): Promise<Walked> {
+  const reader = new ChainReader(file);
+  let cursor = tail;
+  let records = 0;
+  while (cursor > 0) {
+    const step = await reader.step(table, cursor, 0);
+    records += step.records;
+    // What the first piece holds tells how many there may be: growing by doubling costs more.
+    if (cursor === tail && step.records > 64 && step.cursor > 0) {
+      const estimate = Math.ceil((tail / (tail - step.cursor)) * step.records);
+      table.reserve(Math.min(estimate, Math.ceil(tail / MIN_RECORD)));
+      const again = await new ChainReader(file).step(table, tail, 0);
+      cursor = again.cursor;
+      if (again.broken) return { records, whole: false };
+      continue;
+    }
+    if (step.broken) return { records, whole: false };
+    cursor = step.cursor;
+  }
+  table.sweep();
+  return { records, whole: true };
+}
+
+/** The place of a record that ends at `tail`; undefined when its metadata cannot be right. */
+export interface RecordPlace {
+  readonly before: number;
+  readonly start: number;
+  readonly end: number;
+  readonly tombstone: boolean;
+  readonly crc32: number;
+}
+
+/** Single records of a file. */
+export class RecordReader {
+  readonly #view: FileView;
+
+  constructor(view: FileView) {
+    this.#view = view;
+  }
+
+  at(tail: number): RecordPlace | undefined {
+    if (tail < MIN_RECORD) return undefined;
+    const at = this.#view.seek(tail - MIN_RECORD, MIN_RECORD);
+    const { memory } = this.#view;
+    return placeOf(memory, at + 1, tail, memory[at]!);
+  }
+
+  /** Whether the payload has the sum that its metadata tells. */
+  isWhole(record: RecordPlace): boolean {
+    let sum = 0;
+    for (let at = record.start; at < record.end; at += SUM_BYTES) {
+      sum = crc32(this.#view.bytes(at, Math.min(SUM_BYTES, record.end - at)), sum);
+    }
+    return sum === record.crc32;
+  }
+
+  /** The tails of the chain from `floor` (not included) to `tail`, ascending; undefined when it misses the floor. */
+  tails(tail: number, floor: number): number[] | undefined {
+    const tails: number[] = [];
+    for (let at = tail; at !== floor; ) {
+      const record = this.at(at);
+      if (record === undefined || record.before < floor) return undefined;
+      tails.push(at);
+      at = record.before;
+    }
+    return tails.reverse();
+  }
+}
+
+/** Reads metadata at `at` of `bytes` for a record that would end at `tail`; `last` is the payload's last byte. */
+export function placeOf(
+  bytes: Uint8Array,
+  at: number,
+  tail: number,
+  last: number,
+): RecordPlace | undefined {
+  const before = readU64(bytes, at + 8);
+  const end = tail - METADATA_BYTES;
+  const tombstone = before + 1 === end && last === 0;
+  const start = tombstone ? before : alignPayload(before);
+  if (before > MAX_OFFSET || start >= end) return undefined;
+  return { before, start, end, tombstone, crc32: readU32(bytes, at + 16) };
+}

@@ -1,0 +1,335 @@
+/**
+ * A drive: keys to binary payloads in one append-only file, byte for byte that of the Rust crate
+ * `simd-r-drive` (docs/format/drive.md). One writer, held by a lock on `NAME.lock`; any number of
+ * readers, which see whole entries and go on with `refresh`.
+ *
+ * Cost: a read looks into the index (16 to 32 bytes of memory a key) and the mapped file, without a
+ * system call and without a promise. A write is one call of the system. Opening reads the chain of
+ * metadata, not the payloads. What is durable when: `sync`, and docs/guide/drive.md.
+ */
+import { EtlError } from '../../core/errors.ts';
+import { nodeDisk } from '../../io/index.ts';
+import { type DriveKey, METADATA_BYTES } from '../../kernels/index.ts';
+import { type ByteSource, type Change, checkPayload } from './appender.ts';
+import { compactedSize, type DriveCompactReport } from './compact-drive.ts';
+import type {
+  DataStoreOptions,
+  DataStoreReader,
+  DataStoreWriter,
+  DriveRecovery,
+  StreamWriteOptions,
+} from './contracts.ts';
+import { DriveState } from './drive-state.ts';
+import { EntryHandle } from './entry-handle.ts';
+import type { EntryMetadata } from './entry-metadata.ts';
+import { high, KeyIndexer, low } from './key-indexer.ts';
+import { type EntryPartition, makePartitions } from './partition.ts';
+import { type DriveVerifyReport, verifyChain } from './verify-drive.ts';
+
+export class DataStore implements DataStoreReader, DataStoreWriter {
+  readonly path: string;
+  /** What opening found. */
+  readonly recovery: DriveRecovery;
+  readonly mode: 'read' | 'write';
+  readonly #state: DriveState;
+
+  private constructor(path: string, mode: 'read' | 'write', state: DriveState) {
+    this.path = path;
+    this.mode = mode;
+    this.recovery = state.recovery;
+    this.#state = state;
+  }
+
+  /**
+   * Opens a drive; with mode `write` (default) an absent one is made.
+   * Errors: LOCKED; NOT_A_DRIVE for a file that is none, which stays untouched; INVALID_PATH; IO_ERROR.
+   */
+  static open(path: string, options: DataStoreOptions = {}): Promise<DataStore> {
+    return DataStore.#open(path, options, 'create');
+  }
+
+  /** The same for a drive that must be there. Errors: also INVALID_PATH when nothing is there. */
+  static openExisting(path: string, options: DataStoreOptions = {}): Promise<DataStore> {
+    return DataStore.#open(path, options, 'write');
+  }
+
+  static async #open(
+    path: string,
+    options: DataStoreOptions,
+    writing: 'create' | 'write',
+  ): Promise<DataStore> {
+    const { mode = 'write', disk = nodeDisk } = options;
+    const found = await disk.stat(path);
+    const missing = found === undefined && (mode === 'read' || writing === 'write');
+    if (missing || (found !== undefined && found.kind !== 'file')) {
+      const what = missing ? 'there is no such file' : 'is no file';
+      throw new EtlError('INVALID_PATH', what, { place: { path } });
+    }
+    if (mode === 'read')
+      return new DataStore(path, mode, await DriveState.open(disk, path, 'read'));
+    const lock = await disk.lock(`${path}.lock`);
+    try {
+      return new DataStore(path, mode, await DriveState.open(disk, path, writing, lock));
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+  }
+
+  exists(key: DriveKey): boolean {
+    return this.#state.table().findKey(key) >= 0;
+  }
+
+  existsWithKeyHash(keyHash: bigint): boolean {
+    return this.#state.table().find(low(keyHash), high(keyHash)) >= 0;
+  }
+
+  read(key: DriveKey): EntryHandle | undefined {
+    const offset = this.#state.table().findKey(key);
+    return offset < 0 ? undefined : new EntryHandle(this.#state.view, offset);
+  }
+
+  readWithKeyHash(keyHash: bigint): EntryHandle | undefined {
+    return this.#state.handle(this.#state.table().find(low(keyHash), high(keyHash)));
+  }
+
+  readLastEntry(): EntryHandle | undefined {
+    this.#state.table();
+    return this.#state.tail === 0
+      ? undefined
+      : this.#state.handle(this.#state.tail - METADATA_BYTES);
+  }
+
+  batchRead(keys: readonly DriveKey[]): (EntryHandle | undefined)[] {
+    const offsets = this.#state.table().findKeys(keys);
+    const handles: (EntryHandle | undefined)[] = new Array(keys.length);
+    for (let i = 0; i < handles.length; i++) handles[i] = this.#state.handle(offsets[i]!);
+    return handles;
+  }
+
+  batchReadHashedKeys(keyHashes: readonly bigint[]): (EntryHandle | undefined)[] {
+    return keyHashes.map((keyHash) => this.readWithKeyHash(keyHash));
+  }
+
+  readMetadata(key: DriveKey): EntryMetadata | undefined {
+    return this.read(key)?.metadata;
+  }
+
+  len(): number {
+    return this.#state.table().size;
+  }
+
+  isEmpty(): boolean {
+    return this.len() === 0;
+  }
+
+  fileSize(): number {
+    this.#state.table();
+    return this.#state.tail;
+  }
+
+  /** How payloads come: from maps of the file, or by positioned reads. */
+  get way(): 'map' | 'read' {
+    return this.#state.view.way;
+  }
+
+  /** The index. To be looked at; changes to it are not in the file. */
+  get keyIndexer(): KeyIndexer {
+    return new KeyIndexer(this.#state.table());
+  }
+
+  /** Live entries, newest first, as they are now; later changes do not show. */
+  iterEntries(): IterableIterator<EntryHandle> {
+    return this.#state.walk();
+  }
+
+  [Symbol.iterator](): IterableIterator<EntryHandle> {
+    return this.iterEntries();
+  }
+
+  /** The live entries in parts, to be read by as many worker threads with `readPartition`. */
+  parIterEntries(workers: number): EntryPartition[] {
+    if (!Number.isInteger(workers) || workers < 1) {
+      throw new EtlError('INVALID_ARGUMENT', `workers is a whole number from 1 on, not ${workers}`);
+    }
+    return makePartitions(this.path, this.#state.table().offsets(), workers);
+  }
+
+  async write(key: DriveKey, payload: Uint8Array): Promise<number> {
+    checkPayload(payload.length, payload[0]);
+    return this.#append([{ key, payload }]);
+  }
+
+  async writeWithKeyHash(keyHash: bigint, payload: Uint8Array): Promise<number> {
+    return this.batchWriteWithKeyHashes([[keyHash, payload]]);
+  }
+
+  async batchWrite(entries: readonly (readonly [DriveKey, Uint8Array])[]): Promise<number> {
+    const changes: Change[] = new Array(entries.length);
+    for (let i = 0; i < entries.length; i++) {
+      const [key, payload] = entries[i]!;
+      checkPayload(payload.length, payload[0]);
+      changes[i] = { key, payload };
+    }
+    return this.#append(changes);
+  }
+
+  async batchWriteWithKeyHashes(
+    entries: readonly (readonly [bigint, Uint8Array])[],
+  ): Promise<number> {
+    return this.#append(
+      entries.map(([keyHash, payload]) => {
+        checkPayload(payload.length, payload[0]);
+        return { low: low(keyHash), high: high(keyHash), payload };
+      }),
+    );
+  }
+
+  writeStream(
+    key: DriveKey,
+    source: ByteSource,
+    options: StreamWriteOptions = {},
+  ): Promise<number> {
+    const table = this.#state.table();
+    table.hashKey(key);
+    const [hashLow, hashHigh] = table.keyHash;
+    return this.#writeStream(hashLow!, hashHigh!, source, options);
+  }
+
+  async writeStreamWithKeyHash(
+    keyHash: bigint,
+    source: ByteSource,
+    options: StreamWriteOptions = {},
+  ): Promise<number> {
+    return this.#writeStream(low(keyHash), high(keyHash), source, options);
+  }
+
+  async rename(oldKey: DriveKey, newKey: DriveKey): Promise<number> {
+    const table = this.#state.writable().table;
+    table.hashKey(oldKey);
+    const [oldLow, oldHigh] = table.keyHash.slice() as unknown as [number, number];
+    table.hashKey(newKey);
+    const [newLow, newHigh] = table.keyHash.slice() as unknown as [number, number];
+    if (oldLow === newLow && oldHigh === newHigh) {
+      throw new EtlError('INVALID_ARGUMENT', 'a key cannot be renamed to itself');
+    }
+    const { appender } = this.#state.writable();
+    return appender.exclusively(async () => {
+      const entry = this.#state.handle(this.#state.table().find(oldLow, oldHigh));
+      if (entry === undefined) throw this.#noSuchKey();
+      await appender.appendStream(newLow, newHigh, entry.chunks());
+      return appender.append([{ low: oldLow, high: oldHigh }]);
+    });
+  }
+
+  async copy(key: DriveKey, target: DataStoreWriter): Promise<number> {
+    if (target === this || (target instanceof DataStore && target.path === this.path)) {
+      throw new EtlError('INVALID_ARGUMENT', 'an entry is copied to another drive; see rename');
+    }
+    const entry = this.read(key);
+    if (entry === undefined) throw this.#noSuchKey();
+    return target.writeStreamWithKeyHash(entry.keyHash, entry.chunks());
+  }
+
+  async transfer(key: DriveKey, target: DataStoreWriter): Promise<number> {
+    this.#state.writable();
+    await this.copy(key, target);
+    await target.sync();
+    return this.delete(key);
+  }
+
+  async delete(key: DriveKey): Promise<number> {
+    return this.batchDelete([key]);
+  }
+
+  async batchDelete(keys: readonly DriveKey[]): Promise<number> {
+    const { table } = this.#state.writable();
+    return this.#delete(
+      keys.map((key) => {
+        table.hashKey(key);
+        const [hashLow, hashHigh] = table.keyHash;
+        return { low: hashLow!, high: hashHigh! };
+      }),
+    );
+  }
+
+  async batchDeleteKeyHashes(keyHashes: readonly bigint[]): Promise<number> {
+    return this.#delete(keyHashes.map((hash) => ({ low: low(hash), high: high(hash) })));
+  }
+
+  async sync(): Promise<void> {
+    await this.#state.writable().appender.sync();
+  }
+
+  /** Checks every record, replaced ones too, against its checksum. Errors: ABORTED, IO_ERROR. */
+  async verify(options: { readonly signal?: AbortSignal } = {}): Promise<DriveVerifyReport> {
+    this.#state.table();
+    return verifyChain(this.#state.view, this.#state.tail, options.signal);
+  }
+
+  /** Bytes that `compact` would give back. Looks at every live entry. */
+  estimateCompactionSavings(): number {
+    return this.#state.tail - compactedSize(this.#state.view, this.#state.table().offsets().sort());
+  }
+
+  /**
+   * Writes the file anew with live entries only, in their order, and puts it in the place of the old one
+   * when it is durable. Handles made before stay good. Errors: POISONED, READ_ONLY, IO_ERROR.
+   */
+  async compact(): Promise<DriveCompactReport> {
+    return this.#state.compact();
+  }
+
+  /** For readers: goes on to what has been written since; true when there was something. */
+  async refresh(): Promise<boolean> {
+    return this.#state.refresh();
+  }
+
+  /** Syncs, and lets go of file and lock. Payloads that were taken stay readable. */
+  close(): Promise<void> {
+    return this.#state.close();
+  }
+
+  /** Lets go of everything without syncing, as if the process had ended. */
+  abandon(): Promise<void> {
+    return this.#state.abandon();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #append(changes: readonly Change[]): Promise<number> {
+    const { appender } = this.#state.writable();
+    return appender.exclusively(() => appender.append(changes));
+  }
+
+  #writeStream(
+    hashLow: number,
+    hashHigh: number,
+    source: ByteSource,
+    { signal }: StreamWriteOptions,
+  ): Promise<number> {
+    const { appender } = this.#state.writable();
+    return appender.exclusively(() => appender.appendStream(hashLow, hashHigh, source, signal));
+  }
+
+  /** Marks those that have an entry, each once. */
+  #delete(hashes: readonly { readonly low: number; readonly high: number }[]): Promise<number> {
+    const { appender, table } = this.#state.writable();
+    return appender.exclusively(() => {
+      const seen = new Set<number>();
+      const there = hashes.filter((hash) => {
+        const offset = table.find(hash.low, hash.high);
+        return offset >= 0 && !seen.has(offset) && seen.add(offset);
+      });
+      return appender.append(there);
+    });
+  }
+
+  #noSuchKey(): EtlError {
+    return new EtlError('KEY_NOT_FOUND', 'there is no entry of this key', {
+      place: { path: this.path },
+    });
+  }
+}

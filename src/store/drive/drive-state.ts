@@ -1,0 +1,216 @@
+/**
+ * What a `DataStore` works on, which changes under it: file, views and index are replaced by a compaction
+ * (ours, or for a reader that of another process), and walks begun before keep what they saw.
+ */
+import { dirname } from 'node:path';
+import { EtlError } from '../../core/errors.ts';
+import type { Disk, DiskFile, DiskLock, FileView } from '../../io/index.ts';
+import { temporaryBeside } from '../../io/temporary.ts';
+import type { DriveTable } from '../../kernels/index.ts';
+import { Appender } from './appender.ts';
+import { type DriveCompactReport, writeCompacted } from './compact-drive.ts';
+import type { DriveRecovery } from './contracts.ts';
+import { EntryHandle } from './entry-handle.ts';
+import { EntryIterator, LiveWalk } from './live-walk.ts';
+import { type OpenedDrive, openDrive } from './open-drive.ts';
+import { follow } from './refresh.ts';
+
+/** A file with its index. */
+type Held = Pick<OpenedDrive, 'file' | 'table' | 'tail'>;
+
+export class DriveState {
+  readonly recovery: DriveRecovery;
+  readonly #path: string;
+  readonly #disk: Disk;
+  readonly #lock: DiskLock | undefined;
+  readonly #walks = new Set<LiveWalk>();
+  /** Files that were replaced, for handles that still read from them. */
+  readonly #retired: { readonly file: DiskFile; readonly view: FileView }[] = [];
+  #held: Held;
+  #view: FileView;
+  #tail: number;
+  #appender: Appender | undefined;
+  #closed = false;
+
+  private constructor(disk: Disk, path: string, lock: DiskLock | undefined, opened: OpenedDrive) {
+    this.#disk = disk;
+    this.#path = path;
+    this.#lock = lock;
+    this.recovery = opened.recovery;
+    this.#held = opened;
+    this.#tail = opened.tail;
+    this.#view = viewOf(opened);
+    if (lock !== undefined) this.#appender = this.#appenderOf(opened);
+  }
+
+  /** Opens the drive; for writing with the lock that was taken on it. */
+  static async open(
+    disk: Disk,
+    path: string,
+    mode: 'read' | 'write' | 'create',
+    lock?: DiskLock,
+  ): Promise<DriveState> {
+    const opened = await openDrive(disk, path, mode);
+    const state = new DriveState(disk, path, lock, opened);
+    // What a session that died left unsynced is this one's to sync.
+    if (opened.synced !== undefined) await state.#appender?.begin();
+    return state;
+  }
+
+  get view(): FileView {
+    return this.#view;
+  }
+
+  get tail(): number {
+    return this.#tail;
+  }
+
+  /** The index. Errors: CLOSED. */
+  table(): DriveTable {
+    if (this.#closed) throw this.#error('CLOSED', 'the drive is closed');
+    return this.#held.table;
+  }
+
+  /** Errors: CLOSED, READ_ONLY. */
+  writable(): { readonly appender: Appender; readonly table: DriveTable } {
+    const table = this.table();
+    if (this.#appender === undefined) throw this.#error('READ_ONLY', 'was opened for reading');
+    return { appender: this.#appender, table };
+  }
+
+  /** The entry whose metadata lies at an offset, if that is one. */
+  handle(offset: number): EntryHandle | undefined {
+    return offset < 0 ? undefined : new EntryHandle(this.#view, offset);
+  }
+
+  /** Live entries as they are now. */
+  walk(): EntryIterator {
+    const table = this.table();
+    const walk = new LiveWalk(this.#held.file, table, this.#tail, (ended) =>
+      this.#walks.delete(ended),
+    );
+    this.#walks.add(walk);
+    return new EntryIterator(walk, this.#view);
+  }
+
+  /** As `DataStore.compact`. */
+  compact(): Promise<DriveCompactReport> {
+    const { appender } = this.writable();
+    return appender.exclusively(async () => {
+      await appender.append([]);
+      const temporary = await this.#writeCompacted(appender);
+      const bytesBefore = this.#tail;
+      try {
+        await this.#disk.rename(temporary, this.#path);
+        await this.#disk.syncDir(dirname(this.#path));
+        await this.#replace();
+      } catch (error) {
+        appender.poison(error);
+        throw error;
+      }
+      return { entries: this.#held.table.size, bytesBefore, bytesAfter: this.#tail };
+    });
+  }
+
+  /** As `DataStore.refresh`. */
+  async refresh(): Promise<boolean> {
+    this.table();
+    if (this.#appender !== undefined) return false;
+    const { file, table } = this.#held;
+    const at = { file, table, tail: this.#tail, view: this.#view };
+    const next = await follow(this.#disk, this.#path, at, () => this.#freeze());
+    if (next === undefined) return false;
+    if (next.file !== file) this.#take(next);
+    this.#tail = next.tail;
+    this.#view.extend(next.tail);
+    return true;
+  }
+
+  /** As `DataStore.close`. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    try {
+      await this.#appender?.close();
+    } finally {
+      await this.#release();
+    }
+  }
+
+  /** As `DataStore.abandon`. */
+  async abandon(): Promise<void> {
+    if (this.#closed) return;
+    await this.#appender?.abandon();
+    await this.#release();
+  }
+
+  async #release(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const walk of [...this.#walks]) walk.end();
+    for (const { file, view } of [...this.#retired, { file: this.#held.file, view: this.#view }]) {
+      view.close();
+      await file.close();
+    }
+    await this.#lock?.release();
+  }
+
+  async #writeCompacted(appender: Appender): Promise<string> {
+    const temporary = temporaryBeside(this.#path);
+    const target = await this.#disk.open(temporary, 'create');
+    try {
+      await writeCompacted(this.#view, this.#held.table.offsets().sort(), target);
+      await target.close();
+      await appender.settle();
+      return temporary;
+    } catch (error) {
+      await target.close();
+      await this.#disk.remove(temporary);
+      throw error;
+    }
+  }
+
+  /** Goes over to the file that was put in the place of this one. */
+  async #replace(): Promise<void> {
+    const opened = await openDrive(this.#disk, this.#path, 'write');
+    this.#take(opened);
+    this.#tail = opened.tail;
+    this.#appender = this.#appenderOf(opened);
+  }
+
+  #take(next: Held): void {
+    this.#freeze();
+    this.#retired.push({ file: this.#held.file, view: this.#view });
+    this.#held = next;
+    this.#view = viewOf(next);
+  }
+
+  #freeze(): void {
+    for (const walk of [...this.#walks]) walk.freeze();
+  }
+
+  #appenderOf({ file, table, tail, synced = tail }: OpenedDrive): Appender {
+    return new Appender(
+      this.#disk,
+      file,
+      table,
+      { tail, synced: Math.min(synced, tail) },
+      {
+        before: () => this.#freeze(),
+        after: (end) => {
+          this.#tail = end;
+          this.#view.extend(end);
+        },
+      },
+    );
+  }
+
+  #error(code: 'CLOSED' | 'READ_ONLY', message: string): EtlError {
+    return new EtlError(code, message, { place: { path: this.#path } });
+  }
+}
+
+function viewOf({ file, tail }: Held): FileView {
+  const view = file.view();
+  view.extend(tail);
+  return view;
+}

@@ -1,0 +1,91 @@
+/**
+ * The live entries of a drive as they were when the walk began, newest first: the index tells which record
+ * of the chain is the newest of its key. Before the index changes, what is left of the walk is found and
+ * kept (8 bytes an entry), so a walk sees one state however long it takes.
+ */
+import type { DiskFile, FileView } from '../../io/index.ts';
+import type { DriveTable } from '../../kernels/index.ts';
+import { ChainReader } from './chain.ts';
+import { EntryHandle } from './entry-handle.ts';
+
+const NONE = new Float64Array(0);
+
+export class LiveWalk {
+  readonly #chain: ChainReader;
+  readonly #table: DriveTable;
+  readonly #onEnd: (walk: LiveWalk) => void;
+  readonly #kept: Float64Array[] = [];
+  #cursor: number;
+
+  constructor(file: DiskFile, table: DriveTable, tail: number, onEnd: (walk: LiveWalk) => void) {
+    this.#chain = new ChainReader(file);
+    this.#table = table;
+    this.#cursor = tail;
+    this.#onEnd = onEnd;
+  }
+
+  /** Metadata offsets of the next entries; undefined at the end. */
+  next(): Float64Array | undefined {
+    const kept = this.#kept.shift();
+    if (kept !== undefined) return kept;
+    while (this.#cursor > 0) {
+      const found = this.#step();
+      if (found.length > 0) return found;
+    }
+    this.#onEnd(this);
+    return undefined;
+  }
+
+  /** Finds everything that is left; the index may change afterwards. */
+  freeze(): void {
+    while (this.#cursor > 0) this.#kept.push(this.#step());
+    this.#onEnd(this);
+  }
+
+  /** Gives up. */
+  end(): void {
+    this.#cursor = 0;
+    this.#kept.length = 0;
+    this.#onEnd(this);
+  }
+
+  #step(): Float64Array {
+    const step = this.#chain.stepSync(this.#table, this.#cursor, 0, true);
+    // The chain was whole when the drive was opened, so this is another program's doing.
+    this.#cursor = step.broken ? 0 : step.cursor;
+    return step.live.slice();
+  }
+}
+
+/** Handles of what a walk finds. */
+export class EntryIterator implements IterableIterator<EntryHandle> {
+  readonly #walk: LiveWalk;
+  readonly #view: FileView;
+  #offsets: Float64Array = NONE;
+  #at = 0;
+
+  constructor(walk: LiveWalk, view: FileView) {
+    this.#walk = walk;
+    this.#view = view;
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
+
+  next(): IteratorResult<EntryHandle, undefined> {
+    while (this.#at === this.#offsets.length) {
+      const offsets = this.#walk.next();
+      if (offsets === undefined) return { done: true, value: undefined };
+      this.#offsets = offsets;
+      this.#at = 0;
+    }
+    return { done: false, value: new EntryHandle(this.#view, this.#offsets[this.#at++]!) };
+  }
+
+  return(): IteratorResult<EntryHandle, undefined> {
+    this.#walk.end();
+    this.#at = this.#offsets.length;
+    return { done: true, value: undefined };
+  }
+}

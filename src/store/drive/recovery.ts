@@ -1,0 +1,182 @@
+/**
+ * Finding the end of a drive: where its last whole record ends.
+ *
+ * A file in good order ends with a record whose checksum is right and from which the chain leads to the
+ * beginning. Anything else is searched from the end down for the last such place. Of two candidates the
+ * one with the longer chain wins: an end with a wrong checksum counts only when it makes the chain longer
+ * than every sound one, which is a damaged last payload, not a coincidence in what follows the last
+ * record. So neither zeros nor garbage behind a chain cost any of it.
+ *
+ * A session of ours that did not close leaves a mark (`SessionMark`) with the tail that was synced last.
+ * Behind that, everything is checked, and what follows the first damaged record is not taken: a power cut
+ * may have kept later records and lost earlier ones.
+ */
+import type { DiskFile, FileView } from '../../io/index.ts';
+import { type DriveTable, METADATA_BYTES } from '../../kernels/index.ts';
+import { crc32 } from '../archive/crc32.ts';
+import { indexChain, MIN_RECORD, placeOf, RecordReader } from './chain.ts';
+import { readU32 } from './entry-metadata.ts';
+
+const SCAN_BYTES = 1 << 20;
+
+/** What opening found. */
+export interface FoundEnd {
+  /** The file's length up to its last record. */
+  readonly tail: number;
+  /** The last record does not have its checksum, but is kept. */
+  readonly damaged: boolean;
+  /** Whole records follow behind one that the session which died left damaged. */
+  readonly dropped?: boolean;
+}
+
+/**
+ * Finds the end of the chain and fills the (empty) table. `synced` is what a session that died knew to
+ * be durable; absent when the last one closed. Nothing is written.
+ */
+export async function findEnd(
+  file: DiskFile,
+  table: DriveTable,
+  size: number,
+  synced: number | undefined,
+): Promise<FoundEnd> {
+  const { whole, records } = await indexChain(file, table, size);
+  const view = file.view();
+  view.extend(size);
+  try {
+    const search = new Search(file, view, 0);
+    let found: FoundEnd = { tail: size, damaged: false };
+    if (synced !== undefined) found = endOfSession(file, view, size, synced);
+    else if (size > 0 && !(whole && search.isSound(size))) {
+      const tail = search.last(size - 1);
+      const damaged = whole && records > 1 && records > search.length(tail)!;
+      found = { tail: damaged ? size : tail, damaged };
+    }
+    if (found.tail !== size || !whole) {
+      table.clear();
+      await indexChain(file, table, found.tail);
+    }
+    return found;
+  } finally {
+    view.close();
+  }
+}
+
+/** The last record of a session that died: from what was synced on, all must be sound. */
+function endOfSession(file: DiskFile, view: FileView, size: number, synced: number): FoundEnd {
+  const whole = new Search(file, view, 0);
+  const isThere = synced > 0 && synced <= size && whole.length(synced) !== undefined;
+  const floor = isThere && whole.isSound(synced) ? synced : 0;
+  const search = floor === 0 ? whole : new Search(file, view, floor);
+  let end = size;
+  for (;;) {
+    if (search.length(end) === undefined) end = search.last(end - 1);
+    const sound = search.soundUpTo(end);
+    if (sound > floor || end === floor)
+      return { tail: sound, damaged: false, dropped: sound < end };
+    // What seems to be the first record may be zeros that happen to point to the beginning.
+    end = search.firstTail(end) - 1;
+  }
+}
+
+/** For readers: the tail of the records that have come behind `floor`; the floor itself when none are whole. */
+export function findNewEnd(file: DiskFile, view: FileView, floor: number, size: number): number {
+  const search = new Search(file, view, floor);
+  if (search.length(size) !== undefined && search.isSound(size)) return size;
+  return search.last(size - 1);
+}
+
+class Search {
+  readonly #file: DiskFile;
+  readonly #floor: number;
+  readonly #records: RecordReader;
+  /** Lengths of chains asked for before, -1 for none. */
+  readonly #known = new Map<number, number>();
+
+  constructor(file: DiskFile, view: FileView, floor: number) {
+    this.#file = file;
+    this.#floor = floor;
+    this.#records = new RecordReader(view);
+  }
+
+  /** Whether the record that ends here has its checksum. */
+  isSound(tail: number): boolean {
+    const record = this.#records.at(tail);
+    return record !== undefined && this.#records.isWhole(record);
+  }
+
+  /** Records from the floor to a tail; undefined when no chain leads there. */
+  length(tail: number): number | undefined {
+    let length = this.#known.get(tail);
+    if (length === undefined) {
+      length = 0;
+      for (let at = tail; at !== this.#floor; length++) {
+        const record = this.#records.at(at);
+        if (record === undefined || record.before < this.#floor) {
+          length = -1;
+          break;
+        }
+        at = record.before;
+      }
+      this.#known.set(tail, length);
+    }
+    return length < 0 ? undefined : length;
+  }
+
+  /** The last tail at or before `from` with a sound record and a chain to the floor. */
+  last(from: number): number {
+    const bytes = new Uint8Array(SCAN_BYTES + MIN_RECORD);
+    for (let high = from; high >= this.#floor + MIN_RECORD; ) {
+      const low = Math.max(this.#floor + MIN_RECORD, high - SCAN_BYTES + 1);
+      const start = low - MIN_RECORD;
+      this.#file.readSync(bytes.subarray(0, high - start), start);
+      for (let tail = high; tail >= low; tail--) {
+        const at = tail - METADATA_BYTES - start;
+        // Offsets have at most 48 bits. The first record is looked for in another way.
+        if (bytes[at + 14] !== 0 || bytes[at + 15] !== 0) continue;
+        const record = placeOf(bytes, at, tail, bytes[at - 1]!);
+        if (record === undefined || record.before < this.#floor || record.before === 0) continue;
+        if (this.length(record.before) === undefined || !this.#records.isWhole(record)) continue;
+        return tail;
+      }
+      high = low - 1;
+    }
+    return this.#floor > 0 ? this.#floor : this.#first(from);
+  }
+
+  /** The end of the only whole record: a place where the sum of all before is what is written there. */
+  #first(from: number): number {
+    const bytes = new Uint8Array(SCAN_BYTES + METADATA_BYTES);
+    let sum = 0;
+    let summed = 0;
+    let found = 0;
+    for (let start = 0; start + METADATA_BYTES < from + 1; start += SCAN_BYTES) {
+      const length = Math.min(bytes.length, from - start);
+      this.#file.readSync(bytes.subarray(0, length), start);
+      for (let at = start === 0 ? 1 : 0; at < SCAN_BYTES && at + METADATA_BYTES <= length; at++) {
+        if (readU32(bytes, at + 8) !== 0 || readU32(bytes, at + 12) !== 0) continue;
+        sum = crc32(bytes.subarray(summed - start, at), sum);
+        summed = start + at;
+        if (readU32(bytes, at + 16) === sum) found = start + at + METADATA_BYTES;
+      }
+      const rest = Math.min(SCAN_BYTES, length);
+      sum = crc32(bytes.subarray(summed - start, rest), sum);
+      summed = start + rest;
+    }
+    return found;
+  }
+
+  /** The tail in front of the first damaged record of the chain that ends at `tail`. */
+  soundUpTo(tail: number): number {
+    let sound = this.#floor;
+    for (const next of this.#records.tails(tail, this.#floor)!) {
+      if (!this.isSound(next)) break;
+      sound = next;
+    }
+    return sound;
+  }
+
+  /** The tail of the first record of the chain that ends at `tail`. */
+  firstTail(tail: number): number {
+    return this.#records.tails(tail, this.#floor)![0]!;
+  }
+}

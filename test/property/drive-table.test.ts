@@ -1,0 +1,93 @@
+/** The drive tables of both kernels do the same, and what a Map does. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { tailAfter } from '../../src/kernels/index.ts';
+import { kernels } from '../support/kernels.ts';
+
+const hash = fc.tuple(
+  fc.oneof(fc.integer({ min: 0, max: 5 }), fc.nat()),
+  fc.constantFrom(0, 1, 0xffff_ffff, 0x8000_0000),
+);
+const step = fc.oneof(
+  fc.record({ op: fc.constant('set' as const), hash, offset: fc.integer({ min: 1 }) }),
+  fc.record({ op: fc.constant('keep' as const), hash, offset: fc.constant(2 ** 48 - 1) }),
+  fc.record({ op: fc.constant('remove' as const), hash }),
+);
+
+describe.each(kernels)('the drive table, $name kernel', (kernel) => {
+  it('is a Map', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+        const table = kernel.createDriveTable();
+        const model = new Map<string, number>();
+        for (const each of steps) {
+          const name = each.hash.join();
+          const [low, high] = each.hash;
+          const before = model.get(name) ?? -1;
+          if (each.op === 'remove') {
+            expect(table.remove(low, high)).toBe(before);
+            model.delete(name);
+          } else {
+            const replace = each.op === 'set';
+            expect(table.set(low, high, each.offset, replace)).toBe(before);
+            if (replace || before < 0) model.set(name, each.offset);
+          }
+          expect(table.find(low, high)).toBe(model.get(name) ?? -1);
+        }
+        expect(table.size).toBe(model.size);
+        expect([...table.offsets()].sort()).toEqual([...model.values()].sort());
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('grows, also for hashes that somebody made up', () => {
+    const table = kernel.createDriveTable();
+    for (let i = 0; i < 20_000; i++) table.set(i, i % 3, i + 1);
+    expect(table.size).toBe(20_000);
+    for (let i = 0; i < 20_000; i += 7) expect(table.find(i, i % 3)).toBe(i + 1);
+    table.clear();
+    expect([table.size, table.find(1, 1)]).toEqual([0, -1]);
+  });
+});
+
+describe('records', () => {
+  const payload = fc.uint8Array({ minLength: 2, maxLength: 300 });
+  const key = fc.oneof(fc.string({ maxLength: 40 }), fc.uint8Array({ maxLength: 300 }));
+  it('are laid out, indexed and walked the same by both kernels', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(key, fc.option(payload)), { maxLength: 60 }), (records) => {
+        const results = kernels.map((kernel) => {
+          const table = kernel.createDriveTable();
+          for (const [name, contents] of records) {
+            table.hashKey(name);
+            const [low, high] = table.keyHash;
+            if (contents === null) expect(table.stageHash(low!, high!, undefined)).toBe(true);
+            else expect(table.stage(name, contents)).toBe(true);
+          }
+          const bytes = table.layOut(0);
+          table.commit();
+          const again = kernel.createDriveTable();
+          const steps: number[] = [];
+          // In two pieces, so that one begins in the middle.
+          const middle = tailAfter(0, records[0]?.[1]?.length ?? 0);
+          for (let cursor = bytes.length; cursor > 0; ) {
+            const base = cursor > middle + 100 ? middle : 0;
+            const step = again.walk(bytes.subarray(base, cursor), base, cursor, 0);
+            expect(step.broken).toBe(false);
+            cursor = step.cursor;
+            steps.push(step.records);
+          }
+          again.sweep();
+          const live = table.walk(bytes, 0, bytes.length, 0, true).live.slice();
+          const found = table.findKeys(records.map(([name]) => name));
+          expect([...again.offsets()].sort()).toEqual([...table.offsets()].sort());
+          expect([...live].sort()).toEqual([...table.offsets()].sort());
+          return { bytes: Buffer.from(bytes).toString('hex'), steps, live, found };
+        });
+        expect(results[1]).toEqual(results[0]);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});

@@ -1,0 +1,141 @@
+/**
+ * Drives that end where they should not: cut anywhere, with zeros, garbage or flipped bits behind and
+ * inside. Every record that is whole must be there, and nothing else.
+ */
+import { beforeAll, describe, expect, it } from 'vitest';
+import { DataStore } from '../../../../src/store/index.ts';
+import { entriesOf, readReference, same, smallDrive } from '../../../support/drive.ts';
+import { FaultDisk, type Image } from '../../../support/fault-disk.ts';
+
+const PATH = '/d/x';
+let whole: Buffer;
+let tails: number[];
+beforeAll(async () => {
+  whole = await smallDrive();
+  ({ tails } = readReference(whole));
+});
+
+/** Opens the bytes as reader and writer; what the writer left. */
+async function opened(bytes: Buffer, what: string) {
+  const disk = new FaultDisk(new Map([[PATH, bytes]]) as Image);
+  const tail = [...tails]
+    .reverse()
+    .concat(0)
+    .find((each) => each <= bytes.length && isPrefix(bytes, each))!;
+  if (tail === 0 && bytes.length > 0) {
+    await expect(DataStore.open(PATH, { disk }), what).rejects.toMatchObject({
+      code: 'NOT_A_DRIVE',
+    });
+    expect(Buffer.compare(disk.current().get(PATH)!, bytes), what).toBe(0);
+    return;
+  }
+  const { entries } = readReference(whole.subarray(0, tail));
+  for (const mode of ['read', 'write'] as const) {
+    const store = await DataStore.open(PATH, { disk, mode });
+    expect(store.fileSize(), `${what}, ${mode}`).toBe(tail);
+    expect(store.recovery.cutBytes, `${what}, ${mode}`).toBe(bytes.length - tail);
+    expect(same(entriesOf(store), entries), `${what}, ${mode}`).toBe(true);
+    if (mode === 'write' && tail < bytes.length) {
+      const kept = disk.current().get(store.recovery.cutPath!)!;
+      expect(Buffer.compare(kept, bytes.subarray(tail)), what).toBe(0);
+    }
+    await store.close();
+  }
+  expect(Buffer.compare(disk.current().get(PATH)!, whole.subarray(0, tail)), what).toBe(0);
+}
+
+function isPrefix(bytes: Buffer, length: number): boolean {
+  return bytes.subarray(0, length).equals(whole.subarray(0, length));
+}
+
+/** Numbers that a seed gives again. */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state;
+  };
+}
+
+describe('a damaged end', () => {
+  it('of every length: keeps every whole record', async () => {
+    expect(tails.length).toBe(11);
+    for (let length = 0; length <= whole.length; length++) {
+      await opened(whole.subarray(0, length), `cut at ${length}`);
+    }
+  });
+
+  it('of zeros behind every cut: keeps every whole record', async () => {
+    for (let length = 1; length <= whole.length; length += 1) {
+      for (const zeros of length % 16 === 0 ? [1, 7, 12, 20, 64, 500] : [13]) {
+        const bytes = Buffer.concat([whole.subarray(0, length), Buffer.alloc(zeros)]);
+        await opened(bytes, `${zeros} zeros behind ${length}`);
+      }
+    }
+  });
+
+  it('of garbage behind every record: keeps every whole record', async () => {
+    const next = random(4711);
+    for (const tail of tails) {
+      for (const length of [1, 12, 20, 21, 100, 5000]) {
+        const garbage = Buffer.from(Array.from({ length }, () => next() >>> 24));
+        // Small numbers too, which could be offsets.
+        if (length === 100)
+          for (let i = 0; i < 96; i += 8) garbage.writeBigUInt64LE(BigInt(i * 9), i);
+        await opened(Buffer.concat([whole.subarray(0, tail), garbage]), `garbage behind ${tail}`);
+      }
+    }
+  });
+
+  it('keeps a last record with a wrong sum when everything else is right, and says so', async () => {
+    const bytes = Buffer.from(whole);
+    const start = Math.ceil(tails.at(-2)! / 64) * 64;
+    bytes[start] = bytes[start]! ^ 1;
+    const disk = new FaultDisk(new Map([[PATH, bytes]]));
+    const store = await DataStore.open(PATH, { disk });
+    expect(store.recovery).toEqual({ cutBytes: 0, damaged: true });
+    expect(store.read('last')!.isValidChecksum()).toBe(false);
+    expect(await store.verify()).toMatchObject({
+      ok: false,
+      damaged: 1,
+      places: [{ start, end: whole.length - 20 }],
+    });
+    await store.close();
+    expect(Buffer.compare(disk.current().get(PATH)!, bytes)).toBe(0);
+  });
+
+  it('finds a damaged payload in the middle only when asked, and compaction keeps it known', async () => {
+    const bytes = Buffer.from(whole);
+    const at = bytes.indexOf('ssss');
+    bytes[at] = 0;
+    const disk = new FaultDisk(new Map([[PATH, bytes]]));
+    const store = await DataStore.open(PATH, { disk });
+    expect(store.recovery).toEqual({ cutBytes: 0 });
+    expect(await store.verify()).toMatchObject({
+      ok: false,
+      records: 11,
+      tombstones: 3,
+      damaged: 1,
+    });
+    await store.compact();
+    expect(await store.verify()).toMatchObject({
+      ok: false,
+      records: 4,
+      tombstones: 0,
+      damaged: 1,
+    });
+    expect(store.read('s')!.isValidChecksum()).toBe(false);
+    await store.close();
+  });
+
+  it('a drive inside a drive is one payload', async () => {
+    const disk = new FaultDisk();
+    await disk.mkdir('/d');
+    let store = await DataStore.open(PATH, { disk });
+    await store.write('inner', whole);
+    await store.close();
+    store = await DataStore.open(PATH, { disk });
+    expect([store.len(), store.read('inner')!.size]).toEqual([1, whole.length]);
+    await store.close();
+  });
+});
