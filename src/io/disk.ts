@@ -103,9 +103,12 @@ export interface Disk {
   list(path: string): Promise<DiskEntry[]>;
   /** Makes the folder and its parents; no error when it is there. */
   mkdir(path: string): Promise<void>;
+  /** Renames a file over another one, or a folder to a name that is free. */
   rename(from: string, to: string): Promise<void>;
   /** Removes a file; no error when it is missing. */
   remove(path: string): Promise<void>;
+  /** Removes an empty folder. Errors: IO_ERROR when it is missing, or not empty. */
+  removeFolder(path: string): Promise<void>;
   /** Makes the names in a folder durable. */
   syncDir(path: string): Promise<void>;
   /**

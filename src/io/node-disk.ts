@@ -103,6 +103,10 @@ class NodeDisk implements Disk {
     return attempt(path, 'remove', () => promises.rm(path, { force: true }));
   }
 
+  removeFolder(path: string): Promise<void> {
+    return attempt(path, 'remove', () => promises.rmdir(path));
+  }
+
   syncDir(path: string): Promise<void> {
     return attempt(path, 'sync', async () => {
       if (process.platform === 'win32') return;

@@ -3,9 +3,10 @@
  * What a killed process leaves behind has a name that begins with a dot and ends in `.tmp`.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, rmdir } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
+import type { Disk } from './disk.ts';
 import { ioStep } from './file-reader.ts';
 
 /** A fresh name in the folder of `path`. */
@@ -19,12 +20,12 @@ export function makeTemporaryFolder(): Promise<string> {
   return ioStep(tmpdir(), 'cannot be written', () => mkdtemp(join(tmpdir(), 'zds-')));
 }
 
-/** Removes a folder with all in it, or a file; no error when it is missing. Errors: IO_ERROR. */
-export function removeTree(path: string): Promise<void> {
-  return ioStep(path, 'cannot be removed', () => rm(path, { recursive: true, force: true }));
-}
-
-/** Removes a folder if it is empty. Errors: IO_ERROR when it is not, or missing. */
-export function removeEmptyFolder(path: string): Promise<void> {
-  return ioStep(path, 'cannot be removed', () => rmdir(path));
+/** Removes a folder with all in it; no error when it is missing. Errors: IO_ERROR. */
+export async function removeTree(disk: Disk, folder: string): Promise<void> {
+  if ((await disk.stat(folder)) === undefined) return;
+  for (const { name, kind } of await disk.list(folder)) {
+    const path = join(folder, name);
+    await (kind === 'folder' ? removeTree(disk, path) : disk.remove(path));
+  }
+  await disk.removeFolder(folder);
 }

@@ -9,8 +9,11 @@
  */
 import { LineRecord, RECORD_WORDS } from '../core/batch.ts';
 import type { IdIndex, LineTable } from '../kernels/index.ts';
-import type { CommitLog } from './commit-log.ts';
+import type { LogRecord } from './commit-log.ts';
 import { keyText } from './indexer.ts';
+
+/** Broken lines remembered; behind more of them nothing is taken for deleted. */
+const MOST_BROKEN = 10_000;
 
 /** A document's newest line as far as was read, which the other index does not have. */
 export interface MissingLine {
@@ -25,6 +28,8 @@ export class ForeignIndex {
   readonly #missing: MissingLine[] = [];
   #confirmed = 0;
   #reach = 0;
+  /** Where lines begin that are no documents any more. */
+  readonly #broken: Set<number> = new Set();
 
   /** `end`: where the data ended that the index could know of. */
   constructor(index: IdIndex, end: number) {
@@ -32,7 +37,10 @@ export class ForeignIndex {
     this.#end = end;
   }
 
-  take({ bytes, records, count }: LineTable, base: number): void {
+  take({ bytes, records, count, bad }: LineTable, base: number): void {
+    for (const { start } of bad.slice(0, MOST_BROKEN - this.#broken.size)) {
+      this.#broken.add(base + start);
+    }
     const dead = this.#index.live(records, count, base);
     for (let i = 0; i < count; i++) {
       const word = i * RECORD_WORDS;
@@ -49,24 +57,28 @@ export class ForeignIndex {
     }
   }
 
-  /** It has entries that lead to no line of theirs: what it lacks proves nothing. */
+  /** It has entries that lead to no line of theirs, broken or not: what it lacks proves nothing. */
   get damaged(): boolean {
-    return this.#confirmed < this.#index.size;
+    let lost = this.#index.size - this.#confirmed;
+    if (lost > 0 && lost <= this.#broken.size) {
+      for (const offset of this.#index.entries().offsets) if (this.#broken.has(offset)) lost--;
+    }
+    return lost > 0;
   }
 
   /** The lines that it covers and does not have. */
-  async missing(log: CommitLog | undefined): Promise<readonly MissingLine[]> {
+  async missing(
+    log: AsyncIterable<LogRecord> | Iterable<LogRecord>,
+  ): Promise<readonly MissingLine[]> {
     let covered = this.#end;
-    if (log !== undefined) {
-      let before = '';
-      for await (const { op, end } of log.past()) {
-        // A commit outside a session is one that adopts.
-        const adopts = op === 'commit' && before !== 'open' && before !== 'commit';
-        before = op;
-        if (end < this.#reach || !(op === 'checkpoint' || adopts)) continue;
-        covered = Math.min(covered, end);
-        break;
-      }
+    let before = '';
+    for await (const { op, end } of log) {
+      // A commit outside a session is one that adopts.
+      const adopts = op === 'commit' && before !== 'open' && before !== 'commit';
+      before = op;
+      if (end < this.#reach || !(op === 'checkpoint' || adopts)) continue;
+      covered = Math.min(covered, end);
+      break;
     }
     return this.#missing.filter(({ offset }) => offset < covered);
   }

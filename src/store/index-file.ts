@@ -8,10 +8,12 @@
  * old checkpoint as it was. Two syncs order the entries before the count.
  */
 import { KeyKind, LineRecord, RECORD_WORDS } from '../core/batch.ts';
+import { isEtlError } from '../core/errors.ts';
 import type { Disk, DiskFile } from '../io/disk.ts';
 import type { IdIndex } from '../kernels/index.ts';
 import { keyText } from './indexer.ts';
 import { isValidIdAt } from './names.ts';
+import type { StoredLines } from './stored-lines.ts';
 import { FileTail } from './tail.ts';
 
 const INDEX_MAGIC = 0x5a445349;
@@ -56,6 +58,24 @@ export async function loadIndex(
     return loadBinary((target, offset) => file.read(target, offset), size, index, count, confirm);
   }
   return got === 0 ? undefined : loadText(file, index, confirm);
+}
+
+/** The same, confirmed against the stored lines; undefined also where its entries lead to none. */
+export async function tryLoadIndex(
+  file: DiskFile,
+  index: IdIndex,
+  stored: StoredLines,
+): Promise<LoadedIndex | undefined> {
+  try {
+    return await loadIndex(file, index, (offset, length, id) =>
+      stored.hasId(offset, length, Buffer.from(id).toString()),
+    );
+  } catch (error) {
+    // Entries that lead to no document: not an index of this data.
+    const wrong = isEtlError(error, 'IO_ERROR') || isEtlError(error, 'CORRUPTED_INDEX');
+    if (wrong || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
 async function loadBinary(

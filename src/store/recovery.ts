@@ -12,7 +12,7 @@
  * over what it does not cover.
  */
 import { LineRecord, RECORD_WORDS } from '../core/batch.ts';
-import { EtlError, isEtlError } from '../core/errors.ts';
+import { EtlError } from '../core/errors.ts';
 import type { Disk, DiskFile } from '../io/disk.ts';
 import type { IdIndex, Kernel, LineTable } from '../kernels/index.ts';
 import { adoptTail } from './adopt.ts';
@@ -25,7 +25,7 @@ import {
   type IndexPoint,
   indexHeader,
   type LoadedIndex,
-  loadIndex,
+  tryLoadIndex,
 } from './index-file.ts';
 import { Indexer, keyText } from './indexer.ts';
 import type { CollectionPaths } from './layout.ts';
@@ -213,14 +213,7 @@ async function tryLoad(input: OpenInput, index: IdIndex): Promise<LoadedIndex | 
   if ((await disk.stat(paths.index)) === undefined) return undefined;
   const file = await disk.open(paths.index, 'read');
   try {
-    return await loadIndex(file, index, (offset, length, id) =>
-      stored.hasId(offset, length, Buffer.from(id).toString()),
-    );
-  } catch (error) {
-    // Entries that lead to no document: not an index of this data.
-    const wrong = isEtlError(error, 'IO_ERROR') || isEtlError(error, 'CORRUPTED_INDEX');
-    if (wrong || error instanceof SyntaxError) return undefined;
-    throw error;
+    return await tryLoadIndex(file, index, stored);
   } finally {
     await file.close();
   }
@@ -272,7 +265,8 @@ async function indexData(input: OpenInput, plan: IndexPlan): Promise<Indexed> {
   }
   const foreignDeletes: string[] = [];
   if (foreign?.damaged) recovery.indexRebuilt = 'index.bin has entries that lead to no document';
-  const missing = foreign === undefined || foreign.damaged ? [] : await foreign.missing(log);
+  const missing =
+    foreign === undefined || foreign.damaged ? [] : await foreign.missing(log?.past() ?? []);
   for (const { id, offset } of missing) {
     const entry = indexer.find(id);
     if (entry < 0 || index.offset(entry) !== offset) continue;

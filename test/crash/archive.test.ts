@@ -1,13 +1,14 @@
 /**
- * Packing while the disk dies or refuses at each operation in turn: under the archive's name there is
- * the old archive or the new one, whole, whatever of the writes the disk has kept. Refusals leave no
- * temporary file.
+ * Packing and unpacking while the disk dies or refuses at each operation in turn. Under the archive's
+ * name there is the old archive or the new one, under the folder's name nothing or the whole store,
+ * whatever of the writes the disk has kept. Refusals leave nothing temporary.
  *
- * Deliberate breakages that make this file fail, each tried: no sync of the archive before the rename;
- * writing under the archive's own name; no removal of the temporary file after a refusal.
+ * Deliberate breakages that make this file fail, each tried: no sync of the archive, or of an unpacked
+ * file, before the rename; no sync of an unpacked folder, or of the one it stands in; writing under the
+ * final name; no removal of what is temporary after a refusal.
  */
 import { describe, expect, it } from 'vitest';
-import { FastStore, pack } from '../../src/store/index.ts';
+import { FastStore, pack, unpack } from '../../src/store/index.ts';
 import { type Fault, FaultDisk, type Image, PowerCut } from '../support/fault-disk.ts';
 
 async function makeStore(): Promise<Image> {
@@ -79,6 +80,80 @@ describe('pack', () => {
         expect([1, 2]).toContain(await countIn(disk.current()));
       }
       expect(refused).toBeGreaterThan(4);
+    }
+  });
+});
+
+describe('unpack', () => {
+  const FOLDER = '/home/data/s';
+
+  /** An archive alone on its disk, with two collections. */
+  async function makeArchive(): Promise<Image> {
+    const disk = new FaultDisk(await makeStore());
+    const store = await FastStore.open('/s', 'other', { disk });
+    store.put('c', {});
+    await store.close();
+    await pack('/s', '/out/s.zds', { disk });
+    return new Map([...disk.current()].filter(([path]) => path.startsWith('/out/')));
+  }
+
+  async function unpackUntil(image: Image, dieAt: number, fault: Fault) {
+    const disk = new FaultDisk(image);
+    disk.dieAt = dieAt;
+    disk.fault = fault;
+    let error: unknown;
+    await unpack('/out/s.zds', FOLDER, { disk }).catch((thrown) => {
+      error = thrown;
+    });
+    return { disk, error };
+  }
+
+  /** Whether the folder is there; it is whole then. */
+  async function isThere(image: Image, what: string): Promise<boolean> {
+    if (![...image.keys()].some((path) => path.startsWith(`${FOLDER}/`))) return false;
+    for (const [collection, count] of [
+      ['c', 2],
+      ['other', 1],
+    ] as const) {
+      const disk = new FaultDisk(image);
+      const store = await FastStore.open(FOLDER, collection, { disk });
+      expect(await store.scanAll(), what).toHaveLength(count);
+      const { recovery } = store;
+      expect(recovery, what).toMatchObject({ cutBytes: 0, cutLogBytes: 0, adoptedLines: 0 });
+      expect(recovery.indexRebuilt, what).toBeUndefined();
+      await store.close();
+    }
+    return true;
+  }
+
+  it('makes the folder whole or not at all, wherever the machine stops', async () => {
+    const archive = await makeArchive();
+    let at = 0;
+    for (let done = false; !done; at++) {
+      const { disk, error } = await unpackUntil(archive, at, 'die');
+      done = error === undefined;
+      if (!done) expect(error).toBeInstanceOf(PowerCut);
+      for (const { what, image } of disk.images()) {
+        const there = await isThere(image, `operation ${at}, ${what}`);
+        if (done) expect(there, what).toBe(true);
+      }
+    }
+    expect(at).toBeGreaterThan(20);
+  });
+
+  it('leaves nothing when the disk refuses', async () => {
+    const archive = await makeArchive();
+    for (const fault of ['EIO', 'ENOSPC', 'short'] as const) {
+      for (let at = 0; ; at++) {
+        const { disk, error } = await unpackUntil(archive, at, fault);
+        if (error === undefined) break;
+        expect(error).toMatchObject({ code: 'IO_ERROR' });
+        const what = `${fault} at ${at}`;
+        // Only a sync after the rename can fail with the folder in place.
+        const there = await isThere(disk.current(), what);
+        if (!there) expect([...disk.current().keys()], what).toEqual(['/out/s.zds']);
+        expect((await disk.list('/home/data')).map(({ name }) => name)).toEqual(there ? ['s'] : []);
+      }
     }
   });
 });

@@ -5,7 +5,8 @@
  *
  * Model: a file's contents are durable up to its last sync; later writes to it may each be kept or
  * lost, in any combination worth trying. A name is durable once its folder was synced; a rename is
- * atomic but, like a new name, may be lost without a sync of the folder.
+ * atomic but, like a new name, may be lost without a sync of the folder. Folders are there as long as
+ * something is in them.
  */
 import { EtlError } from '../../src/core/errors.ts';
 import type {
@@ -58,6 +59,8 @@ export class FaultDisk implements Disk {
   dead = false;
   readonly #names = new Map<string, Inode>();
   #durableNames = new Map<string, Inode>();
+  /** Renames of folders, and the folder that has to be synced for them to last. */
+  #moves: { readonly from: string; readonly to: string }[] = [];
   readonly #folders = new Set<string>(['/']);
   readonly #locks = new Set<string>();
   #inodes = 0;
@@ -134,6 +137,7 @@ export class FaultDisk implements Disk {
   async rename(from: string, to: string): Promise<void> {
     this.operate(from, () => undefined);
     const inode = this.#names.get(from);
+    if (inode === undefined && this.#folders.has(from)) return this.#renameFolder(from, to);
     if (inode === undefined) throw failure(from, 'ENOENT');
     this.#names.delete(from);
     this.#names.set(to, inode);
@@ -144,8 +148,19 @@ export class FaultDisk implements Disk {
     this.#names.delete(path);
   }
 
+  async removeFolder(path: string): Promise<void> {
+    this.operate(path, () => undefined);
+    if (!this.#folders.has(path)) throw failure(path, 'ENOENT');
+    if ((await this.list(path)).length > 0) throw failure(path, 'ENOTEMPTY');
+    this.#folders.delete(path);
+  }
+
   async syncDir(path: string): Promise<void> {
     this.operate(path, () => undefined);
+    for (const move of this.#moves) {
+      if (parent(move.to) === path) this.#durableNames = moved(this.#durableNames, move);
+    }
+    this.#moves = this.#moves.filter(({ to }) => parent(to) !== path);
     const inside = (name: string) =>
       name.startsWith(`${path}/`) && !name.slice(path.length + 1).includes('/');
     for (const name of [...this.#durableNames.keys()])
@@ -169,6 +184,19 @@ export class FaultDisk implements Disk {
 
   alive(): void {
     if (this.dead) throw new PowerCut('the machine is off');
+  }
+
+  #renameFolder(from: string, to: string): void {
+    if (this.#folders.has(to) || this.#names.has(to)) throw failure(to, 'ENOTEMPTY');
+    const names = moved(this.#names, { from, to });
+    this.#names.clear();
+    for (const [name, inode] of names) this.#names.set(name, inode);
+    for (const folder of [...this.#folders]) {
+      if (folder !== from && !folder.startsWith(`${from}/`)) continue;
+      this.#folders.delete(folder);
+      this.#folders.add(to + folder.slice(from.length));
+    }
+    this.#moves.push({ from, to });
   }
 
   /** Counts an operation; `partly` does half of it when this one fails. */
@@ -328,6 +356,23 @@ class FaultFile implements DiskFile {
     this.#inode.now = replay(this.#inode.now, [change]);
     this.#inode.changes.push(change);
   }
+}
+
+function parent(path: string): string {
+  return path.slice(0, Math.max(1, path.lastIndexOf('/')));
+}
+
+/** The names after the rename of a folder. */
+function moved<T>(
+  names: ReadonlyMap<string, T>,
+  { from, to }: { readonly from: string; readonly to: string },
+): Map<string, T> {
+  return new Map(
+    [...names].map(([name, value]) => [
+      name.startsWith(`${from}/`) ? to + name.slice(from.length) : name,
+      value,
+    ]),
+  );
 }
 
 function tear({ offset, bytes }: Change): Change {

@@ -134,6 +134,10 @@ export class ArchiveDisk implements Disk {
     return Promise.reject(this.#readOnly(path));
   }
 
+  removeFolder(path: string): Promise<void> {
+    return Promise.reject(this.#readOnly(path));
+  }
+
   syncDir(path: string): Promise<void> {
     return Promise.reject(this.#readOnly(path));
   }
@@ -148,7 +152,7 @@ export class ArchiveDisk implements Disk {
     this.#reader.close();
     await this.#archive.close();
     const folder = await this.#temporary;
-    if (folder !== undefined) await removeTree(folder);
+    if (folder !== undefined) await removeTree(nodeDisk, folder);
   }
 
   /** The path inside the archive; undefined for one outside. */

@@ -87,11 +87,7 @@ export class PackedCollection {
     const { log, end, lines, commit, indexer } = this.#files;
     const { index } = indexer;
     const seq = commit?.seq ?? 0;
-    for await (const record of log?.records(0) ?? []) {
-      // Commits that came after this was opened.
-      if (record.op === 'commit' && record.seq > seq) break;
-      yield this.#line(record);
-    }
+    for await (const record of log?.past() ?? []) yield this.#line(record);
     const state = { end, count: index.size, lines };
     let last = commit;
     if (last === undefined || last.end !== end || this.#deletes.length > 0) {

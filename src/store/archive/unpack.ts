@@ -10,7 +10,7 @@
 import { dirname, join, resolve } from 'node:path';
 import { EtlError } from '../../core/errors.ts';
 import { type Disk, type DiskFile, nodeDisk } from '../../io/index.ts';
-import { removeEmptyFolder, removeTree, temporaryBeside } from '../../io/temporary.ts';
+import { removeTree, temporaryBeside } from '../../io/temporary.ts';
 import { type ArchiveEntry, readDirectory } from './directory.ts';
 import { findContents, readContents } from './entry-data.ts';
 import { EntryTree } from './entry-tree.ts';
@@ -45,12 +45,12 @@ export async function unpack(
       await disk.mkdir(temporary);
       if (!(await keepsCase(disk, temporary))) new EntryTree(file, entries, { keepsCase: false });
       const done = await writeAll(archive, tree, temporary, { ...options, disk });
-      if (isThere) await removeEmptyFolder(target);
+      if (isThere) await disk.removeFolder(target);
       await disk.rename(temporary, target);
       await disk.syncDir(dirname(target));
       return { path: folder, ...done };
     } catch (error) {
-      await removeTree(temporary).catch(() => undefined);
+      await removeTree(disk, temporary).catch(() => undefined);
       throw error;
     }
   } finally {

@@ -6,8 +6,10 @@ import { KeyKind, LineRecord, RECORD_WORDS } from '../../core/batch.ts';
 import { EtlError, isEtlError } from '../../core/errors.ts';
 import type { Disk, DiskFile } from '../../io/disk.ts';
 import type { Kernel, LineTable } from '../../kernels/index.ts';
-import type { CommitRecord } from '../commit-log.ts';
+import { type CommitRecord, formatSum } from '../commit-log.ts';
+import { ForeignIndex } from '../foreign-index.ts';
 import { isLeftover, type Located } from '../generation.ts';
+import { tryLoadIndex } from '../index-file.ts';
 import { Indexer, keyText } from '../indexer.ts';
 import type { CollectionPaths } from '../layout.ts';
 import { isValidId, isValidIdAt } from '../names.ts';
@@ -106,6 +108,8 @@ export async function inspect(
 
   const walk = new DataWalk(kernel, files, commitsOf(reading), findings, options, end, committed);
   const { checkpoint } = reading;
+  const other = closed ? await loadForeign(files, kernel, checkpoint) : undefined;
+  if (other) walk.onTable = (table, base) => other.take(table, base);
   // What another program added behind our last session stands in an index.bin of its own.
   const foreign = closed && size > committed;
   const known = checkpoint !== undefined && checkpoint.end <= end && !foreign;
@@ -115,6 +119,7 @@ export async function inspect(
   } else {
     await walk.to(end);
     walk.remove([...reading.earlier, ...reading.deletes]);
+    await removeForeign(walk.indexer, other, reading);
   }
   const { indexer } = walk;
   await inspectIndex(
@@ -139,14 +144,43 @@ export async function inspect(
     const text = `${commit.count} documents were committed, ${indexer.index.size} are there`;
     findings.add('damage', 'CORRUPTED_DATA', { path }, text);
   }
+  if (known) await removeForeign(indexer, other, reading);
   await inspectNames(disk, located.paths, findings);
   return { reading, indexer, end, lines: walk.lines, size };
+}
+
+/** The index.bin of another program, whose deletes stand nowhere else. */
+async function loadForeign(
+  { index: file, stored }: InspectedFiles,
+  kernel: Kernel,
+  checkpoint: LogReading['checkpoint'],
+): Promise<ForeignIndex | undefined> {
+  if (file === undefined) return undefined;
+  const index = kernel.createIndex();
+  const loaded = await tryLoadIndex(file, index, stored);
+  if (loaded === undefined || loaded.entries === 0) return undefined;
+  if (formatSum(index.sum) === checkpoint?.indexSum) return undefined;
+  return new ForeignIndex(index, Math.min(loaded.end, checkpoint?.end ?? loaded.end));
+}
+
+/** Takes out what opening would take for deleted by another program. */
+async function removeForeign(
+  indexer: Indexer,
+  other: ForeignIndex | undefined,
+  { records }: LogReading,
+): Promise<void> {
+  if (other === undefined || other.damaged) return;
+  for (const { id, offset } of await other.missing(records)) {
+    const entry = indexer.find(id);
+    if (entry >= 0 && indexer.index.offset(entry) === offset) indexer.index.remove(entry);
+  }
 }
 
 /** Goes over the data once, in as many steps as asked, and indexes it. */
 class DataWalk {
   readonly indexer: Indexer;
   lines = 0;
+  onTable: ((table: LineTable, base: number) => void) | undefined;
   #at = 0;
   /** Physical lines passed. */
   #line = 0;
@@ -193,6 +227,7 @@ class DataWalk {
         const text = torn ? `${reason}, in an unfinished last line` : reason;
         this.#findings.add(torn ? 'notice' : 'damage', code, place, text);
       }
+      this.onTable?.(table, base);
       this.#checkIds(table, base);
       this.#checkCommits(table, base);
       this.indexer.insert(bytes, table.records, table.count, base);

@@ -134,6 +134,9 @@ describe('nodeDisk', () => {
     expect(await nodeDisk.stat(`${path}2`)).toMatchObject({ kind: 'file', size: 2 });
     await nodeDisk.remove(`${path}2`);
     await nodeDisk.remove(`${path}2`);
+    await expect(nodeDisk.removeFolder(folder)).rejects.toMatchObject({ code: 'IO_ERROR' });
+    await nodeDisk.removeFolder(join(folder, 'a'));
+    expect(await nodeDisk.stat(join(folder, 'a'))).toBeUndefined();
     await expect(nodeDisk.list(join(folder, 'b'))).rejects.toMatchObject({ code: 'IO_ERROR' });
   });
 });

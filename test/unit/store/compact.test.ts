@@ -254,6 +254,37 @@ describe('compact', () => {
 });
 
 describe('a reader beside a writer', () => {
+  it('takes what a writer adds while it opens for no program else', async () => {
+    const disk = new FaultDisk();
+    await (await used(disk)).close();
+    const writer = await open(disk);
+    const before = await writer.scanAll();
+    const openFile = disk.open.bind(disk);
+    // The reader has found the log closed; then a session begins, and its bytes reach the file.
+    let begun = false;
+    vi.spyOn(disk, 'open').mockImplementation(async (path, mode) => {
+      const file = await openFile(path, mode);
+      if (path !== `${META}/commits.log` || mode !== 'read') return file;
+      const read = file.read.bind(file);
+      file.read = async (target, offset) => {
+        const got = await read(target, offset);
+        if (got === 0 && !begun) {
+          begun = true;
+          writer.put('uncommitted', {});
+          await writer.scanAll();
+        }
+        return got;
+      };
+      return file;
+    });
+    const reader = await open(disk, { mode: 'read' });
+    expect(begun).toBe(true);
+    expect(await reader.scanAll()).toEqual(before);
+    expect(reader.recovery.adoptedLines).toBe(0);
+    await reader.close();
+    await writer.close();
+  });
+
   it('shows one commit, without the deletes of the next', async () => {
     const disk = new FaultDisk();
     const writer = await used(disk);

@@ -1,6 +1,7 @@
 /** `repair` keeps every document and delete that can still be told, and puts the rest aside. */
 import { describe, expect, it } from 'vitest';
 import { FastStore, reindex, repair, verify } from '../../../src/store/index.ts';
+import { type IndexEntry, writeEntries } from '../../../src/store/index-entries.ts';
 import { FaultDisk } from '../../support/fault-disk.ts';
 
 const META = '/s/collections/c/meta';
@@ -125,6 +126,49 @@ describe('repair', () => {
     expect((await contents(disk)).size).toBe(15);
     await sound(disk);
   });
+
+  it.each(['where our log ends', 'grown past what our log knows'])(
+    'keeps the deletes of another program, in data %s',
+    async (how) => {
+      const disk = await store();
+      const theirs = how === 'where our log ends' ? [] : ['x1', 'x2'];
+      const data = await disk.open(DATA, 'write');
+      const text = theirs.map((id) => `{"_id":"${id}"}\n`).join('');
+      await data.write(Buffer.from(text), await data.size());
+      // Their index: all but one document, theirs included.
+      const entries: IndexEntry[] = [];
+      const bytes = Buffer.from(disk.current().get(DATA)!);
+      for (let offset = 0; offset < bytes.length; ) {
+        const length = bytes.indexOf(10, offset) + 1 - offset;
+        const id = /"_id":"(\w+)"/.exec(bytes.toString('utf8', offset, offset + length))![1]!;
+        if (id !== 'd22' && id !== 'd11') entries.push({ id, offset, length });
+        offset += length;
+      }
+      await writeEntries(disk, INDEX, entries);
+      const [before] = await verify('/s', 'c', { disk });
+      expect(before).toMatchObject({ documents: 14 + theirs.length });
+      const damaged = change(disk, DATA, (found) => {
+        found[found.indexOf('{"_id":"d31"')] = 0x78;
+        return found;
+      });
+      await expect(FastStore.open('/s', 'c', { disk: damaged })).rejects.toMatchObject({
+        code: 'CORRUPTED_DATA',
+      });
+      expect(await repair('/s', 'c', { disk: damaged })).toMatchObject({
+        action: 'rewritten',
+        droppedLines: 1,
+        documents: 13 + theirs.length,
+      });
+      const left = await contents(damaged);
+      expect(['d11', 'd22', 'd31', 'd32', ...theirs].filter((id) => left.has(id))).toEqual([
+        'd32',
+        ...theirs,
+      ]);
+      await sound(damaged);
+      // Without damage opening says the same.
+      expect((await contents(disk)).has('d22')).toBe(false);
+    },
+  );
 
   it('is refused while somebody writes', async () => {
     const disk = await store();
