@@ -27,6 +27,13 @@ export function documentsFile(count) {
   return file;
 }
 
+/** Path of a CSV file with the same documents, flat and without tags; `quoted`: every field is. */
+export function csvFile(count, quoted) {
+  const file = join(dataDir, `rows-v${VERSION}-${quoted ? 'quoted-' : ''}${count}.csv`);
+  if (!existsSync(file)) writeWhole(file, csvRows(count, quoted ? (v) => `"${v}"` : String));
+  return file;
+}
+
 /** The id of document `ordinal`. */
 export function documentId(ordinal) {
   return `u${String(ordinal).padStart(8, '0')}`;
@@ -44,12 +51,16 @@ export function randomNumbers(seed) {
 }
 
 function generateFile(file, count) {
+  writeWhole(file, lines(count));
+}
+
+function writeWhole(file, texts) {
   mkdirSync(dirname(file), { recursive: true });
   const unfinished = `${file}.${process.pid}.tmp`;
   const out = openSync(unfinished, 'w');
   let text = '';
-  for (const line of lines(count)) {
-    text += line;
+  for (const each of texts) {
+    text += each;
     if (text.length > 1 << 20) {
       writeSync(out, text);
       text = '';
@@ -74,6 +85,15 @@ function* lines(count) {
     const score = (b % 100_000) / 1000;
     const created = `${days[(b >>> 8) % 1000]}T${10 + ((a >>> 17) % 14)}:${10 + ((a >>> 11) % 50)}Z`;
     yield `{"_id":"${documentId(i)}","name":"${first} ${last}","email":"${first.toLowerCase()}.${i}@ex.org","age":${18 + ((a >>> 20) % 70)},"score":${score},"active":${(a >>> 28) % 3 !== 0},"tags":${JSON.stringify(tags)},"metadata":{"created":"${created}","source":"${SOURCES[(b >>> 3) % 5]}"}}\n`;
+  }
+}
+
+function* csvRows(count, write) {
+  const row = (values) => `${values.map(write).join(',')}\n`;
+  yield row(['_id', 'name', 'email', 'age', 'score', 'active', 'created', 'source']);
+  for (const line of lines(count)) {
+    const { tags: _, metadata, ...flat } = JSON.parse(line);
+    yield row([...Object.values(flat), metadata.created, metadata.source]);
   }
 }
 

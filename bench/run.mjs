@@ -19,6 +19,7 @@ import { describeMachine } from './lib/machine.mjs';
 import { formatWork, markdownReport } from './lib/report.mjs';
 import { summarise } from './lib/summary.mjs';
 import { crateSuite } from './suites/crate.mjs';
+import { csvSuite } from './suites/csv.mjs';
 import { exportSuite } from './suites/export.mjs';
 import { indexSuite } from './suites/index.mjs';
 import { ingestion } from './suites/ingestion.mjs';
@@ -42,7 +43,7 @@ const { values: options } = parseArgs({
     verbose: { type: 'boolean', default: false },
   },
 });
-const suites = [ingestion, randomAccess, scan, indexSuite, exportSuite];
+const suites = [ingestion, randomAccess, scan, indexSuite, exportSuite, csvSuite];
 if (options.crate) suites.push(crateSuite);
 const documents = positive(options.documents, '--documents');
 const runs = positive(options.runs, '--runs');

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { dataDir, documentId, documentsFile, randomNumbers } from '../generate.mjs';
+import { csvFile, dataDir, documentId, documentsFile, randomNumbers } from '../generate.mjs';
 
 const MAX_GETS = 100_000;
 
@@ -16,6 +16,8 @@ export function createContext(count, contestant) {
     count,
     /** The JSONL input. */
     file: documentsFile(count),
+    /** The same as CSV. */
+    csv: (quoted = false) => csvFile(count, quoted),
     /** A path in the scratch folder. */
     output: (name) => join(scratch, name),
     /** A path in the scratch folder with nothing there. */

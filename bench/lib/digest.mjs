@@ -53,6 +53,21 @@ export class Tally {
   }
 }
 
+/** What a timed reading of CSV does with every row. */
+export class RowTally {
+  count = 0;
+  sum = 0;
+
+  add(row) {
+    this.count++;
+    this.sum += row.age + row.score + row.name.length + row.source.length;
+  }
+
+  toString() {
+    return `${this.count}:${this.sum.toFixed(0)}`;
+  }
+}
+
 /** What a timed selection of `_id` and `email` does with every document. */
 export class PairTally {
   count = 0;

@@ -11,6 +11,9 @@ const PEERS = [
   'stream-json',
   'split2',
   'apache-arrow',
+  'udsv',
+  'papaparse',
+  'csv-parse',
 ];
 
 /** Processor, memory, Node and the peers that are installed, as data and as text. */

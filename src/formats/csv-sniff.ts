@@ -130,6 +130,7 @@ function alignedRows(piece: Uint8Array, dialect: CsvDialect, width: number): Fou
     const rows = rowsOf(piece.subarray(start), false, dialect, Number.POSITIVE_INFINITY);
     const fitting = rows.filter(({ row }) => row.fields.length === width && !row.fault);
     if (fitting.length > best.length) best = fitting;
+    if (fitting.length > 0 && fitting.length === rows.length) break;
   }
   return best;
 }

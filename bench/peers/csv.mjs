@@ -1,0 +1,109 @@
+/** Readers of CSV: udsv, PapaParse and csv-parse to typed objects, DuckDB into a table. */
+import { createReadStream, statSync } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { parse } from 'csv-parse';
+import Papa from 'papaparse';
+import { inferSchema, initParser } from 'udsv';
+import { visiting } from '../baselines.mjs';
+import { Digest, RowTally } from '../lib/digest.mjs';
+
+const CHUNK = { highWaterMark: 1 << 20 };
+const TYPED = { age: true, score: true, active: true };
+
+const reading = (read) => ({
+  objects: visiting(({ csv }, visitor) => read(csv(false), visitor), RowTally),
+  quoted: visiting(({ csv }, visitor) => read(csv(true), visitor), RowTally),
+});
+
+async function readUdsv(file, visitor) {
+  let parser;
+  const take = (row) => visitor.add(row);
+  for await (const text of createReadStream(file, { ...CHUNK, encoding: 'utf8' })) {
+    if (!parser) {
+      const schema = inferSchema(text);
+      // Dates stay texts, as with the others.
+      for (const column of schema.cols) if (column.name === 'created') column.type = 's';
+      parser = initParser(schema);
+    }
+    parser.chunk(text, parser.typedObjs, take);
+  }
+  parser.end();
+}
+
+function readPapa(file, visitor) {
+  return new Promise((resolve, reject) => {
+    Papa.parse(createReadStream(file, CHUNK), {
+      header: true,
+      dynamicTyping: TYPED,
+      skipEmptyLines: true,
+      chunk: ({ data }) => {
+        for (const row of data) visitor.add(row);
+      },
+      complete: resolve,
+      error: reject,
+    });
+  });
+}
+
+function readCsvParse(file, visitor) {
+  const cast = (value, { column, header }) => {
+    if (header || !TYPED[column]) return value;
+    return column === 'active' ? value === 'true' : Number(value);
+  };
+  const parser = parse({ columns: true, cast });
+  return pipeline(createReadStream(file, CHUNK), parser, async (rows) => {
+    for await (const row of rows) visitor.add(row);
+  });
+}
+
+const udsv = reading(readUdsv);
+const papa = reading(readPapa);
+const csvParse = reading(readCsvParse);
+const TYPES = `{created: 'VARCHAR', age: 'INTEGER'}`;
+
+export const works = {
+  udsv: udsv.objects,
+  udsvQuoted: udsv.quoted,
+  papa: papa.objects,
+  papaQuoted: papa.quoted,
+  csvParse: csvParse.objects,
+  csvParseQuoted: csvParse.quoted,
+  duckdb: {
+    run: ({ csv }) => inMemory((connection) => createTable(connection, csv())),
+    digest: ({ csv }) =>
+      inMemory(async (connection) => {
+        await createTable(connection, csv());
+        const digest = new Digest();
+        const result = await connection.stream('SELECT * FROM docs');
+        for await (const rows of result.yieldRowObjectJs()) for (const row of rows) digest.add(row);
+        return digest;
+      }),
+  },
+  duckdbWrite: {
+    async run({ csv, fresh }) {
+      const out = fresh('rows.csv');
+      await inMemory((connection) =>
+        connection.run(`COPY (SELECT * FROM read_csv('${csv()}', types = ${TYPES})) TO '${out}'`),
+      );
+      return statSync(out).size;
+    },
+  },
+};
+
+function createTable(connection, file) {
+  return connection
+    .run(`CREATE TABLE docs AS SELECT * FROM read_csv('${file}', types = ${TYPES})`)
+    .then(() => undefined);
+}
+
+async function inMemory(use) {
+  const instance = await DuckDBInstance.create(':memory:');
+  const connection = await instance.connect();
+  try {
+    return await use(connection);
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+}

@@ -1,0 +1,52 @@
+/** CSV to JSON bytes, to typed objects (plain and all quoted), and written again. */
+
+const ours = { module: 'csv.mjs' };
+const peer = { peer: true, module: 'peers/csv.mjs' };
+
+const toObjects = (suffix, work, batches) => [
+  { ...ours, ours: true, name: 'zds-stream, for await', work },
+  { ...ours, name: 'zds-stream, batches', work: batches },
+  { ...peer, name: 'udsv', work: `udsv${suffix}`, note: 'incremental, typed' },
+  { ...peer, name: 'PapaParse', work: `papa${suffix}`, note: 'chunks, three columns typed' },
+  { ...peer, name: 'csv-parse', work: `csvParse${suffix}`, note: 'stream, three columns cast' },
+];
+const targets = [
+  { against: 'udsv', times: 1 },
+  { against: 'PapaParse', times: 3 },
+  { against: 'csv-parse', times: 8 },
+];
+
+export const csvSuite = {
+  name: 'csv',
+  works: [
+    {
+      name: 'csv-bytes',
+      title: 'CSV to validated, typed JSON bytes',
+      contestants: [
+        { ...ours, ours: true, name: 'zds-stream', work: 'bytes' },
+        { ...peer, name: 'DuckDB', work: 'duckdb', note: 'read_csv into a table' },
+      ],
+      targets: [{ against: 'DuckDB', times: 1 }, { seconds: 0.3 }],
+    },
+    {
+      name: 'csv-objects',
+      title: 'CSV to typed objects',
+      contestants: toObjects('', 'objects', 'objectsBatches'),
+      targets,
+    },
+    {
+      name: 'csv-quoted',
+      title: 'CSV with every field quoted to typed objects',
+      contestants: toObjects('Quoted', 'quoted', 'quotedBatches'),
+      targets,
+    },
+    {
+      name: 'csv-write',
+      title: 'CSV read and written again',
+      contestants: [
+        { ...ours, ours: true, name: 'zds-stream', work: 'write' },
+        { ...peer, name: 'DuckDB', work: 'duckdbWrite', note: 'COPY TO' },
+      ],
+    },
+  ],
+};
