@@ -116,6 +116,7 @@ export class RunHandle<Summary = unknown>
     const abort = (): void => this.abort(signal?.reason);
     if (signal?.aborted) abort();
     else signal?.addEventListener('abort', abort, { once: true });
+    const ended = expectEnd((cause) => this.#runner.abort(cause));
     let asked = false;
     const interrupt = (): void => {
       if (asked) process.exit(130);
@@ -124,6 +125,7 @@ export class RunHandle<Summary = unknown>
     };
     if (signals) for (const name of SIGNALS) process.on(name, interrupt);
     return () => {
+      ended();
       signal?.removeEventListener('abort', abort);
       for (const name of SIGNALS) process.off(name, interrupt);
     };
@@ -131,3 +133,25 @@ export class RunHandle<Summary = unknown>
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+
+/** Aborts of the runs under way. */
+const pending = new Set<(cause: EtlError) => void>();
+
+/**
+ * The process is about to end, as if all were well, while a run waits for what will never come: that is
+ * a failure of the run, and of the process.
+ */
+function guardExit(): void {
+  process.exitCode ||= 1;
+  const text = 'a stage waits for something that nobody works on any more';
+  for (const abort of pending) abort(new EtlError('INTERNAL', text));
+}
+
+function expectEnd(abort: (cause: EtlError) => void): () => void {
+  if (pending.size === 0) process.on('beforeExit', guardExit);
+  pending.add(abort);
+  return () => {
+    pending.delete(abort);
+    if (pending.size === 0) process.off('beforeExit', guardExit);
+  };
+}
