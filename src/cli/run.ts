@@ -5,6 +5,8 @@
 import { createRequire } from 'node:module';
 import { type Command, commandHelp, parseArguments, type Terminal } from './command.ts';
 import { deleteCommand } from './commands/delete.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { driveCommands } from './commands/drive.ts';
 import { exportCommand } from './commands/export.ts';
 import { getCommand } from './commands/get.ts';
 import { ingestCommand } from './commands/ingest.ts';
@@ -43,6 +45,8 @@ const commands: readonly Command[] = [
   reindexCommand,
   compactCommand,
   repairCommand,
+  doctorCommand,
+  ...driveCommands,
 ];
 
 /** Runs one command line (without `node` and the program's name). Never rejects. */
@@ -58,13 +62,15 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
 }
 
 async function dispatch(argv: readonly string[], terminal: Terminal): Promise<number> {
-  const [name, ...rest] = argv;
+  const words = argv[0] === 'drive' && argv[1] !== undefined && !argv[1].startsWith('-') ? 2 : 1;
+  const name = argv.length === 0 ? undefined : argv.slice(0, words).join(' ');
+  const rest = argv.slice(words);
   if (name === '--version' || name === '-V') {
     await terminal.stdout.write(`${version()}\n`);
     return 0;
   }
   if (name === '--help' || name === '-h' || name === 'help') {
-    const command = commands.find((each) => each.name === rest[0]);
+    const command = commands.find((each) => each.name === rest.join(' '));
     await terminal.stdout.write(command ? commandHelp(command) : overview());
     return 0;
   }
@@ -81,7 +87,7 @@ async function dispatch(argv: readonly string[], terminal: Terminal): Promise<nu
 }
 
 function overview(): string {
-  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}`);
+  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(13)} ${summary}`);
   return `zds: documents in and out of ZDS stores
 
 usage: zds COMMAND …

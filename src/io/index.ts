@@ -12,4 +12,5 @@ export type {
 export { openFileView } from './file-view.ts';
 export { type LockOptions, takeLock } from './lock.ts';
 export { type MapOptions, openReader } from './map.ts';
+export { nativeSupport } from './native.ts';
 export { createNodeDisk, type NodeDiskOptions, nodeDisk } from './node-disk.ts';

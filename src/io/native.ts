@@ -38,6 +38,11 @@ export function native(): Native | undefined {
   return loaded;
 }
 
+/** Whether maps and flock are to be had here. */
+export function nativeSupport(): boolean {
+  return native() !== undefined;
+}
+
 interface Koffi {
   load(path: string | null): { func(prototype: string): (...values: unknown[]) => unknown };
   view(pointer: unknown, length: number): ArrayBuffer;
