@@ -203,11 +203,22 @@ export function layOut(count: u32, tail: f64): u32 {
   return <u32>(to - OUT);
 }
 
+/** Touches the places of `count` staged records from `from` on. */
+function touchStaged(from: usize, count: u32): void {
+  for (let i: u32 = 0; i < count; i++) {
+    const keyLength = load<u32>(from);
+    store<u64>(STATE + 64 + (<usize>i << 3), load<u64>(from, 8) * SPREAD);
+    from += HEADER + <usize>load<u32>(from, 4) + (keyLength == HASHED ? 0 : <usize>keyLength);
+  }
+  touch(STATE + 64, 8, count);
+}
+
 /** Takes the staged records, laid out before, into the table. False if memory cannot be had. */
 export function commit(count: u32, tail: f64): bool {
   let from = STAGE;
   let end = <u64>tail;
   for (let i: u32 = 0; i < count; i++) {
+    if (i % AHEAD == 0) touchStaged(from, min(AHEAD, count - i));
     const keyLength = load<u32>(from);
     const length = <usize>load<u32>(from, 4);
     const hash = load<u64>(from, 8) * SPREAD;
