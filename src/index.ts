@@ -17,9 +17,21 @@ export {
   type RandomReader,
 } from './io/index.ts';
 export * from './pipeline/index.ts';
+export type { AnySink } from './sinks/any-sink.ts';
 export { type ArrowSinkOptions, type ArrowSinkSummary, arrowSink } from './sinks/arrow-sink.ts';
 export { type CsvSinkOptions, type CsvSinkSummary, csvSink } from './sinks/csv-sink.ts';
+export { type HttpSinkOptions, type HttpSinkSummary, httpSink } from './sinks/http-sink.ts';
 export { type JsonlSinkOptions, type JsonlSinkSummary, jsonlSink } from './sinks/jsonl-sink.ts';
+export {
+  type FileSummary,
+  type PartitionedOptions,
+  type PartitionedSummary,
+  type PartitionOptions,
+  partitioned,
+  type WrittenFile,
+} from './sinks/partitioned.ts';
+export { type RouteOptions, type RouteSummary, route } from './sinks/route.ts';
+export { type TeeSummary, tee } from './sinks/tee.ts';
 export type { WriteDisposition } from './sinks/zds-disposition.ts';
 export { type ZdsSinkOptions, type ZdsSinkSummary, zdsSink } from './sinks/zds-sink.ts';
 export type { ByteInput } from './sources/byte-input.ts';

@@ -11,6 +11,11 @@ export function compressionByName(name: string): Compression {
   return /\.zst$/i.test(name) ? 'zstd' : 'none';
 }
 
+/** The ending that `compressionByName` knows it by; empty for none. */
+export function endingOf(compression: Compression): string {
+  return { none: '', gzip: '.gz', brotli: '.br', zstd: '.zst' }[compression];
+}
+
 /**
  * A stream that compresses, set for throughput: gzip level 6, brotli quality 4, zstd level 3.
  * Errors: UNSUPPORTED for zstd where this Node has none (before 22.15 and 23.8).

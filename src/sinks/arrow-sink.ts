@@ -25,6 +25,12 @@ import { createFileWriter, type WriteTarget } from '../io/file-writer.ts';
 import { createStreamWriter } from '../io/stream-writer.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
+import {
+  folderOf,
+  type PartitionedSummary,
+  type PartitionOptions,
+  partitioned,
+} from './partitioned.ts';
 
 export interface ArrowSinkOptions extends RecordBatchOptions {
   /**
@@ -53,8 +59,23 @@ export interface ArrowSinkSummary {
  */
 export function arrowSink(
   target: string | Writable,
-  options: ArrowSinkOptions = {},
-): SinkStream<ArrowSinkSummary> {
+  options?: ArrowSinkOptions,
+): SinkStream<ArrowSinkSummary>;
+/**
+ * Writes a folder of files, with `partitionBy` or `rotate`; see `partitioned`. Each file has the schema
+ * of its own documents unless one is given. Open files share the 256 MiB that batches may take.
+ */
+export function arrowSink(
+  folder: string,
+  options: ArrowSinkOptions & PartitionOptions,
+): SinkStream<PartitionedSummary>;
+export function arrowSink(
+  target: string | Writable,
+  options: ArrowSinkOptions & PartitionOptions = {},
+): SinkStream<ArrowSinkSummary> | SinkStream<PartitionedSummary> {
+  if (options.partitionBy !== undefined || options.rotate !== undefined) {
+    return arrowFiles(folderOf('arrowSink', target), options);
+  }
   const { signal, kernel = sharedKernel(), ...rest } = options;
   let offer: FieldsOffer | undefined;
   const sink = createArrowSink(target, { kernel, ...rest }, () => offer);
@@ -176,6 +197,19 @@ export function createArrowSink(
       await writer?.abort();
     },
   };
+}
+
+function arrowFiles(
+  folder: string,
+  options: ArrowSinkOptions & PartitionOptions,
+): SinkStream<PartitionedSummary> {
+  const { maxOpenFiles = 32, format = 'file', signal: _signal, ...rest } = options;
+  const share = Math.max(1 << 20, Math.floor((256 << 20) / maxOpenFiles));
+  const { batchBytes = Math.min(64 << 20, share), inferBytes = Math.min(16 << 20, share) } =
+    options;
+  const make = (path: string) => createArrowSink(path, { ...rest, format, batchBytes, inferBytes });
+  const extension = format === 'stream' ? '.arrows' : '.arrow';
+  return partitioned(folder, make, { ...options, extension });
 }
 
 function formatByTarget(target: string | Writable): IpcFormat {

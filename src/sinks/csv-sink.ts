@@ -53,17 +53,17 @@ export function createCsvSink(
 ): Sink<CsvSinkSummary> {
   const { compression = typeof target === 'string' ? compressionByName(target) : 'none' } = options;
   const encoder = new CsvEncoder(options);
-  let text: TextTarget;
+  let text: TextTarget | undefined;
   let documents = 0;
   let bytes = 0;
   const write = async (rows: Uint8Array): Promise<void> => {
     bytes += rows.length;
-    await text.write(rows);
+    await text!.write(rows);
   };
   return {
     name: 'csvSink',
     get satisfied() {
-      return text.closed;
+      return text?.closed === true;
     },
     async open() {
       text = await openTextTarget(target, compression);
@@ -80,7 +80,7 @@ export function createCsvSink(
     async finish() {
       await write(encoder.finish());
       const { dropped } = encoder;
-      return { documents, dropped, bytes, bytesWritten: await text.finish() };
+      return { documents, dropped, bytes, bytesWritten: await text!.finish() };
     },
     async abort() {
       await text?.abort();

@@ -2,10 +2,16 @@
 import type { Writable } from 'node:stream';
 import type { Batch } from '../core/batch.ts';
 import type { Sink } from '../core/stage.ts';
-import { compressionByName } from '../io/compress.ts';
+import { compressionByName, endingOf } from '../io/compress.ts';
 import type { Compression } from '../io/decompress.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
+import {
+  folderOf,
+  type PartitionedSummary,
+  type PartitionOptions,
+  partitioned,
+} from './partitioned.ts';
 import { openTextTarget, type TextTarget } from './text-target.ts';
 
 export interface JsonlSinkOptions {
@@ -33,9 +39,24 @@ export interface JsonlSinkSummary {
  */
 export function jsonlSink(
   target: string | Writable,
-  options: JsonlSinkOptions = {},
-): SinkStream<JsonlSinkSummary> {
+  options?: JsonlSinkOptions,
+): SinkStream<JsonlSinkSummary>;
+/** Writes a folder of files, with `partitionBy` or `rotate`; see `partitioned`. */
+export function jsonlSink(
+  folder: string,
+  options: JsonlSinkOptions & PartitionOptions,
+): SinkStream<PartitionedSummary>;
+export function jsonlSink(
+  target: string | Writable,
+  options: JsonlSinkOptions & PartitionOptions = {},
+): SinkStream<JsonlSinkSummary> | SinkStream<PartitionedSummary> {
   const { signal, ...rest } = options;
+  if (options.partitionBy !== undefined || options.rotate !== undefined) {
+    const { compression = 'none' } = options;
+    const make = (path: string) => createJsonlSink(path, { compression });
+    const extension = `.jsonl${endingOf(compression)}`;
+    return partitioned(folderOf('jsonlSink', target), make, { ...options, extension });
+  }
   const sink = createJsonlSink(target, rest);
   return new SinkStream(sink, sharedKernel().codec, signal ? { signal } : {});
 }
@@ -46,25 +67,25 @@ export function createJsonlSink(
   options: Omit<JsonlSinkOptions, 'signal'> = {},
 ): Sink<JsonlSinkSummary> {
   const { compression = typeof target === 'string' ? compressionByName(target) : 'none' } = options;
-  let text: TextTarget;
+  let text: TextTarget | undefined;
   let documents = 0;
   let bytes = 0;
   return {
     name: 'jsonlSink',
     get satisfied() {
-      return text.closed;
+      return text?.closed === true;
     },
     async open() {
       text = await openTextTarget(target, compression);
     },
     async write(batch: Batch) {
       const lines = batch.bytes();
-      await text.write(lines);
+      await text!.write(lines);
       documents += batch.length;
       bytes += lines.byteLength;
     },
     async finish() {
-      return { documents, bytes, bytesWritten: await text.finish() };
+      return { documents, bytes, bytesWritten: await text!.finish() };
     },
     async abort() {
       await text?.abort();

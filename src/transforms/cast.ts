@@ -95,6 +95,8 @@ function castBy(run: CastFunction): Caster {
 
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
 const INTEGER = /^([+-]?)0*(\d+)(\.0*)?$/;
+/** What needs no search for a zone. */
+const PLAIN_TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z$/;
 const TRUE = /^(true|t|yes|y|1)$/i;
 const FALSE = /^(false|f|no|n|0)$/i;
 
@@ -132,6 +134,12 @@ function castInteger(text: string): string | undefined {
 
 /** Within the years that ISO 8601 writes with four digits. */
 function castTimestamp(text: string, isString: boolean): string | undefined {
+  if (isString && PLAIN_TIMESTAMP.test(text)) {
+    const date = new Date(text);
+    const made = Number.isNaN(date.getTime()) ? '' : date.toISOString();
+    // What is no day of the calendar has become another.
+    if (made.slice(0, 19) === text.slice(0, 19)) return `"${made}"`;
+  }
   const ms = isString ? parseTimestamp(text.trim(), 'ms') : NUMBER.test(text) ? Number(text) : NaN;
   if (ms === undefined) return undefined;
   const date = new Date(Number(ms));

@@ -10,6 +10,8 @@ export interface SinkCase {
   readonly open: (options: { signal?: AbortSignal }) => SinkStream<unknown>;
   /** What the sink has made durable, read back; undefined while there is nothing. */
   readonly readBack: () => Promise<readonly Document[] | undefined>;
+  /** Waits for what others close, not the sink: the far end of a connection. */
+  readonly settled?: () => Promise<void>;
 }
 
 /** `make` gives a fresh place to write to; documents `{ _id, n }` must be welcome there. */
@@ -22,23 +24,25 @@ export function testSinkContract(name: string, make: () => SinkCase): void {
       ['batches', () => [linesBatch(documents.slice(0, 1200)), linesBatch(documents.slice(1200))]],
       ['both', () => [...documents.slice(0, 7), linesBatch(documents.slice(7))]],
     ])('has all it was given when it has finished: %s', async (_, chunks) => {
-      const { open, readBack } = make();
+      const { open, readBack, settled } = make();
       const before = openDescriptors();
       const sink = open({});
       await pipeline(Readable.from(chunks()), sink);
       expect(await readBack()).toEqual(documents);
       expect(await sink.summary).toBeDefined();
+      await settled?.();
       expect(openDescriptors()).toBe(before);
     });
 
     it('keeps the first cause, and lets go of everything', async () => {
-      const { open } = make();
+      const { open, settled } = make();
       const before = openDescriptors();
       const error = new Error('first');
       const sink = open({});
       await expect(pipeline(probeStream(3, 5, { error }), sink)).rejects.toBe(error);
       await expect(sink.summary).rejects.toBe(error);
       await sleep(1);
+      await settled?.();
       expect(openDescriptors()).toBe(before);
     });
 

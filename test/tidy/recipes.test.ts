@@ -83,6 +83,16 @@ describe.skipIf(!existsSync(join(root, 'dist/index.js')))('recipes', () => {
     expect(JSON.parse(run('runs.mjs', ...args))).toEqual(again);
   });
 
+  it('orders.mjs unnests, casts, partitions and sums', () => {
+    expect(run('orders.mjs', folder).trimEnd().split('\n')).toEqual([
+      'cast: lines.price is not a number: free',
+      'country=DE/part-0000.jsonl: 2',
+      'country=FR/part-0000.jsonl: 1',
+      '{"country":"DE","lines":2,"total":3.5}',
+      '{"country":"FR","lines":1,"total":1.25}',
+    ]);
+  });
+
   it('are all tested here', () => {
     const names = listFiles('examples/recipes', /\.mjs$/).map((path) => path.split('/').at(-1)!);
     const text = readText('test/tidy/recipes.test.ts');

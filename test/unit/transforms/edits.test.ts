@@ -75,6 +75,10 @@ describe('cast', () => {
     ['timestamp', '1000', '"1970-01-01T00:00:01.000Z"'],
     ['timestamp', '1e300', undefined],
     ['timestamp', '"2024-02-30"', undefined],
+    ['timestamp', '"2024-02-30T00:00:00Z"', undefined],
+    ['timestamp', '"2024-02-29T24:00:00Z"', undefined],
+    ['timestamp', '"2024-02-29T23:59:59.5Z"', '"2024-02-29T23:59:59.500Z"'],
+    ['timestamp', '"0099-12-31T23:59:59Z"', '"0099-12-31T23:59:59.000Z"'],
     ['timestamp', '"yesterday"', undefined],
     ['number', 'null', 'null'],
   ] as const)('to %s: %s is %s', async (type, value, expected) => {
