@@ -192,7 +192,7 @@ class PartitionedSink implements Sink<PartitionedSummary> {
     this.#open.clear();
     await Promise.allSettled(open.map(({ sink }) => sink.abort(reason)));
     await Promise.allSettled(this.#published.map((path) => this.#disk.remove(path)));
-    if (this.#work !== this.#folder) await removeTree(this.#work);
+    if (this.#work !== this.#folder) await removeTree(this.#disk, this.#work);
   }
 
   /** The documents of each partition, by their ordinals. */
@@ -286,7 +286,7 @@ class PartitionedSink implements Sink<PartitionedSummary> {
       await disk.rename(join(this.#work, path), target);
       this.#published.push(target);
     }
-    await removeTree(this.#work);
+    await removeTree(this.#disk, this.#work);
   }
 
   /** Makes the names of new folders durable; those in the staging folder are gone. */

@@ -290,7 +290,8 @@ describe('publishing', () => {
       };
       const disk = {
         mkdir: (path: string) => step(() => nodeDisk.mkdir(path)),
-        list: (path: string) => step(() => nodeDisk.list(path)),
+        list: (path: string) => nodeDisk.list(path),
+        removeFolder: (path: string) => nodeDisk.removeFolder(path),
         stat: (path: string) => nodeDisk.stat(path),
         rename: (from: string, to: string) => step(() => nodeDisk.rename(from, to)),
         remove: (path: string) => nodeDisk.remove(path),
