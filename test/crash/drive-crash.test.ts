@@ -2,10 +2,6 @@
  * Whatever instant the machine dies, a drive opens with a prefix of its changes: at least all that was
  * synced, and after the end of a process (all that was written is there) all that was acknowledged. It works
  * on from there.
- *
- * Deliberate breakages that make this file fail, each tried: no mark of the session; no sync of the file
- * before the mark says so; what follows the synced tail not checked; no sync of a compacted file before its
- * rename; no poisoning after a failed write.
  */
 import { describe, expect, it } from 'vitest';
 import { DataStore } from '../../src/store/index.ts';
