@@ -34,10 +34,15 @@ export { type RouteOptions, type RouteSummary, route } from './sinks/route.ts';
 export { type TeeSummary, tee } from './sinks/tee.ts';
 export type { WriteDisposition } from './sinks/zds-disposition.ts';
 export { type ZdsSinkOptions, type ZdsSinkSummary, zdsSink } from './sinks/zds-sink.ts';
-export { type ArrowSourceOptions, arrowSource } from './sources/arrow-source.ts';
 export type { ByteInput } from './sources/byte-input.ts';
 export { type CsvSourceOptions, csvSource, sniffCsv } from './sources/csv-source.ts';
-export { fromIterable, fromWeb } from './sources/from-iterable.ts';
+export { fromIterable, fromNode, fromWeb } from './sources/from-iterable.ts';
+export {
+  type Chance,
+  type FieldShape,
+  type GenerateOptions,
+  generateSource,
+} from './sources/generate-source.ts';
 export type { HttpPage, HttpPages } from './sources/http-pages.ts';
 export {
   type HttpRequestInput,
@@ -46,6 +51,7 @@ export {
 } from './sources/http-source.ts';
 export { type JsonSourceOptions, jsonSource } from './sources/json-source.ts';
 export { type JsonlSourceOptions, jsonlSource } from './sources/jsonl-source.ts';
+export { type TailSourceOptions, tailSource } from './sources/tail-source.ts';
 export { type ZdsSourceOptions, zdsSource } from './sources/zds-source.ts';
 export * from './stages.ts';
 export * from './store/index.ts';

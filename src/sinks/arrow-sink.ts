@@ -45,8 +45,6 @@ export interface ArrowSinkOptions extends RecordBatchOptions {
 export interface ArrowSinkSummary {
   /** Rows written: the documents that `where` kept. */
   readonly documents: number;
-  /** Documents that `where` did not keep. */
-  readonly filtered: number;
   readonly recordBatches: number;
   readonly bytesWritten: number;
   readonly schema: Schema;
@@ -119,7 +117,6 @@ export function createArrowSink(
   let abortSignal: AbortSignal;
   let writer: WriteTarget | undefined;
   let encoder: IpcEncoder | undefined;
-  let received = 0;
   let documents = 0;
   let recordBatches = 0;
 
@@ -142,10 +139,6 @@ export function createArrowSink(
     }
   };
 
-  const take = async (batch: Batch): Promise<void> => {
-    received += batch.length;
-    await writeGroups(assembler.add(batch));
-  };
   /** Builds on all fields, as the offer tells them now. */
   const askFields = async (select?: readonly Path[]): Promise<void> => {
     const fields = await offer?.[offerFields](abortSignal);
@@ -159,11 +152,10 @@ export function createArrowSink(
     await writer!.abort();
     writer = await openTarget(target);
     encoder = undefined;
-    received = 0;
     documents = 0;
     recordBatches = 0;
     await askFields(select);
-    for await (const batch of batches(abortSignal, wants)) await take(batch);
+    for await (const batch of batches(abortSignal, wants)) await writeGroups(assembler.add(batch));
   };
 
   return {
@@ -187,7 +179,7 @@ export function createArrowSink(
     async write(batch: Batch) {
       if (satisfied) return;
       try {
-        await take(batch);
+        await writeGroups(assembler.add(batch));
         // More documents might tell what a column of raw text should have been.
         if (!again || !assembler.plan?.columns.some(({ type }) => holdsJson(type))) return;
       } catch (error) {
@@ -199,9 +191,7 @@ export function createArrowSink(
       await writeGroups(assembler.finish());
       await writeAll((await startedEncoder()).end());
       const bytesWritten = await writer!.finish();
-      const filtered = received - documents;
-      const { schema } = assembler.plan!;
-      return { documents, filtered, recordBatches, bytesWritten, schema };
+      return { documents, recordBatches, bytesWritten, schema: assembler.plan!.schema };
     },
     async abort() {
       await writer?.abort();

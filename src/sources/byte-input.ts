@@ -138,28 +138,30 @@ async function namedInputs(name: string | URL): Promise<Input[]> {
 }
 
 function fileInput(path: string): Input {
-  return {
-    name: path,
-    path,
-    async open({ signal, chunkBytes, at, from }) {
-      const file = await openFileReader(path, { chunkBytes });
-      try {
-        const compression = detectCompression(await file.peek(SNIFF_BYTES), path);
-        if (compression === 'none') {
-          if (from === undefined || file.size === undefined) {
-            return await readThrough(file, at, from, signal);
-          }
-          return await seekTo(file, at, from);
-        }
-        const plain = decompress(readerChunks(file), compression, { path });
-        const reader = closingToo(readChunks(plain, { chunkBytes }), file);
-        return await readThrough(reader, at, from, signal);
-      } catch (error) {
-        await file.close();
-        throw error;
+  return { name: path, path, open: (how) => openFileInput(path, how) };
+}
+
+/** Opens a file, decompressed if need be. Errors: IO_ERROR naming it, CURSOR_MISMATCH. */
+export async function openFileInput(
+  path: string,
+  { signal, chunkBytes, at, from }: OpenHow,
+): Promise<InputReader> {
+  const file = await openFileReader(path, { chunkBytes });
+  try {
+    const compression = detectCompression(await file.peek(SNIFF_BYTES), path);
+    if (compression === 'none') {
+      if (from === undefined || file.size === undefined) {
+        return await readThrough(file, at, from, signal);
       }
-    },
-  };
+      return await seekTo(file, at, from);
+    }
+    const plain = decompress(readerChunks(file), compression, { path });
+    const reader = closingToo(readChunks(plain, { chunkBytes }), file);
+    return await readThrough(reader, at, from, signal);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
 }
 
 async function seekTo(file: FileReader, at: InputName, from: InputPlace): Promise<InputReader> {

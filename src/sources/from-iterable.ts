@@ -1,6 +1,8 @@
 /** Documents from anybody's iterable or stream. */
+import type { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import type { Batch, Document } from '../core/batch.ts';
+import { EtlError } from '../core/errors.ts';
 import type { Source } from '../core/stage.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { gatherBatches } from '../streams/gather.ts';
@@ -24,6 +26,20 @@ export function fromWeb<T extends object = Document>(
   options: StreamOptions = {},
 ): SourceStream<T> {
   return new SourceStream<T>(createIterableSource('fromWeb', stream), options);
+}
+
+/**
+ * As `fromIterable`, over a Node stream of objects, which is destroyed if the source is closed early.
+ * Errors: INVALID_ARGUMENT at once for a stream of bytes, which `jsonlSource` and its like take.
+ */
+export function fromNode<T extends object = Document>(
+  stream: Readable,
+  options: StreamOptions = {},
+): SourceStream<T> {
+  if (!stream.readableObjectMode) {
+    throw new EtlError('INVALID_ARGUMENT', 'fromNode takes a stream of objects, not of bytes');
+  }
+  return new SourceStream<T>(createIterableSource('fromNode', stream), options);
 }
 
 function createIterableSource(

@@ -4,6 +4,8 @@ import { EtlError } from '../core/errors.ts';
 import { type Path, type PathInput, parsePath } from '../core/path.ts';
 import { type RetryOptions, waitMs } from '../core/retry.ts';
 import type { ByteReader, Source } from '../core/stage.ts';
+import { type CsvOptions, decodeRows } from '../formats/csv.ts';
+import type { CsvRowOptions } from '../formats/csv-options.ts';
 import { decodeElements, type JsonOptions } from '../formats/json.ts';
 import { decodeLines, type JsonlOptions } from '../formats/jsonl.ts';
 import type { DecoderOptions } from '../formats/line-decoder.ts';
@@ -17,9 +19,14 @@ import { createTextSource, type TextSourceOptions } from './text-source.ts';
 /** A URL, or a request with method, headers and body. */
 export type HttpRequestInput = string | URL | HttpRequest;
 
+/** What a body holds. */
+type HttpFormat = 'jsonl' | 'json' | 'csv';
+
 export interface HttpSourceOptions extends TextSourceOptions, HttpOptions {
   /** Default by content type, then by the ending of the URL's path, else `jsonl`. */
-  readonly format?: 'jsonl' | 'json' | undefined;
+  readonly format?: HttpFormat | undefined;
+  /** How CSV is read; see `csvSource`. */
+  readonly csv?: CsvRowOptions;
   /** Where the documents stand in a JSON body; see `jsonSource`. */
   readonly path?: PathInput | undefined;
   /** How often and how long a failed exchange is tried again. */
@@ -42,7 +49,7 @@ export interface HttpSourceOptions extends TextSourceOptions, HttpOptions {
 }
 
 /**
- * Reads JSON Lines or JSON from URLs, one after the other. Bodies compressed by gzip, brotli or zstd,
+ * Reads JSON Lines, JSON or CSV from URLs, one after the other. Bodies compressed by gzip, brotli or zstd,
  * as content or as encoding, are decompressed.
  *
  * What fails for now (connections, time-outs, statuses 408, 425, 429, 5xx) is tried again with
@@ -67,13 +74,13 @@ export function createHttpSource(
   requests: HttpRequestInput | Iterable<HttpRequestInput> | AsyncIterable<HttpRequestInput>,
   options: Omit<HttpSourceOptions, 'signal'> = {},
 ): Source {
-  const { requestsPerSecond, pages, concurrency = 1, path, format, ...rest } = options;
+  const { requestsPerSecond, pages, concurrency = 1, path, format, csv, ...rest } = options;
   const pace = requestsPerSecond === undefined ? undefined : new Pace(1000 / requestsPerSecond);
   const sending: BodyOptions = {
     ...rest,
     ...(pace ? { beforeRequest: (signal: AbortSignal) => pace.turn(signal) } : {}),
   };
-  const decode = chooseDecoder(format, path === undefined ? [] : parsePath(path));
+  const decode = chooseDecoder(format, path === undefined ? [] : parsePath(path), csv);
   const known = oneOrMany(requests);
   if (known && pages === undefined && concurrency === 1) {
     const inputs = known.map((request) => httpInput(request, sending));
@@ -96,25 +103,39 @@ type Decode = (
 ) => AsyncGenerator<Batch, void, void>;
 
 /** Errors (of what it returns): CURSOR_MISMATCH for a place in another format. */
-function chooseDecoder(given: 'jsonl' | 'json' | undefined, path: Path): Decode {
+function chooseDecoder(
+  given: HttpFormat | undefined,
+  path: Path,
+  csv: CsvRowOptions | undefined,
+): Decode {
   return (reader, options) => {
     const format = given ?? formatOf(reader.contentType, options.source ?? '', path);
-    const mark = format === 'json' ? 'level' : 'line';
-    if (options.from && !(mark in options.from)) {
+    if (options.from && !(MARKS[format] in options.from)) {
       throw new EtlError('CURSOR_MISMATCH', 'the answer has another format than before');
     }
-    return format === 'json'
-      ? decodeElements(reader, { ...(options as JsonOptions), path })
-      : decodeLines(reader, options as JsonlOptions);
+    if (format === 'jsonl') return decodeLines(reader, options as JsonlOptions);
+    if (format === 'json') return decodeElements(reader, { ...(options as JsonOptions), path });
+    const { ordinal: row = 0, cursorAt, ...rest } = options;
+    return decodeRows(reader, {
+      ...(rest as CsvOptions),
+      ...csv,
+      row,
+      ...(cursorAt ? { cursorAt: (place) => cursorAt(place as never, place.row) } : {}),
+    });
   };
 }
 
-function formatOf(contentType: string | undefined, url: string, path: Path): 'jsonl' | 'json' {
+/** What the cursors of a format have and the others' do not. */
+const MARKS = { jsonl: 'line', json: 'level', csv: 'layout' } as const;
+
+function formatOf(contentType: string | undefined, url: string, path: Path): HttpFormat {
   if (path.length > 0) return 'json';
   const type = (contentType ?? '').replace(/;.*/s, '').trim().toLowerCase();
   if (/jsonl|ndjson|jsonlines|json-seq/.test(type)) return 'jsonl';
   if (/[/+]json$/.test(type)) return 'json';
-  return /\.json(\.\w+)?(\?|$)/.test(url) ? 'json' : 'jsonl';
+  if (/\/csv$|tab-separated/.test(type)) return 'csv';
+  const ending = /\.(json|csv|tsv)(\.\w+)?(\?|$)/.exec(url)?.[1];
+  return ending === undefined ? 'jsonl' : ending === 'json' ? 'json' : 'csv';
 }
 
 /** Undefined for what is only known by iterating. Errors: INVALID_ARGUMENT. */

@@ -3,6 +3,7 @@
  * the first 4 KiB and of the last 512 bytes: what was appended meanwhile does no harm, what was
  * replaced is noticed, and the same content under another compression is the same input.
  */
+import { assert } from '../core/assert.ts';
 import { sourcePlace } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
 import type { ByteReader } from '../core/stage.ts';
@@ -27,7 +28,7 @@ export interface InputPlace {
 
 /** A reader that can tell places in what it has read. */
 export interface InputReader extends ByteReader {
-  /** The place at an offset within the last two pieces read. */
+  /** The place at an offset within the last two pieces read, or the last 512 KiB. */
   placeAt(offset: number): InputPlace;
   /** What a server says the bytes are. */
   readonly contentType?: string | undefined;
@@ -60,7 +61,7 @@ export function readFrom(
   tail: Uint8Array,
 ): InputReader {
   const placed = new PlacedReader(reader, input, { offset: place.offset, head, tail });
-  placed.check(place);
+  placed.check(place, tail.length);
   return placed;
 }
 
@@ -123,7 +124,10 @@ interface Start {
   readonly tail: Uint8Array;
 }
 
-/** Keeps the last two pieces and the bytes in front of them. */
+/** Small pieces are kept until they are so many bytes. */
+const KEPT_BYTES = 512 << 10;
+
+/** Keeps the last two pieces or more and the bytes in front of them. */
 class PlacedReader implements InputReader {
   startsMidLine = false;
   readonly #reader: ByteReader;
@@ -132,7 +136,7 @@ class PlacedReader implements InputReader {
   #headHash: string | undefined;
   /** Bytes read so far. */
   #end: number;
-  #kept: { readonly bytes: Uint8Array; readonly start: number }[];
+  readonly #kept: { readonly bytes: Uint8Array; readonly start: number }[];
   /** Read while skipping, and still to be given. */
   #pending: Uint8Array = NOTHING;
 
@@ -173,8 +177,11 @@ class PlacedReader implements InputReader {
   }
 
   /** Errors: CURSOR_MISMATCH. */
-  check(place: InputPlace): void {
+  check(place: InputPlace, known = TAIL_BYTES): void {
     const { offset } = place;
+    if (known < Math.min(offset, TAIL_BYTES)) {
+      throw this.#mismatch(`ends before byte ${offset}`, offset);
+    }
     const here = this.placeAt(offset);
     if (here.head !== place.head || here.tail !== place.tail) {
       throw this.#mismatch('is not what it was when the cursor was made', offset);
@@ -204,14 +211,14 @@ class PlacedReader implements InputReader {
       const more = piece.subarray(carried, carried + missing);
       this.#head = joinBytes([this.#head, more], this.#head.length + more.length);
     }
-    const start = this.#end - carried;
-    const [first, ...rest] = [...this.#kept, { bytes: piece, start }];
-    if (rest.length > 2) {
-      // The oldest stays only as the bytes in front of the others.
-      const trail = this.#before(rest[1]!.start).slice();
-      this.#kept = [{ bytes: trail, start: rest[1]!.start - trail.length }, ...rest.slice(1)];
-    } else this.#kept = [first!, ...rest];
+    this.#kept.push({ bytes: piece, start: this.#end - carried });
     this.#end += piece.length - carried;
+    while (this.#kept.length > 3 && this.#end - this.#kept[2]!.start >= KEPT_BYTES) {
+      // The oldest stays only as the bytes in front of the others.
+      const { start } = this.#kept[2]!;
+      const trail = this.#before(start).slice();
+      this.#kept.splice(0, 2, { bytes: trail, start: start - trail.length });
+    }
   }
 
   /** The bytes in front of an offset, as many as count. */
@@ -221,6 +228,7 @@ class PlacedReader implements InputReader {
       const end = start + bytes.length;
       if (start <= from && offset <= end) return bytes.subarray(from - start, offset - start);
     }
+    assert(from >= this.#kept[0]!.start && offset <= this.#end, 'the place is near the last read');
     const found = new Uint8Array(offset - from);
     for (const { bytes, start } of this.#kept) {
       const low = Math.max(from, start);

@@ -129,6 +129,8 @@ export class SinkStream<Summary = unknown> extends Writable {
   }
 
   async #deliver(batch: Batch): Promise<void> {
+    // What was gathered when the stream was destroyed must not open the sink anew.
+    this.#controller.signal.throwIfAborted();
     this.#opening ??= this.sink.open(this.#controller.signal);
     await this.#opening;
     if (batch.length > 0) await this.sink.write(batch);

@@ -22,6 +22,16 @@ describe.skipIf(!existsSync(join(root, 'dist/index.js')))('examples', () => {
     expect(existsSync(join(folder, 'pushes.arrow'))).toBe(true);
   });
 
+  it('custom-source.mjs is the code of the guide, and keeps to the contract', () => {
+    const code = /const squares = [\s\S]*?\n\}\);\n/;
+    const [written] = code.exec(readText('examples/custom-source.mjs'))!;
+    expect(code.exec(readText('docs/guide/own-stages.md'))![0]).toBe(written);
+    const [first, ...checks] = run('custom-source.mjs').trimEnd().split('\n').slice(2);
+    expect(JSON.parse(first!)).toEqual({ n: 2, square: 4 });
+    expect(checks.length).toBeGreaterThan(4);
+    for (const check of checks) expect(check).toMatch(/^ok: /);
+  });
+
   it('custom-transform.mjs runs', () => {
     const lines = run('custom-transform.mjs').trimEnd().split('\n');
     expect(lines.map((line) => JSON.parse(line))).toEqual([

@@ -1,38 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import type { RetryOptions } from '../../../src/core/retry.ts';
 import {
   createHttpSource,
   type HttpRequestInput,
   type HttpSourceOptions,
   httpSource,
 } from '../../../src/sources/http-source.ts';
+import { lines, read, retry, upTo } from '../../support/http-documents.ts';
 import { sendFile, serve } from '../../support/http-server.ts';
-
-const retry: RetryOptions = { baseDelayMs: 1, retries: 3 };
-const lines = (from: number, to: number) => {
-  let text = '';
-  for (let n = from; n < to; n++) text += `{"n":${n},"pad":"${'x'.repeat(80)}"}\n`;
-  return Buffer.from(text);
-};
-const upTo = (count: number) => Array.from({ length: count }, (_, n) => n);
-
-async function read(
-  requests: HttpRequestInput | HttpRequestInput[],
-  options: HttpSourceOptions = {},
-) {
-  const seen: number[] = [];
-  let error: unknown;
-  try {
-    for await (const document of httpSource<{ n: number }>(requests, { retry, ...options })) {
-      seen.push(document.n);
-    }
-  } catch (thrown) {
-    error = thrown;
-  }
-  return { seen, error };
-}
 
 async function readFrom(
   requests: HttpRequestInput | HttpRequestInput[],
@@ -67,6 +43,14 @@ describe('httpSource', () => {
       '/a.json?x=1',
       '',
       `[${lines(0, 3000).toString().trim().replaceAll('\n', ',')}]`,
+    ],
+    [
+      'CSV',
+      '/a.csv',
+      'text/csv; header=present',
+      `n,s\n${upTo(3000)
+        .map((n) => `${n},x\n`)
+        .join('')}`,
     ],
     ['gzip as content', '/a.jsonl.gz', 'application/gzip', gzipSync(text)],
     ['brotli as content', '/a.jsonl.br', '', brotliCompressSync(text)],
@@ -277,83 +261,28 @@ describe('httpSource', () => {
     expect(await connections()).toBe(0);
   });
 
-  describe('credentials', () => {
-    it('are asked for anew once when they are refused', async () => {
-      const { base, requests } = await serve((request, response) => {
-        if (request.headers.authorization !== 'Bearer new') response.writeHead(401).end();
-        else sendFile(request, response, text);
-      });
-      const asked: boolean[] = [];
-      const headers = async ({ refused }: { refused: boolean }) => {
-        asked.push(refused);
-        return { authorization: refused ? 'Bearer new' : 'Bearer old' };
-      };
-      expect((await read(base, { headers })).seen).toHaveLength(3000);
-      expect(asked).toEqual([false, true]);
-      const never = () => ({ authorization: 'Bearer old' });
-      expect((await read(base, { headers: never })).error).toMatchObject({ code: 'IO_ERROR' });
-      expect(requests).toHaveLength(4);
-    });
-
-    it('do not go to other servers', async () => {
-      const other = await serve((request, response) => sendFile(request, response, text));
-      const { base, requests } = await serve((_, response) =>
-        response.writeHead(302, { location: `${other.base}/a` }).end(),
-      );
-      const url = base.replace('//', '//user:pass@');
-      const headers = { 'x-api-key': 'secret', cookie: 'a=b' };
-      expect(
-        (await read({ url, headers }, { headers: { authorization: 'Bearer t' } })).seen,
-      ).toHaveLength(3000);
-      expect(requests[0]!.headers).toMatchObject({ ...headers, authorization: 'Bearer t' });
-      for (const name of ['authorization', 'x-api-key', 'cookie']) {
-        expect(other.requests[0]!.headers[name]).toBeUndefined();
-      }
-    });
-
-    it('show nowhere', async () => {
-      const { base } = await serve((request, response) => {
-        if (request.url!.startsWith('/bad')) response.end('{"n":1}\nbad\n');
-        else if (request.url!.startsWith('/cut')) sendFile(request, response, text, { cut: 99 });
-        else response.writeHead(403).end();
-      });
-      const shown = (error: unknown): string => {
-        const { message, stack, cause } = error as Error;
-        return [message, stack, JSON.stringify(error), cause ? shown(cause) : ''].join('\n');
-      };
-      const host = base.slice(7);
-      for (const url of [
-        `http://geheim:geheim@${host}/bad?token=geheim`,
-        `http://geheim:geheim@${host}/cut?q=geheim`,
-        `http://geheim:geheim@${host}/no#geheim`,
-        'http://geheim:geheim@127.0.0.1:1/no?token=geheim',
-        'http://geheim:geheim@[bad/?token=geheim',
-        'ftp://geheim:geheim@host/a',
-      ]) {
-        for (const pages of [undefined, { type: 'link' as const }]) {
-          const make = () => httpSource(url, { retry, ...(pages ? { pages } : {}) }).toArray();
-          const error = await Promise.resolve()
-            .then(make)
-            .catch((thrown) => thrown);
-          expect(error).toBeInstanceOf(Error);
-          expect(shown(error)).not.toContain('geheim');
-        }
-      }
-      const { error } = await read(base, { headers: { 'x-key': 'gehe\nim' } });
-      expect(error).toMatchObject({ code: 'INVALID_ARGUMENT' });
-      expect(shown(error)).not.toContain('geheim');
-      let cursors = '';
-      for await (const batch of httpSource(`http://geheim:geheim@${host}/bad?token=geheim`, {
-        onError: 'skip',
-      }).batches()) {
-        cursors += JSON.stringify(batch.cursor);
-      }
-      expect(cursors).toContain('offset');
-      expect(cursors).not.toContain('geheim');
-    });
-  });
-
   describe('from a cursor', () => {
+    it('goes on in CSV', async () => {
+      const body = Buffer.from(
+        `n,s\n${upTo(3000)
+          .map((n) => `${n},x\n`)
+          .join('')}`,
+      );
+      const { base, requests } = await serve((request, response) =>
+        sendFile(request, response, body, { etag: '"v1"' }),
+      );
+      const urls = [`${base}/a.csv`, `${base}/b.csv`];
+      const whole = await readFrom(urls, { batchBytes: 5000 });
+      expect(whole.seen).toEqual([...upTo(3000), ...upTo(3000)]);
+      for (const { cursor, after } of whole.cursors) {
+        const rest = await readFrom(urls, { batchBytes: 5000 }, JSON.parse(cursor));
+        expect(rest.seen).toEqual(whole.seen.slice(after));
+      }
+      expect(requests.some(({ headers }) => headers.range !== undefined)).toBe(true);
+      const other = readFrom(urls, { format: 'json' }, JSON.parse(whole.cursors[1]!.cursor));
+      await expect(other).rejects.toMatchObject({ code: 'CURSOR_MISMATCH' });
+    });
+
     it.each([
       ['plain, with a strong ETag', text, { etag: '"v1"' }],
       ['plain, without', text, {}],

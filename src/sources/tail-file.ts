@@ -1,0 +1,181 @@
+/**
+ * One file that is followed: the descriptor of what was read last, and the place reached in it. Reads
+ * whole lines only as long as the file may grow.
+ */
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import type { ByteReader } from '../core/stage.ts';
+import { ioStep } from '../io/file-reader.ts';
+import { HEAD_BYTES, type InputReader, readFrom, readThrough, TAIL_BYTES } from './input-place.ts';
+import type { TailPlace } from './tail-source.ts';
+
+/** Bytes read at a time. */
+const CHUNK_BYTES = 1 << 20;
+const NEVER = new AbortController().signal;
+
+/**
+ * What a look at the file finds: nothing new; more bytes; that the name has gone to another file
+ * while this one is open; or that the bytes before the place are no longer what they were.
+ */
+export type FileState = 'same' | 'grown' | 'replaced' | 'other';
+
+export class FollowedFile {
+  readonly path: string;
+  /** Where reading goes on; undefined before the first line. */
+  place: TailPlace | undefined;
+  #fromEnd: boolean;
+  #handle: FileHandle | undefined;
+  /** Size up to which it has been read, an unfinished line included. */
+  #seen = -1;
+  #modifiedMs = -1;
+  /** When its name was first seen to belong to another file, and nothing was written since. */
+  #quietSince: number | undefined;
+  readonly #graceMs: number;
+
+  /** A file whose name has gone is left when nothing was written to it for `graceMs`. */
+  constructor(path: string, place: TailPlace | undefined, fromEnd: boolean, graceMs: number) {
+    this.path = path;
+    this.#graceMs = graceMs;
+    this.place = place;
+    this.#fromEnd = fromEnd;
+  }
+
+  /** Errors: IO_ERROR. */
+  async look(): Promise<FileState> {
+    const now = await stat(this.path).catch(() => undefined);
+    if (this.#handle) {
+      const mine = await ioStep(this.path, 'cannot be read', () => this.#handle!.stat());
+      // A name that is gone may come back with another file; until then this one may grow.
+      if (now && (now.ino !== mine.ino || now.dev !== mine.dev)) return this.#leave(mine.size);
+      if (mine.size === this.#seen && mine.mtimeMs === this.#modifiedMs) return 'same';
+      if (mine.size < (this.place?.offset ?? 0)) return 'other';
+      this.#modifiedMs = mine.mtimeMs;
+    } else {
+      if (!now) return this.place ? 'other' : 'same';
+      if (!now.isFile()) return 'same';
+      this.#handle = await ioStep(this.path, 'cannot be opened', () => open(this.path, 'r'));
+    }
+    if (this.place && !(await this.#isWhatItWas(this.place))) return 'other';
+    if (this.#fromEnd) await this.#skipToEnd();
+    const { size } = await ioStep(this.path, 'cannot be read', () => this.#handle!.stat());
+    return size > this.#seen ? 'grown' : 'same';
+  }
+
+  /** Its writer may not have noticed yet that the name is another file's. */
+  #leave(size: number): FileState {
+    if (size > this.#seen || this.#quietSince === undefined) {
+      this.#quietSince = performance.now();
+      return size > this.#seen ? 'grown' : 'same';
+    }
+    return performance.now() - this.#quietSince < this.#graceMs ? 'same' : 'replaced';
+  }
+
+  /** Reads what has come, up to the size of now; the last line only if it has its end. */
+  async openGrown(): Promise<InputReader> {
+    const { size } = await ioStep(this.path, 'cannot be read', () => this.#handle!.stat());
+    this.#seen = size;
+    return this.#open(size, true);
+  }
+
+  /** Reads the rest of a file that nobody will add to, a last line without its end too. */
+  async openRest(): Promise<InputReader | undefined> {
+    const { size } = await ioStep(this.path, 'cannot be read', () => this.#handle!.stat());
+    if (size <= (this.place?.offset ?? 0)) return undefined;
+    return this.#open(size, false);
+  }
+
+  /** Begins anew with whatever has the name now. */
+  async forget(): Promise<void> {
+    await this.close();
+    this.place = undefined;
+    this.#seen = -1;
+    this.#modifiedMs = -1;
+    this.#quietSince = undefined;
+    this.#fromEnd = false;
+  }
+
+  async close(): Promise<void> {
+    const handle = this.#handle;
+    this.#handle = undefined;
+    await handle?.close();
+  }
+
+  async #open(size: number, mayGrow: boolean): Promise<InputReader> {
+    const input = { name: this.path, input: 0 };
+    const from = this.place?.offset ?? 0;
+    const reader = new SpanReader(this.#handle!, this.path, from, size, mayGrow);
+    if (!this.place) return readThrough(reader, input, undefined, NEVER);
+    const head = await this.#bytes(0, Math.min(from, HEAD_BYTES));
+    const before = Math.max(0, from - TAIL_BYTES);
+    const tail = await this.#bytes(before, from - before);
+    return readFrom(reader, input, this.place, head, tail);
+  }
+
+  async #isWhatItWas(place: TailPlace): Promise<boolean> {
+    const { size } = await ioStep(this.path, 'cannot be read', () => this.#handle!.stat());
+    if (size < place.offset) return false;
+    try {
+      await this.#open(place.offset, true);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Passes over the lines there are. */
+  async #skipToEnd(): Promise<void> {
+    this.#fromEnd = false;
+    const { size } = await ioStep(this.path, 'cannot be read', () => this.#handle!.stat());
+    const reader = await this.#open(size, true);
+    let offset = 0;
+    let end = 0;
+    let line = 0;
+    for (;;) {
+      const piece = await reader.read(new Uint8Array(0));
+      if (!piece) break;
+      for (let at = piece.indexOf(10); at >= 0; at = piece.indexOf(10, at + 1)) {
+        line++;
+        end = offset + at + 1;
+      }
+      offset += piece.length;
+      if (end > 0) this.place = { ...reader.placeAt(end), line };
+    }
+  }
+
+  async #bytes(from: number, count: number): Promise<Uint8Array> {
+    const target = new Uint8Array(count);
+    const read = () => this.#handle!.read(target, 0, count, from);
+    const { bytesRead } = await ioStep(this.path, 'cannot be read', read);
+    return target.subarray(0, bytesRead);
+  }
+}
+
+/** Bytes of an open file from one offset to another. Does not close it. */
+class SpanReader implements ByteReader {
+  readonly endsMidLine: boolean;
+  readonly #handle: FileHandle;
+  readonly #path: string;
+  readonly #end: number;
+  #at: number;
+
+  constructor(handle: FileHandle, path: string, from: number, end: number, mayGrow: boolean) {
+    this.#handle = handle;
+    this.#path = path;
+    this.#at = from;
+    this.#end = end;
+    this.endsMidLine = mayGrow;
+  }
+
+  async read(carry: Uint8Array): Promise<Uint8Array | undefined> {
+    const wanted = Math.min(CHUNK_BYTES, this.#end - this.#at);
+    if (wanted <= 0) return undefined;
+    const target = new Uint8Array(carry.length + wanted);
+    target.set(carry);
+    const read = () => this.#handle.read(target, carry.length, wanted, this.#at);
+    const { bytesRead } = await ioStep(this.#path, 'cannot be read', read);
+    if (bytesRead === 0) return undefined;
+    this.#at += bytesRead;
+    return target.subarray(0, carry.length + bytesRead);
+  }
+
+  async close(): Promise<void> {}
+}

@@ -1,0 +1,279 @@
+/**
+ * Follows growing files of JSON Lines through their rotation.
+ *
+ * A file is what its bytes are: the place reached in it knows the hash of its first bytes and of those
+ * before the place. In each round the files that have grown are read on from their places, whole
+ * lines only. A file whose bytes are others than before has been rotated:
+ * - renamed: what is open here is read until it has been quiet for `pollMs` (a second at most), then
+ *   the new file from its beginning;
+ * - copied and truncated: the copy is looked for beside it, read to its end, then the file from its
+ *   beginning;
+ * - while nobody was reading: as for a copy; decompressed if need be.
+ * Where the rest of the old bytes cannot be found, it is an error, or passed over as `onLost` says.
+ */
+import { watch } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { Batch, Document } from '../core/batch.ts';
+import { EtlError, isEtlError } from '../core/errors.ts';
+import { waitMs } from '../core/retry.ts';
+import type { Source, Wants } from '../core/stage.ts';
+import { decodeLines } from '../formats/jsonl.ts';
+import { expandPaths } from '../io/glob.ts';
+import { SourceStream } from '../streams/source-stream.ts';
+import { openFileInput } from './byte-input.ts';
+import { type InputPlace, type InputReader, parsePlace } from './input-place.ts';
+import { FollowedFile } from './tail-file.ts';
+import type { TextSourceOptions } from './text-source.ts';
+
+export interface TailSourceOptions extends TextSourceOptions {
+  /** Longest time between two looks at the files. Default 1,000. */
+  readonly pollMs?: number;
+  /** Ends when nothing has come for so long. Default: never, only by `signal`. */
+  readonly idleMs?: number;
+  /** Where files that are new to the source begin. Default `start`. */
+  readonly begin?: 'start' | 'end';
+  /** When the rest of a rotated file is nowhere to be found. Default `error`: CURSOR_MISMATCH. */
+  readonly onLost?: 'error' | 'skip';
+  /** Files followed at once. Default 1,000. Error: INVALID_ARGUMENT. */
+  readonly maxFiles?: number;
+  /** Stops the reading with ABORTED. */
+  readonly signal?: AbortSignal;
+}
+
+/** A file's place: where reading goes on, in lines too. */
+export type TailPlace = InputPlace & { readonly line: number };
+
+/** Where reading goes on, of every file. */
+interface TailCursor {
+  readonly files: readonly TailPlace[];
+  readonly ordinal: number;
+}
+
+/**
+ * Documents from files that grow, as they come: plain JSON Lines, a path or pattern, or several.
+ * Files that match later join in; a pattern must not match the names that files are rotated to. A last line without its end is waited for; of a file that has been
+ * rotated away it is taken as it is.
+ *
+ * Errors: those of `jsonlSource` for lines; IO_ERROR; CURSOR_MISMATCH when bytes are lost;
+ * INVALID_ARGUMENT; ABORTED by the signal.
+ */
+export function tailSource<T extends object = Document>(
+  paths: string | readonly string[],
+  options: TailSourceOptions = {},
+): SourceStream<T> {
+  const { signal, ...rest } = options;
+  return new SourceStream<T>(createTailSource(paths, rest), signal ? { signal } : {});
+}
+
+/** The same without the stream around it. */
+export function createTailSource(
+  paths: string | readonly string[],
+  options: Omit<TailSourceOptions, 'signal'> = {},
+): Source {
+  const list = typeof paths === 'string' ? [paths] : paths;
+  return {
+    name: 'tailSource',
+    batches: (signal, wants, from) =>
+      new Tail(list, options, signal, wants, parseCursor(from)).batches(),
+  };
+}
+
+class Tail {
+  readonly #paths: readonly string[];
+  readonly #options: Omit<TailSourceOptions, 'signal'>;
+  readonly #signal: AbortSignal;
+  readonly #wants: Wants;
+  readonly #files = new Map<string, FollowedFile>();
+  /** Places from the cursor, of files not met yet. */
+  readonly #places: Map<string, TailPlace>;
+  readonly #resumed: boolean;
+  #ordinal: number;
+  #rounds = 0;
+
+  constructor(
+    paths: readonly string[],
+    options: Omit<TailSourceOptions, 'signal'>,
+    signal: AbortSignal,
+    wants: Wants,
+    cursor: TailCursor | undefined,
+  ) {
+    this.#paths = paths;
+    this.#options = options;
+    this.#signal = signal;
+    this.#wants = wants;
+    this.#resumed = cursor !== undefined;
+    this.#places = new Map(cursor?.files.map((place) => [place.source, place]));
+    this.#ordinal = cursor?.ordinal ?? 0;
+  }
+
+  async *batches(): AsyncGenerator<Batch, void, void> {
+    const { pollMs = 1000, idleMs } = this.#options;
+    const hint = new ChangeHint();
+    let last = performance.now();
+    try {
+      for (;;) {
+        for (const path of await this.#list()) {
+          const file = this.#files.get(path) ?? this.#meet(path);
+          hint.watch(dirname(path));
+          for await (const batch of this.#readOn(file)) {
+            last = performance.now();
+            yield batch;
+            this.#signal.throwIfAborted();
+          }
+        }
+        this.#rounds++;
+        const left = idleMs === undefined ? pollMs : last + idleMs - performance.now();
+        if (left <= 0) return;
+        await hint.wait(Math.min(pollMs, left), this.#signal);
+      }
+    } finally {
+      hint.close();
+      for (const file of this.#files.values()) await file.close();
+    }
+  }
+
+  /** The files there are, and those that have been followed so far. Errors: INVALID_ARGUMENT. */
+  async #list(): Promise<Iterable<string>> {
+    const { maxFiles = 1000 } = this.#options;
+    const found = new Set([...this.#places.keys(), ...this.#files.keys()]);
+    for (const path of this.#paths) {
+      try {
+        for (const file of await expandPaths([path])) found.add(file);
+      } catch (error) {
+        // What is not there yet may come.
+        if (!isEtlError(error, 'IO_ERROR')) throw error;
+      }
+    }
+    if (found.size > maxFiles) {
+      throw new EtlError('INVALID_ARGUMENT', `more than ${maxFiles} files to follow`);
+    }
+    return found;
+  }
+
+  #meet(path: string): FollowedFile {
+    const place = this.#places.get(path);
+    this.#places.delete(path);
+    const { pollMs = 1000 } = this.#options;
+    const isOld = this.#rounds === 0 && !this.#resumed;
+    const fromEnd = this.#options.begin === 'end' && isOld;
+    const file = new FollowedFile(path, place, fromEnd, Math.min(pollMs, 1000));
+    this.#files.set(path, file);
+    return file;
+  }
+
+  /** All that a file has now, through a rotation if there was one. */
+  async *#readOn(file: FollowedFile): AsyncGenerator<Batch, void, void> {
+    for (;;) {
+      const state = await file.look();
+      if (state === 'replaced') {
+        const rest = await file.openRest();
+        if (rest) yield* this.#decode(file, rest);
+        await file.forget();
+        continue;
+      }
+      if (state === 'other') {
+        const rest = await this.#findRest(file.place!);
+        if (rest) yield* this.#decode(file, rest);
+        await file.forget();
+        continue;
+      }
+      if (state === 'grown') yield* this.#decode(file, await file.openGrown());
+      return;
+    }
+  }
+
+  async *#decode(file: FollowedFile, reader: InputReader): AsyncGenerator<Batch, void, void> {
+    const { place } = file;
+    const onError = this.#options.onError ?? this.#wants.onReject ?? 'stop';
+    const decoding = {
+      ...this.#options,
+      ...this.#wants,
+      onError,
+      source: file.path,
+      ordinal: this.#ordinal,
+      ...(place ? { from: place } : {}),
+      cursorAt: ({ offset, line }: { offset: number; line: number }, ordinal: number) => {
+        file.place = { ...reader.placeAt(offset), source: file.path, line };
+        return { files: this.#allPlaces(), ordinal } satisfies TailCursor;
+      },
+    };
+    for await (const batch of decodeLines(reader, decoding)) {
+      this.#ordinal += batch.length;
+      yield batch;
+    }
+  }
+
+  #allPlaces(): TailPlace[] {
+    const known = [...this.#files.values()].flatMap(({ place }) => (place ? [place] : []));
+    return [...known, ...this.#places.values()];
+  }
+
+  /** Looks for the bytes of a place under other names beside it: `a.log.1`, `a-2024.log.gz`. */
+  async #findRest(place: TailPlace): Promise<InputReader | undefined> {
+    const folder = dirname(place.source);
+    const name = basename(place.source);
+    const stem = name.replace(/\.[^.]*$/, '');
+    const names = await readdir(folder).catch(() => [] as string[]);
+    for (const other of names.sort()) {
+      if (other === name || !other.startsWith(stem)) continue;
+      const path = join(folder, other);
+      try {
+        const how = { signal: this.#signal, chunkBytes: 1 << 20, from: place };
+        return await openFileInput(path, { ...how, at: { name: path, input: 0 } });
+      } catch (error) {
+        this.#signal.throwIfAborted();
+        if (!isEtlError(error)) throw error;
+      }
+    }
+    if (this.#options.onLost === 'skip') return undefined;
+    const what = 'has been replaced, and the rest of what it was is nowhere beside it';
+    const { source: path, offset } = place;
+    throw new EtlError('CURSOR_MISMATCH', what, { place: { path, offset } });
+  }
+}
+
+/** Wakes a waiting reader when something happens in a folder; misses are made up for by polling. */
+class ChangeHint {
+  readonly #watchers = new Map<string, { close(): void }>();
+  #wake: () => void = () => {};
+
+  watch(folder: string): void {
+    if (this.#watchers.has(folder)) return;
+    try {
+      const watcher = watch(folder, { persistent: false }, () => this.#wake());
+      watcher.on('error', () => watcher.close());
+      this.#watchers.set(folder, watcher);
+    } catch {
+      // Not every file system can be watched.
+      this.#watchers.set(folder, { close: () => {} });
+    }
+  }
+
+  async wait(ms: number, signal: AbortSignal): Promise<void> {
+    const ended = new AbortController();
+    const changed = new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    const stop = (): void => ended.abort();
+    signal.addEventListener('abort', stop, { once: true });
+    await Promise.race([changed, waitMs(ms, ended.signal).catch(() => {})]);
+    ended.abort();
+    signal.removeEventListener('abort', stop);
+    signal.throwIfAborted();
+  }
+
+  close(): void {
+    for (const watcher of this.#watchers.values()) watcher.close();
+  }
+}
+
+/** Errors: CURSOR_MISMATCH. */
+function parseCursor(from: unknown): TailCursor | undefined {
+  if (from === undefined || from === null) return undefined;
+  const { files, ordinal } = from as Partial<TailCursor>;
+  if (!Array.isArray(files) || !Number.isSafeInteger(ordinal)) {
+    throw new EtlError('CURSOR_MISMATCH', 'the cursor is not one of this source');
+  }
+  return { files: files.map((file) => parsePlace<TailPlace>(file, ['line'])!), ordinal: ordinal! };
+}

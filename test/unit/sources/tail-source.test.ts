@@ -1,0 +1,229 @@
+import {
+  appendFileSync,
+  copyFileSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import {
+  createTailSource,
+  type TailSourceOptions,
+  tailSource,
+} from '../../../src/sources/tail-source.ts';
+import { openDescriptors, sleep, temporaryFolder } from '../../support/stages.ts';
+
+const lines = (from: number, to: number) => {
+  let text = '';
+  for (let n = from; n < to; n++) text += `{"n":${n}}\n`;
+  return text;
+};
+const upTo = (count: number, from = 0) => Array.from({ length: count - from }, (_, n) => n + from);
+
+/** Follows in the background; `until` waits for so many documents. */
+function follow(paths: string, options: TailSourceOptions = {}, from?: unknown) {
+  const controller = new AbortController();
+  const seen: number[] = [];
+  let cursor: string | undefined;
+  const source = createTailSource(paths, { pollMs: 5, ...options });
+  const ended = (async () => {
+    for await (const batch of source.batches(controller.signal, {}, from)) {
+      seen.push(...batch.documents().map(({ n }) => n as number));
+      cursor = JSON.stringify(batch.cursor);
+    }
+  })().catch((error: Error) => (controller.signal.aborted ? undefined : error));
+  return {
+    seen,
+    ended,
+    async until(count: number) {
+      for (let i = 0; i < 400 && seen.length < count; i++) await sleep(5);
+      await sleep(15);
+      expect(seen).toHaveLength(count);
+    },
+    async stop() {
+      controller.abort();
+      expect(await ended).toBeUndefined();
+      return JSON.parse(cursor!) as unknown;
+    },
+  };
+}
+
+describe('tailSource', () => {
+  it('gives lines as they are finished, and ends when it is idle', async () => {
+    const path = join(temporaryFolder(), 'a.log');
+    writeFileSync(path, lines(0, 3));
+    // Node keeps one descriptor for all watching, once there has been any.
+    expect(await tailSource(path, { idleMs: 1 }).toArray()).toHaveLength(3);
+    const before = openDescriptors();
+    const tail = follow(path, { idleMs: 150 });
+    await tail.until(3);
+    appendFileSync(path, `${lines(3, 5)}{"n":`);
+    await tail.until(5);
+    appendFileSync(path, '5}\n');
+    await tail.until(6);
+    expect(await tail.ended).toBeUndefined();
+    expect(tail.seen).toEqual(upTo(6));
+    expect(openDescriptors()).toBe(before);
+  });
+
+  it('follows a file that is renamed and made anew', async () => {
+    const folder = temporaryFolder();
+    const path = join(folder, 'a.log');
+    writeFileSync(path, lines(0, 3));
+    const tail = follow(path, { pollMs: 30 });
+    await tail.until(3);
+    appendFileSync(path, lines(3, 5));
+    renameSync(path, `${path}.1`);
+    appendFileSync(`${path}.1`, lines(5, 6));
+    writeFileSync(path, lines(7, 9));
+    // A writer that has not noticed yet.
+    await sleep(10);
+    appendFileSync(`${path}.1`, '{"n":6}');
+    await tail.until(9);
+    rmSync(`${path}.1`);
+    appendFileSync(path, lines(9, 12));
+    await tail.until(12);
+    await tail.stop();
+    expect(tail.seen).toEqual(upTo(12));
+  });
+
+  it('follows a file that is copied and truncated, before and after all was read', async () => {
+    const folder = temporaryFolder();
+    const path = join(folder, 'a.log');
+    writeFileSync(path, lines(0, 300));
+    const tail = follow(path);
+    await tail.until(300);
+    copyFileSync(path, `${path}.1`);
+    truncateSync(path, 0);
+    appendFileSync(path, lines(300, 302));
+    await tail.until(302);
+    const cursor = await tail.stop();
+    appendFileSync(path, lines(302, 400));
+    copyFileSync(path, `${path}.2`);
+    truncateSync(path, 0);
+    appendFileSync(path, lines(400, 600));
+    const again = follow(path, {}, cursor);
+    await again.until(298);
+    expect([...tail.seen, ...again.seen]).toEqual(upTo(600));
+    await again.stop();
+  });
+
+  it.each([
+    ['as it is', (text: string) => text, 'a.log.1'],
+    ['compressed', gzipSync, 'a-20261121.log.gz'],
+  ])('finds the rest of what was rotated while nobody read: %s', async (_, write, name) => {
+    const folder = temporaryFolder();
+    const path = join(folder, 'a.log');
+    writeFileSync(path, lines(0, 300));
+    const tail = follow(path);
+    await tail.until(300);
+    const cursor = await tail.stop();
+    writeFileSync(join(folder, 'a.log.0'), lines(900, 990));
+    writeFileSync(join(folder, name), write(lines(0, 310)));
+    writeFileSync(path, lines(310, 320));
+    const before = openDescriptors();
+    const again = follow(path, {}, cursor);
+    await again.until(20);
+    expect(again.seen).toEqual(upTo(320, 300));
+    const later = await again.stop();
+    expect(openDescriptors()).toBe(before);
+    appendFileSync(path, lines(320, 321));
+    const third = follow(path, {}, later);
+    await third.until(1);
+    await third.stop();
+  });
+
+  it.each([
+    ['truncated', (path: string) => writeFileSync(path, '')],
+    ['replaced by something longer', (path: string) => writeFileSync(path, lines(400, 900))],
+    [
+      'changed in front of the place',
+      (path: string) => writeFileSync(path, lines(0, 300).replace('299', '999')),
+    ],
+    ['removed', (path: string) => rmSync(path)],
+  ])('says so when the rest is lost: %s', async (_, change) => {
+    const path = join(temporaryFolder(), 'a.log');
+    writeFileSync(path, lines(0, 300));
+    const tail = follow(path);
+    await tail.until(300);
+    const cursor = await tail.stop();
+    change(path);
+    const again = follow(path, { idleMs: 50 }, cursor);
+    expect(await again.ended).toMatchObject({ code: 'CURSOR_MISMATCH', place: { path } });
+    const skipping = follow(path, { idleMs: 50, onLost: 'skip' }, cursor);
+    expect(await skipping.ended).toBeUndefined();
+  });
+
+  it('follows many files, also those that come later', async () => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, 'b'));
+    const pattern = join(folder, '**/*.log');
+    const tail = follow(pattern);
+    writeFileSync(join(folder, 'a.log'), lines(0, 2));
+    await tail.until(2);
+    writeFileSync(join(folder, 'b/c.log'), lines(2, 4));
+    await tail.until(4);
+    appendFileSync(join(folder, 'a.log'), lines(4, 5));
+    await tail.until(5);
+    const cursor = await tail.stop();
+    appendFileSync(join(folder, 'b/c.log'), lines(5, 6));
+    writeFileSync(join(folder, 'd.log'), lines(6, 7));
+    const again = follow(pattern, {}, cursor);
+    await again.until(2);
+    expect(again.seen.sort()).toEqual([5, 6]);
+    await again.stop();
+  });
+
+  it('begins at the end where that is asked for, with true places', async () => {
+    const folder = temporaryFolder();
+    const path = join(folder, 'a.log');
+    writeFileSync(path, `${lines(0, 300)}{"n":`);
+    const places: unknown[] = [];
+    const reading = (async () => {
+      for await (const batch of tailSource(path, {
+        begin: 'end',
+        pollMs: 5,
+        idleMs: 200,
+      }).batches()) {
+        for (let i = 0; i < batch.length; i++) places.push(batch.place(i).line);
+      }
+    })();
+    await sleep(50);
+    appendFileSync(path, '300}\n');
+    writeFileSync(join(folder, 'b.log'), lines(0, 1));
+    await reading;
+    expect(places).toEqual([301]);
+  });
+
+  it('refuses bad lines once, and lines that are too long once they end', async () => {
+    const path = join(temporaryFolder(), 'a.log');
+    writeFileSync(path, `bad\n{"n":0}\n${'x'.repeat(500)}`);
+    const refused: (number | undefined)[] = [];
+    const tail = follow(path, {
+      maxLineBytes: 100,
+      onError: ({ place }) => refused.push(place.line),
+    });
+    await tail.until(1);
+    expect(refused).toEqual([1]);
+    appendFileSync(path, `${'x'.repeat(500)}\n{"n":1}\n`);
+    await tail.until(2);
+    expect(refused).toEqual([1, 3]);
+    await tail.stop();
+  });
+
+  it('has limits, and refuses foreign cursors', async () => {
+    const folder = temporaryFolder();
+    for (let n = 0; n < 5; n++) writeFileSync(join(folder, `${n}.log`), '');
+    const many = follow(join(folder, '*.log'), { maxFiles: 4 });
+    expect(await many.ended).toMatchObject({ code: 'INVALID_ARGUMENT' });
+    expect(() => follow(folder, {}, { offset: 1 })).not.toThrow();
+    const source = createTailSource(folder);
+    expect(() => source.batches(new AbortController().signal, {}, { offset: 1 })).toThrow(
+      expect.objectContaining({ code: 'CURSOR_MISMATCH' }),
+    );
+  });
+});
