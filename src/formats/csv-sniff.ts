@@ -165,7 +165,7 @@ function chooseCharacters(body: Body, options: CsvRowOptions, reasons: string[])
   const { delimiter: chosen } = best.characters;
   if (options.quote === undefined && best.quotes.double === 0 && best.quotes.single > 0) {
     const single = { characters: make(chosen, "'"), ...judge(body, make(chosen, "'"), options) };
-    if (single.score >= best.score) {
+    if (single.score >= best.score && single.faults <= best.faults) {
       reasons.push(`quote "'": ${single.quotes.single} fields are enclosed in it, none in '"'`);
       best = single;
     }
@@ -190,12 +190,14 @@ function judge({ bytes, whole }: Body, characters: Characters, options: CsvRowOp
   const found = rowsOf(bytes, whole, dialect, JUDGED_ROWS);
   const counts = new Map<number, number>();
   const quotes = { double: 0, single: 0 };
+  let faults = 0;
   for (const { row } of found) {
-    if (!row.fault) counts.set(row.fields.length, (counts.get(row.fields.length) ?? 0) + 1);
+    if (row.fault) faults++;
+    else counts.set(row.fields.length, (counts.get(row.fields.length) ?? 0) + 1);
     for (const { start, value, quoted } of row.fields) {
       const mark = bytes[start];
       if (mark === 0x22) quotes.double++;
-      else if (mark === 0x27 && (quoted || value.at(-1) === 0x27)) quotes.single++;
+      else if (mark === 0x27 && (quoted || isEnclosed(value))) quotes.single++;
     }
   }
   const rows = found.length;
@@ -206,7 +208,12 @@ function judge({ bytes, whole }: Body, characters: Characters, options: CsvRowOp
       [width, regular] = [fields, count];
   }
   const share = rows === 0 ? 0 : regular / rows;
-  return { score: width > 1 ? share + width / 1e6 : 0, rows, regular, width, quotes };
+  return { score: width > 1 ? share + width / 1e6 : 0, rows, regular, faults, width, quotes };
+}
+
+/** Begins and ends with an apostrophe; a lone one is a value. */
+function isEnclosed(value: Uint8Array): boolean {
+  return value.length > 1 && value[0] === 0x27 && value.at(-1) === 0x27;
 }
 
 function decideHeader(
