@@ -137,7 +137,9 @@ class Sequence {
         expect(store.delete(id)).toBe(there);
         continue;
       } else {
-        await store.flush();
+        const compacts = this.#random(2) === 0;
+        this.history.push(compacts ? 'compact' : 'flush');
+        await (compacts ? store.compact() : store.flush());
         continue;
       }
       this.history.push(`put ${id} ${document.n}`);

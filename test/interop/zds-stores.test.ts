@@ -271,6 +271,52 @@ describe.skipIf(reason)(`the crate${reason ? ` (skipped: ${reason})` : ''}`, () 
     });
   });
 
+  describe('our compaction', () => {
+    it('leaves a store that it opens, reads and writes on, in turns with us', async () => {
+      const expected = new Map<string, object>();
+      const keep = (id: string, document: object | undefined): void => {
+        if (document === undefined) expected.delete(id);
+        else expected.set(id, document);
+      };
+      const agree = async (): Promise<void> => {
+        expect(await crateAll()).toEqual(Object.fromEntries(expected));
+        expect(await ourIds()).toEqual([...expected.keys()].sort());
+      };
+      for (let turn = 0; turn < 4; turn++) {
+        await ourSession(async (store) => {
+          for (let i = 0; i < 300; i++) {
+            store.put(`d${i}`, { turn, i });
+            keep(`d${i}`, { turn, i });
+          }
+          for (let i = turn; i < 300; i += 7) {
+            store.delete(`d${i}`);
+            keep(`d${i}`, undefined);
+          }
+          const compacting = store.compact();
+          store.put('beside', { turn });
+          keep('beside', { turn });
+          const report = await compacting;
+          expect(report.droppedLines).toBeGreaterThan(0);
+          expect(store.info().lines).toBeLessThanOrEqual(store.count + 1);
+        });
+        await agree();
+        await crateSession(async (name) => {
+          await put(name, `theirs${turn}`, { turn });
+          keep(`theirs${turn}`, { turn });
+          await put(name, 'd1', { again: turn });
+          keep('d1', { again: turn });
+          await oracle.ask('delete', { name, id: 'd12' });
+          keep('d12', undefined);
+        });
+        await agree();
+      }
+      const store = await ours();
+      await store.compact();
+      await store.close();
+      await agree();
+    });
+  });
+
   describe('its compaction', () => {
     const live = async () => {
       await ourSession((store) => {
