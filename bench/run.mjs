@@ -23,6 +23,7 @@ import { csvSuite } from './suites/csv.mjs';
 import { exportSuite } from './suites/export.mjs';
 import { indexSuite } from './suites/index.mjs';
 import { ingestion } from './suites/ingestion.mjs';
+import { maintenance } from './suites/maintenance.mjs';
 import { randomAccess } from './suites/random-access.mjs';
 import { scan } from './suites/scan.mjs';
 
@@ -43,7 +44,7 @@ const { values: options } = parseArgs({
     verbose: { type: 'boolean', default: false },
   },
 });
-const suites = [ingestion, randomAccess, scan, indexSuite, exportSuite, csvSuite];
+const suites = [ingestion, randomAccess, scan, indexSuite, maintenance, exportSuite, csvSuite];
 if (options.crate) suites.push(crateSuite);
 const documents = positive(options.documents, '--documents');
 const runs = positive(options.runs, '--runs');
