@@ -34,6 +34,7 @@ export { type RouteOptions, type RouteSummary, route } from './sinks/route.ts';
 export { type TeeSummary, tee } from './sinks/tee.ts';
 export type { WriteDisposition } from './sinks/zds-disposition.ts';
 export { type ZdsSinkOptions, type ZdsSinkSummary, zdsSink } from './sinks/zds-sink.ts';
+export { type ArrowSourceOptions, arrowSource } from './sources/arrow-source.ts';
 export type { ByteInput } from './sources/byte-input.ts';
 export { type CsvSourceOptions, csvSource, sniffCsv } from './sources/csv-source.ts';
 export { fromIterable, fromNode, fromWeb } from './sources/from-iterable.ts';

@@ -34,7 +34,7 @@ export const errorTable = {
   INVALID_ARGUMENT: 'An option or argument is not usable. The message says which and why.',
   INVALID_EXPRESSION: 'The where-expression cannot be read. See docs/expressions.md.',
   TRUNCATED_INPUT: 'The input ends too early. Fetch or copy it again.',
-  CORRUPTED_INPUT: 'The compressed input is damaged. Fetch or copy it again.',
+  CORRUPTED_INPUT: 'The input is damaged. Fetch or copy it again.',
   UNSAFE_ARCHIVE:
     'The archive would write where it may not, or more than is allowed. Do not trust where it came from.',
   INPUT_CHANGED: 'The file changed while it was read. Read it when it is at rest.',

@@ -1,10 +1,9 @@
 /**
  * What other people's readers find in our Arrow files. Runs with ZDS_INTEROP=1 only, as it installs
- * pyarrow, DuckDB and Polars from the Python package index into a virtual environment (kept in the
- * temporary folder for the next run).
+ * Python packages.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -14,21 +13,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { IpcFormat } from '../../src/arrow/ipc.ts';
 import type { Document } from '../../src/core/batch.ts';
 import { type ArrowSinkOptions, arrowSink } from '../../src/sinks/arrow-sink.ts';
+import { findReason, preparePython, python } from './python.ts';
 
 const reason = findReason();
-const environment = join(tmpdir(), 'zds-interop-venv');
-const python = join(environment, 'bin', 'python');
 const script = fileURLToPath(new URL('./arrow-readers.py', import.meta.url));
-
-function findReason(): string | undefined {
-  if (process.env.ZDS_INTEROP !== '1') return 'set ZDS_INTEROP=1 to run it';
-  try {
-    execFileSync('python3', ['-m', 'venv', '--help'], { stdio: 'ignore' });
-    return undefined;
-  } catch {
-    return 'python3 with venv is missing';
-  }
-}
 
 const dataset = (name: string): Document[] => {
   const url = new URL(`../../node_modules/vega-datasets/data/${name}`, import.meta.url);
@@ -61,11 +49,7 @@ describe.skipIf(reason)(
   () => {
     const folder = mkdtempSync(join(tmpdir(), 'zds-interop-'));
     afterAll(() => rmSync(folder, { recursive: true }));
-    beforeAll(() => {
-      if (existsSync(python)) return;
-      execFileSync('python3', ['-m', 'venv', environment]);
-      execFileSync(python, ['-m', 'pip', 'install', '-q', 'pyarrow', 'duckdb', 'polars']);
-    }, 300_000);
+    beforeAll(preparePython, 300_000);
 
     async function readAll(
       documents: readonly Document[],
