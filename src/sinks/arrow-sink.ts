@@ -45,6 +45,8 @@ export interface ArrowSinkOptions extends RecordBatchOptions {
 export interface ArrowSinkSummary {
   /** Rows written: the documents that `where` kept. */
   readonly documents: number;
+  /** Documents that `where` did not keep. */
+  readonly filtered: number;
   readonly recordBatches: number;
   readonly bytesWritten: number;
   readonly schema: Schema;
@@ -117,6 +119,7 @@ export function createArrowSink(
   let abortSignal: AbortSignal;
   let writer: WriteTarget | undefined;
   let encoder: IpcEncoder | undefined;
+  let received = 0;
   let documents = 0;
   let recordBatches = 0;
 
@@ -139,6 +142,10 @@ export function createArrowSink(
     }
   };
 
+  const take = async (batch: Batch): Promise<void> => {
+    received += batch.length;
+    await writeGroups(assembler.add(batch));
+  };
   /** Builds on all fields, as the offer tells them now. */
   const askFields = async (select?: readonly Path[]): Promise<void> => {
     const fields = await offer?.[offerFields](abortSignal);
@@ -152,10 +159,11 @@ export function createArrowSink(
     await writer!.abort();
     writer = await openTarget(target);
     encoder = undefined;
+    received = 0;
     documents = 0;
     recordBatches = 0;
     await askFields(select);
-    for await (const batch of batches(abortSignal, wants)) await writeGroups(assembler.add(batch));
+    for await (const batch of batches(abortSignal, wants)) await take(batch);
   };
 
   return {
@@ -179,7 +187,7 @@ export function createArrowSink(
     async write(batch: Batch) {
       if (satisfied) return;
       try {
-        await writeGroups(assembler.add(batch));
+        await take(batch);
         // More documents might tell what a column of raw text should have been.
         if (!again || !assembler.plan?.columns.some(({ type }) => holdsJson(type))) return;
       } catch (error) {
@@ -191,7 +199,9 @@ export function createArrowSink(
       await writeGroups(assembler.finish());
       await writeAll((await startedEncoder()).end());
       const bytesWritten = await writer!.finish();
-      return { documents, recordBatches, bytesWritten, schema: assembler.plan!.schema };
+      const filtered = received - documents;
+      const { schema } = assembler.plan!;
+      return { documents, filtered, recordBatches, bytesWritten, schema };
     },
     async abort() {
       await writer?.abort();

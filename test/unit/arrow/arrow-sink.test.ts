@@ -7,6 +7,8 @@ import { tableFromIPC } from 'apache-arrow';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { inferSchema, offerFields } from '../../../src/arrow/infer.ts';
 import type { Batch, Document } from '../../../src/core/batch.ts';
+import { gt } from '../../../src/core/predicate.ts';
+import { run } from '../../../src/pipeline/index.ts';
 import { arrowSink, createArrowSink } from '../../../src/sinks/arrow-sink.ts';
 import { zdsSink } from '../../../src/sinks/zds-sink.ts';
 import { fromIterable } from '../../../src/sources/from-iterable.ts';
@@ -251,6 +253,16 @@ describe.each(kernels)('arrowSink with the $name kernel', (kernel) => {
     it('asks for all fields where the first documents leave a type open', async () => {
       const empty = Array.from({ length: 5 }, (_, i) => ({ _id: `e${i}`, o: {} }));
       await exportAll([...empty, { _id: 'x', o: { a: 1 } }]);
+    });
+  });
+
+  it('accounts for what its predicate leaves out', async () => {
+    const sink = arrowSink(join(folder, 'out.arrow'), { kernel, where: gt('n', 6) });
+    const source = fromIterable(Array.from({ length: 10 }, (_, n) => ({ n })));
+    expect(await run({ name: 'r', source, sink })).toMatchObject({
+      read: 10,
+      written: 3,
+      filtered: 7,
     });
   });
 
