@@ -5,6 +5,7 @@
 import type { Readable, Writable } from 'node:stream';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { EtlError } from '../core/errors.ts';
+import { parseSize } from '../core/size.ts';
 import type { Interrupt } from './interrupt.ts';
 import type { Output } from './output.ts';
 
@@ -92,23 +93,12 @@ export function countOption(args: Arguments, name: string): number | undefined {
   throw new EtlError('INVALID_ARGUMENT', `--${name} takes a whole number, not ${text}`);
 }
 
-const UNITS: Readonly<Record<string, number>> = {
-  '': 1,
-  k: 1e3,
-  m: 1e6,
-  g: 1e9,
-  ki: 2 ** 10,
-  mi: 2 ** 20,
-  gi: 2 ** 30,
-};
-
 /** A size such as `1048576`, `32MiB` or `1.5 GB`, in bytes. Errors: INVALID_ARGUMENT. */
 export function bytesOption(args: Arguments, name: string): number | undefined {
   const text = args.text(name);
   if (text === undefined) return undefined;
-  const found = /^(\d+(?:\.\d+)?) ?([kmg]i?|)b?$/i.exec(text);
-  const value = found ? Math.floor(Number(found[1]) * UNITS[found[2]!.toLowerCase()]!) : 0;
-  if (value > 0 && Number.isSafeInteger(value)) return value;
+  const bytes = parseSize(text);
+  if (bytes !== undefined) return bytes;
   throw new EtlError('INVALID_ARGUMENT', `--${name} takes a size such as 32MiB, not ${text}`);
 }
 

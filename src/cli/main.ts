@@ -5,7 +5,6 @@
  */
 import { Interrupt } from './interrupt.ts';
 import { Output } from './output.ts';
-import { runCli } from './run.ts';
 
 const interrupt = new Interrupt();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -17,6 +16,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 // Nobody reads what is said: that is no reason to fail.
 process.stderr.on('error', () => undefined);
 
+// A signal may come while the rest is still being loaded.
+const { runCli } = await import('./run.ts');
 const { stdin, stderr } = process;
 const stdout = new Output(process.stdout);
 process.exitCode = await runCli(process.argv.slice(2), { stdin, stdout, stderr, interrupt });

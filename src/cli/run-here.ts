@@ -26,6 +26,11 @@ export interface RunPlace {
   readonly total: number | undefined;
   readonly args: Arguments;
   readonly terminal: Terminal;
+  /** The collection it writes to, if it is one: what was committed is told when the run fails. */
+  readonly store?: StorePlace | undefined;
+}
+
+interface StorePlace {
   readonly path: string;
   readonly collection: string;
 }
@@ -33,7 +38,7 @@ export interface RunPlace {
 /** Starts a run and sees it to its end; the first Ctrl-C stops it in good order. Errors: the run's. */
 export async function runHere<Summary>(
   start: () => RunHandle<Summary>,
-  { label, total, args, terminal, path, collection }: RunPlace,
+  { label, total, args, terminal, store }: RunPlace,
 ): Promise<RunSummary<Summary>> {
   const { stderr, interrupt } = terminal;
   const progress = new Progress(stderr, label, total);
@@ -54,7 +59,7 @@ export async function runHere<Summary>(
     return summary ?? (await running.stop());
   } catch (error) {
     progress.clear();
-    const committed = handle ? await committedBy(handle.loadId, path, collection) : 0;
+    const committed = handle && store ? await committedBy(handle.loadId, store) : 0;
     if (committed > 0) stderr.write(`${formatDocuments(committed)} committed before this:\n`);
     throw error;
   } finally {
@@ -64,7 +69,7 @@ export async function runHere<Summary>(
 }
 
 /** Documents in the commits of a load; 0 where nothing can be read. */
-async function committedBy(loadId: string, path: string, collection: string): Promise<number> {
+async function committedBy(loadId: string, { path, collection }: StorePlace): Promise<number> {
   try {
     const store = await FastStore.open(path, collection, { mode: 'read' });
     try {

@@ -11,6 +11,7 @@ import { exportCommand } from './commands/export.ts';
 import { getCommand } from './commands/get.ts';
 import { ingestCommand } from './commands/ingest.ts';
 import { initCommand } from './commands/init.ts';
+import { lintCommand } from './commands/lint.ts';
 import { listCommand } from './commands/list.ts';
 import {
   compactCommand,
@@ -21,6 +22,7 @@ import {
 import { packCommand } from './commands/pack.ts';
 import { putCommand } from './commands/put.ts';
 import { replayCommand } from './commands/replay.ts';
+import { runCommand } from './commands/run.ts';
 import { runsCommand } from './commands/runs.ts';
 import { scanCommand } from './commands/scan.ts';
 import { statsCommand } from './commands/stats.ts';
@@ -37,6 +39,8 @@ const commands: readonly Command[] = [
   deleteCommand,
   listCommand,
   statsCommand,
+  runCommand,
+  lintCommand,
   runsCommand,
   replayCommand,
   packCommand,

@@ -46,9 +46,11 @@ function readLayers(page: string): Map<string, ReadonlySet<string>> {
   const layers = new Map<string, ReadonlySet<string>>();
   const rows = [...page.matchAll(/^\| (`src\/[^|]+) \| ([^|]+) \|/gm)];
   for (const [, names, rule] of rows) {
-    const folders = [...names!.matchAll(/`src\/(\w+)`/g)].map((found) => found[1]!);
+    const folders = [...names!.matchAll(/`src\/([\w-]+)`/g)].map((found) => found[1]!);
     const above = [...layers.keys()];
-    const every = rows.flatMap((row) => [...row[1]!.matchAll(/`src\/(\w+)`/g)].map((f) => f[1]!));
+    const every = rows.flatMap((row) =>
+      [...row[1]!.matchAll(/`src\/([\w-]+)`/g)].map((f) => f[1]!),
+    );
     for (const folder of folders) layers.set(folder, allowedBy(rule!.trim(), above, every));
   }
   return layers;

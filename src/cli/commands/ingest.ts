@@ -7,18 +7,16 @@
  * kept), are passed over, or go to the dead-letter file; read = stored + rejected. Ctrl-C commits what
  * is in hand and says where it stopped.
  */
-import { stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { EtlError } from '../../core/errors.ts';
 import type { LineCursor } from '../../formats/index.ts';
-import { compressionByName } from '../../io/compress.ts';
-import { expandPaths } from '../../io/glob.ts';
 import { type RunOnError, type RunSummary, run } from '../../pipeline/index.ts';
 import { type ZdsSinkSummary, zdsSink } from '../../sinks/zds-sink.ts';
 import { jsonlSource } from '../../sources/jsonl-source.ts';
 import type { IdOptions } from '../../store/index.ts';
 import { type Arguments, bytesOption, type Command, collectionOption } from '../command.ts';
 import { idOptions, idsOf } from '../ids.ts';
+import { inputBytes } from '../inputs.ts';
 import { maxErrorsOption, runHere, runOptions } from '../run-here.ts';
 import { formatCount, formatDocuments, formatRate, formatSeconds, formatSize } from '../text.ts';
 
@@ -59,7 +57,7 @@ export const ingestCommand: Command = {
         onError: job.onError,
         ...maxErrorsOption(args),
       });
-    const summary = await runHere(start, { label: 'ingest', total, args, terminal, ...job });
+    const summary = await runHere(start, { label: 'ingest', total, args, terminal, store: job });
     const { stdout, stderr } = terminal;
     await stdout.write(args.flag('json') ? `${describeJson(summary)}\n` : describe(summary));
     if (summary.outcome === 'done') return 0;
@@ -105,17 +103,6 @@ function readJob(args: Arguments): Job {
     commitBytes: bytesOption(args, 'commit-bytes'),
     maxLineBytes: bytesOption(args, 'max-line-bytes'),
   };
-}
-
-/** Bytes that the reading will go through, where that can be known. Errors: IO_ERROR. */
-async function inputBytes(inputs: readonly string[]): Promise<number | undefined> {
-  if (inputs.some((input) => input === '-' || /^https?:/i.test(input))) return undefined;
-  let total = 0;
-  for (const path of await expandPaths(inputs)) {
-    if (compressionByName(path) !== 'none') return undefined;
-    total += (await stat(path)).size;
-  }
-  return total;
 }
 
 function describeJson({ sink, seconds, ...summary }: Summary): string {

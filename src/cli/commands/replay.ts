@@ -39,7 +39,8 @@ export const replayCommand: Command = {
         onError: rejects === undefined ? 'stop' : { deadLetter: rejects },
         ...maxErrorsOption(args),
       });
-    const place = { label: 'replay', total: undefined, args, terminal, path, collection };
+    const store = { path, collection };
+    const place = { label: 'replay', total: undefined, args, terminal, store };
     const { sink, rejected, deadLetter, outcome, read } = await runHere(start, place);
     if (args.flag('json')) {
       const { documents, replaced } = sink;

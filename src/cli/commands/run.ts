@@ -1,0 +1,147 @@
+/**
+ * `zds run`: a pipeline file, once or again whenever it or its input changes. `--dry-run` passes a
+ * sample through source and transforms and shows what comes out; the sink is not opened.
+ */
+import { EtlError } from '../../core/errors.ts';
+import type { Source } from '../../core/stage.ts';
+import { type RunOptions, run } from '../../pipeline/index.ts';
+import { type LoadedPipeline, loadPipeline } from '../../pipeline-file/index.ts';
+import { type Arguments, type Command, countOption, type Terminal } from '../command.ts';
+import { exitCodeOf, explainError } from '../explain.ts';
+import { inputBytes } from '../inputs.ts';
+import { limitSource } from '../limit.ts';
+import { Look } from '../look.ts';
+import { maxErrorsOption, runHere, runOptions } from '../run-here.ts';
+import { describeRun, describeRunJson } from '../run-summary.ts';
+import { formatCount, formatDocuments } from '../text.ts';
+import { snapshot, untilChanged } from '../watch.ts';
+
+const SAMPLE = 1000;
+
+export const runCommand: Command = {
+  name: 'run',
+  summary: 'Run a pipeline file: .yaml, .json, .ts, .js or .mjs.',
+  usage: 'FILE [--dry-run] [--limit N] [--resume] [--watch] [--json]',
+  positionals: [1, 1],
+  options: {
+    'dry-run': { help: `show what would be written of the first ${SAMPLE}; write nothing` },
+    limit: { short: 'l', value: 'N', help: 'read no more than N documents' },
+    resume: { help: 'go on where the run of this name was last committed' },
+    watch: { help: 'run again when the file or its input changes' },
+    ...runOptions,
+    json: { help: 'print the summary as one JSON object' },
+  },
+  async run(args, terminal) {
+    if (args.flag('resume') && args.text('limit') !== undefined) {
+      const problem = '--limit is for trying out and keeps no position; leave out --resume';
+      throw new EtlError('INVALID_ARGUMENT', problem);
+    }
+    const work = args.flag('dry-run') ? dryRun : runOnce;
+    return args.flag('watch') ? watch(args, terminal, work) : attempt(args, work, terminal);
+  },
+};
+
+type Work = (loaded: LoadedPipeline, args: Arguments, terminal: Terminal) => Promise<number>;
+
+/** Loads, works, closes. Errors: those of the file and the run. */
+async function attempt(
+  args: Arguments,
+  work: Work,
+  terminal: Terminal,
+  onLoaded: (inputs: readonly string[]) => Promise<void> = async () => {},
+): Promise<number> {
+  const loaded = await loadPipeline(args.positionals[0]!);
+  try {
+    await onLoaded(inputsOf(loaded));
+    return await work(loaded, args, terminal);
+  } finally {
+    await loaded.close();
+  }
+}
+
+/** Where the source reads from, as far as the file says so. */
+function inputsOf({ data }: LoadedPipeline): readonly string[] {
+  const path = data?.source.options.path ?? [];
+  return typeof path === 'string' ? [path] : (path as readonly string[]);
+}
+
+async function runOnce(loaded: LoadedPipeline, args: Arguments, terminal: Terminal) {
+  const { options, data } = loaded;
+  const limit = countOption(args, 'limit');
+  const source = contractOf(options.source);
+  // What is tried out must not move the position that the run of this name goes on from.
+  const part =
+    limit === undefined
+      ? {}
+      : { name: `${options.name} --limit`, source: limitSource(source, limit), resume: false };
+  const resume = args.flag('resume') ? { resume: true } : {};
+  const total = data?.source.type === 'jsonl' ? await inputBytes(inputsOf(loaded)) : undefined;
+  const { type, options: place = {} } = data?.sink ?? {};
+  const store =
+    type === 'zds' ? { path: String(place.root), collection: String(place.collection) } : undefined;
+  const start = () => run({ ...options, ...resume, ...part, ...maxErrorsOption(args) });
+  const summary = await runHere(start, { label: options.name, total, args, terminal, store });
+  const text = args.flag('json') ? `${describeRunJson(summary)}\n` : describeRun(summary);
+  if (place.path === '-') terminal.stderr.write(text);
+  else await terminal.stdout.write(text);
+  return summary.outcome === 'done' ? 0 : 130;
+}
+
+async function dryRun({ options }: LoadedPipeline, args: Arguments, terminal: Terminal) {
+  const { stdout } = terminal;
+  const look = new Look();
+  const rejects: string[] = [];
+  const source = limitSource(contractOf(options.source), countOption(args, 'limit') ?? SAMPLE);
+  const { maxErrors: _, ...rest } = options;
+  const dry: RunOptions = {
+    ...rest,
+    name: `${options.name} --dry-run`,
+    source,
+    sink: look.asSink(),
+    resume: false,
+    onError: ({ place, code, reason }) => {
+      rejects.push(new EtlError(code, `${code}: ${reason}`, { place }).message);
+    },
+  };
+  const place = { label: 'dry run', total: undefined, args, terminal };
+  const { read, written, filtered, rejected, outcome } = await runHere(() => run(dry), place);
+  if (args.flag('json')) {
+    const fields = look.fields();
+    const summary = { read, written, filtered, rejected, rejects, fields, documents: look.first };
+    await stdout.write(`${JSON.stringify(summary)}\n`);
+  } else {
+    await look.print(stdout);
+    await stdout.write(
+      `\n${formatDocuments(written)} of ${formatCount(read)} read would be written\n`,
+    );
+    if (rejected > 0)
+      await stdout.write(`${formatCount(rejected)} bad; the first: ${rejects[0]}\n`);
+  }
+  return outcome === 'done' ? 0 : 130;
+}
+
+function contractOf(source: RunOptions['source']): Source {
+  return 'source' in source ? source.source : source;
+}
+
+/** Failures are shown and waited out: the next change may mend them. */
+async function watch(args: Arguments, terminal: Terminal, work: Work): Promise<number> {
+  const { stderr, interrupt } = terminal;
+  let inputs: readonly string[] = [args.positionals[0]!];
+  for (;;) {
+    let before = await snapshot(inputs);
+    let code: number;
+    try {
+      code = await attempt(args, work, terminal, async (found) => {
+        inputs = [args.positionals[0]!, ...found];
+        before = await snapshot(inputs);
+      });
+    } catch (error) {
+      code = exitCodeOf(error);
+      stderr.write(explainError(error, args.flag('debug')));
+    }
+    if (interrupt.requested) return code;
+    stderr.write(`waiting for changes of ${inputs.join(', ')}; Ctrl-C ends\n`);
+    if (!(await untilChanged(inputs, before, interrupt))) return 0;
+  }
+}

@@ -1,0 +1,24 @@
+/** What can be known of inputs before they are read. */
+import { stat } from 'node:fs/promises';
+import { compressionByName } from '../io/compress.ts';
+import { expandPaths } from '../io/glob.ts';
+
+/** The files among inputs: paths and what patterns stand for now. Errors: IO_ERROR, INVALID_PATH. */
+export async function inputFiles(inputs: readonly string[]): Promise<string[]> {
+  return expandPaths(inputs.filter((input) => !isStream(input)));
+}
+
+/** Bytes that the reading will go through, where that can be known. Errors: IO_ERROR. */
+export async function inputBytes(inputs: readonly string[]): Promise<number | undefined> {
+  if (inputs.some(isStream)) return undefined;
+  let total = 0;
+  for (const path of await expandPaths(inputs)) {
+    if (compressionByName(path) !== 'none') return undefined;
+    total += (await stat(path)).size;
+  }
+  return total;
+}
+
+function isStream(input: string): boolean {
+  return input === '-' || input === 'stdin' || /^https?:/i.test(input);
+}

@@ -1,0 +1,20 @@
+/** The first documents of a source, for trying things out. */
+import type { Source } from '../core/stage.ts';
+
+/**
+ * A source that ends after so many documents. What it gives last has no cursor where a batch had to
+ * be cut.
+ */
+export function limitSource(source: Source, documents: number): Source {
+  return {
+    name: source.name,
+    async *batches(signal, wants, from) {
+      let left = documents;
+      for await (const batch of source.batches(signal, wants, from)) {
+        yield batch.length > left ? batch.slice(0, left) : batch;
+        left -= batch.length;
+        if (left <= 0) return;
+      }
+    },
+  };
+}

@@ -1,0 +1,225 @@
+/**
+ * Pipeline files: read, checked and made into what `run` takes.
+ *
+ * Data (.yaml, .yml, .json, or the default export of a module) is checked as a whole before anything
+ * is made, so that one look tells all mistakes. A module may also export the stages themselves, as
+ * `run` takes them, which are left alone; or a function that returns either. Paths in a file are those of the working directory, as in
+ * every command.
+ */
+import { readFile } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { EtlError, isEtlError, type Place } from '../core/errors.ts';
+import type { RunOptions } from '../pipeline/index.ts';
+import {
+  type CheckContext,
+  checkFields,
+  checkValue,
+  type Fault,
+  faultError,
+  isMapping,
+  nameOf,
+  type StageKind,
+  type Way,
+} from './check.ts';
+import { type Environment, Interpolation } from './environment.ts';
+import { importModule } from './import-module.ts';
+import { suggestion } from './nearest.ts';
+import { type ParsedFile, parseText } from './parse.ts';
+import { pipelineSchema, stageTypes } from './pipeline-schema.ts';
+import { fields } from './schema.ts';
+import { makeAll, StagePlan } from './stage-plan.ts';
+import type { Scope } from './stage-type.ts';
+
+/** A pipeline ready to run, once. */
+export interface LoadedPipeline {
+  readonly options: RunOptions;
+  /** The stages as the file describes them; undefined where a module made them itself. */
+  readonly data: PipelineData | undefined;
+  /** Closes what the stages hold beyond the run. */
+  close(): Promise<void>;
+}
+
+/** What the file says of its ends. */
+export interface PipelineData {
+  readonly source: StagePlan;
+  readonly sink: StagePlan;
+}
+
+/** Something wrong with a file. */
+export interface LintFinding {
+  readonly place: Place;
+  readonly problem: string;
+}
+
+/**
+ * Reads a file and makes its stages. Errors: IO_ERROR, UNSUPPORTED, and INVALID_ARGUMENT with the
+ * place of the first mistake.
+ */
+export async function loadPipeline(
+  path: string,
+  environment: Environment = process.env,
+): Promise<LoadedPipeline> {
+  const found = await readPipeline(path, environment);
+  if ('options' in found) return { options: found.options, data: undefined, close: async () => {} };
+  const { faults, locate } = found;
+  if (faults.length > 0) throw faultError(faults, locate);
+  return makePipeline(found);
+}
+
+/** Everything that is wrong with a file. Errors: IO_ERROR, UNSUPPORTED. */
+export async function lintPipeline(
+  path: string,
+  environment: Environment = process.env,
+): Promise<LintFinding[]> {
+  try {
+    const found = await readPipeline(path, environment);
+    if ('options' in found) return [];
+    const { faults, locate } = found;
+    if (faults.length > 0) {
+      const findings = faults.map((fault) => ({ place: locate(fault), problem: fault.problem }));
+      return findings.sort((a, b) => orderOf(a.place) - orderOf(b.place));
+    }
+    await (await makePipeline(found)).close();
+    return [];
+  } catch (error) {
+    if (!isEtlError(error) || error.code === 'IO_ERROR' || error.code === 'UNSUPPORTED')
+      throw error;
+    return [{ place: error.place, problem: withoutPlace(error) }];
+  }
+}
+
+function orderOf({ line = 0, column = 0 }: Place): number {
+  return line * 1e6 + column;
+}
+
+interface CheckedFile {
+  readonly checked: Readonly<Record<string, unknown>>;
+  readonly faults: readonly Fault[];
+  readonly locate: ParsedFile['locate'];
+  readonly interpolation: Interpolation;
+}
+
+/** Errors: IO_ERROR, UNSUPPORTED, INVALID_ARGUMENT. */
+async function readPipeline(
+  path: string,
+  environment: Environment,
+): Promise<CheckedFile | { readonly options: RunOptions }> {
+  const extension = extname(path).toLowerCase();
+  if (/^\.[cm]?[jt]s$/.test(extension)) {
+    const { default: exported } = await importModule(path, true);
+    const value: unknown = typeof exported === 'function' ? await exported() : exported;
+    if (isRunOptions(value)) return { options: value };
+    return checkPipeline({ value, locate: () => ({ path }) }, environment);
+  }
+  if (!['.yaml', '.yml', '.json'].includes(extension)) {
+    const problem = 'a pipeline file ends in .yaml, .json, .ts, .js or .mjs';
+    throw new EtlError('INVALID_ARGUMENT', problem, { place: { path } });
+  }
+  const format = extension === '.json' ? 'json' : 'yaml';
+  return checkPipeline(await parseText(await readText(path), path, format), environment);
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new EtlError('IO_ERROR', 'cannot be read', { place: { path }, cause });
+  }
+}
+
+/** What a module exports is what `run` takes when its source is one, and data when it has a type. */
+function isRunOptions(value: unknown): value is RunOptions {
+  return isMapping(value) && isMapping(value.source) && typeof value.source.type !== 'string';
+}
+
+function checkPipeline({ value, locate }: ParsedFile, environment: Environment): CheckedFile {
+  const faults: Fault[] = [];
+  const report = (fault: Fault): void => {
+    faults.push(fault);
+  };
+  const interpolation = new Interpolation(environment);
+  const filled = new Set<string>();
+  const whole = fillTexts(value, [], interpolation, filled, report);
+  const context: CheckContext = {
+    report,
+    isFilled: (way) => filled.has(JSON.stringify(way)),
+    stage: (kind, stage, way) => checkStage(kind, stage, way, context),
+  };
+  const form = pipelineSchema;
+  const checked = checkValue(form, whole, [], context) as Readonly<Record<string, unknown>>;
+  return { checked, faults, locate, interpolation };
+}
+
+/** The value with variables put into all of its texts; their ways are added to `filled`. */
+function fillTexts(
+  value: unknown,
+  way: Way,
+  interpolation: Interpolation,
+  filled: Set<string>,
+  report: (fault: Fault) => void,
+): unknown {
+  if (typeof value === 'string') {
+    if (!value.includes('${')) return value;
+    filled.add(JSON.stringify(way));
+    return interpolation.fill(value, (problem) => {
+      report({ way, problem: `${nameOf(way)}: ${problem}` });
+    });
+  }
+  const go = (item: unknown, step: string | number): unknown =>
+    fillTexts(item, [...way, step], interpolation, filled, report);
+  if (Array.isArray(value)) return value.map(go);
+  if (!isMapping(value) || Object.getPrototypeOf(value) !== Object.prototype) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, go(item, key)]));
+}
+
+function checkStage(kind: StageKind, value: unknown, way: Way, context: CheckContext): unknown {
+  const name = nameOf(way);
+  if (!isMapping(value)) {
+    context.report({ way, problem: `${name} takes a ${kind}: a mapping with its type` });
+    return value;
+  }
+  const { type, ...options } = value;
+  const types = stageTypes[kind];
+  if (typeof type !== 'string' || !Object.hasOwn(types, type)) {
+    const known = Object.keys(types).join(', ');
+    const found = typeof type === 'string' && !context.isFilled([...way, 'type']) ? type : '';
+    const problem =
+      type === undefined
+        ? `${name} needs "type": ${known}`
+        : `there is no ${kind} of this type${suggestion(found, Object.keys(types)) || `: ${known}`}`;
+    context.report({ way: type === undefined ? way : [...way, 'type'], problem });
+    return value;
+  }
+  const stage = types[type]!;
+  const form = fields(stage.options, stage.required);
+  const checked = checkFields(form, options, way, context, `${kind} ${type}`);
+  return new StagePlan(type, stage, checked, way);
+}
+
+async function makePipeline(file: CheckedFile): Promise<LoadedPipeline> {
+  const { checked, locate, interpolation } = file;
+  const closers: (() => Promise<void>)[] = [];
+  const scope: Scope = { defer: (close) => closers.push(close) };
+  const fail = (cause: unknown, way: Way): Error => {
+    const own = isEtlError(cause) && cause.code !== 'IO_ERROR';
+    const message = cause instanceof Error ? cause.message : String(cause);
+    const problem = interpolation.hide(message);
+    return new EtlError(own ? cause.code : 'INVALID_ARGUMENT', problem, { place: locate({ way }) });
+  };
+  const options = (await makeAll(checked, scope, fail)) as RunOptions;
+  return {
+    options,
+    data: checked as unknown as PipelineData,
+    async close() {
+      for (const each of closers) await each();
+    },
+  };
+}
+
+/** A message without the place in front of it. */
+function withoutPlace(error: Error): string {
+  const { message } = error;
+  if (!isEtlError(error)) return message;
+  const bare = new EtlError(error.code, '', { place: error.place }).message;
+  return message.startsWith(bare) ? message.slice(bare.length) : message;
+}

@@ -1,0 +1,163 @@
+/** `zds run` and `zds lint`, as one would use them. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Interrupt } from '../../../src/cli/interrupt.ts';
+import { temporaryFolder, zds } from './harness.ts';
+
+const folder = temporaryFolder();
+const at = (name: string) => join(folder, name);
+const write = (name: string, ...lines: string[]) => writeFileSync(at(name), lines.join('\n'));
+let round = 0;
+
+beforeEach(() => {
+  round++;
+  write(
+    'in.jsonl',
+    '{"_id":"a","n":1}',
+    '{"_id":"b","n":"two"}',
+    '{"_id":"c"',
+    '{"_id":"d","n":4}',
+  );
+  write(
+    'p.yaml',
+    'name: numbers',
+    `source: { type: jsonl, path: ${at('in.jsonl')} }`,
+    'transforms: [{ type: filter, where: n exists }]',
+    `sink: { type: zds, root: ${at(`lake${round}`)}, collection: c }`,
+    `onError: { deadLetter: ${at(`dead${round}.jsonl`)} }`,
+  );
+});
+
+describe('zds run', () => {
+  it('runs a file and says what became of every record', async () => {
+    const { code, stdout, stderr } = await zds(['run', at('p.yaml')]);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(
+      /^numbers: 3 documents written in \S+ s \(.*\); 4 read, 1 bad\nbad ones are in .*dead\d+\.jsonl\n$/,
+    );
+    const again = await zds(['run', at('p.yaml'), '--resume', '--json']);
+    expect(JSON.parse(again.stdout)).toMatchObject({ read: 0, written: 0, resumed: true });
+    const whole = JSON.parse((await zds(['run', at('p.yaml'), '--json'])).stdout);
+    expect(whole).toMatchObject({ name: 'numbers', read: 4, rejected: 1, sink: { replaced: 3 } });
+    expect(whole.stages.map((stage: { name: string }) => stage.name)).toEqual([
+      'jsonlSource',
+      'filter',
+      'zdsSink',
+    ]);
+  });
+
+  it('tries out a part, and leaves the position alone', async () => {
+    await zds(['run', at('p.yaml')]);
+    const part = await zds(['run', at('p.yaml'), '--limit', '1', '--json']);
+    expect(JSON.parse(part.stdout)).toMatchObject({ read: 2, written: 1, sink: { replaced: 1 } });
+    writeFileSync(at('in.jsonl'), `${readFileSync(at('in.jsonl'), 'utf8')}\n{"_id":"e","n":5}\n`);
+    const rest = await zds(['run', at('p.yaml'), '--resume', '--json']);
+    expect(JSON.parse(rest.stdout)).toMatchObject({ read: 1, written: 1, resumed: true });
+    expect((await zds(['run', at('p.yaml'), '--limit', '1', '--resume'])).code).toBe(2);
+  });
+
+  it('shows what it would do, and does nothing', async () => {
+    const { code, stdout } = await zds(['run', at('p.yaml'), '--dry-run']);
+    expect(code).toBe(0);
+    expect(stdout.split('\n')).toEqual([
+      'field  type               values  nulls',
+      '-----  -----------------  ------  -----',
+      '_id    string                  3      0',
+      'n      integer or string       3      0',
+      '',
+      '_id  n',
+      '---  ---',
+      'a    1',
+      'b    two',
+      'd    4',
+      '',
+      '3 documents of 4 read would be written',
+      expect.stringMatching(/^1 bad; the first: .*in\.jsonl:3:\d+: JSON_ERROR: /),
+      '',
+    ]);
+    expect(existsSync(at(`lake${round}`))).toBe(false);
+    expect(existsSync(at(`dead${round}.jsonl`))).toBe(false);
+    const json = await zds(['run', at('p.yaml'), '--dry-run', '--json', '--limit', '1']);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      written: 1,
+      fields: [{ field: '_id', type: 'string', values: 1 }, { field: 'n' }],
+      documents: [{ _id: 'a', n: 1 }],
+    });
+  });
+
+  it('says in one line what is wrong with a file', async () => {
+    write('bad.yaml', 'name: x', 'source: { type: jsonl }', 'sink: { type: zsd }');
+    const { code, stderr } = await zds(['run', at('bad.yaml')]);
+    expect(code).toBe(2);
+    expect(stderr).toBe(
+      `${at('bad.yaml')}:2:9: source jsonl needs "path" (and 1 more: zds lint shows them)\n`,
+    );
+    expect((await zds(['run', at('none.yaml')])).code).toBe(1);
+    expect((await zds(['run'])).code).toBe(2);
+  });
+
+  it('says what was committed before a failure', async () => {
+    write('late.yaml', readFileSync(at('p.yaml'), 'utf8').replace(/onError.*/, 'onError: stop'));
+    const { code, stderr } = await zds(['run', at('late.yaml')]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/in\.jsonl:3:\d+: /);
+  });
+
+  it('runs again when its file or its input changes, until it is stopped', async () => {
+    const interrupt = new Interrupt();
+    const running = zds(['run', at('p.yaml'), '--watch', '--json'], { interrupt });
+    const changed = async (change: () => void) => {
+      await sleep(900);
+      change();
+    };
+    await changed(() => write('in.jsonl', '{"_id":"z","n":1}'));
+    await changed(() => write('p.yaml', 'name: broken'));
+    await changed(() => interrupt.request());
+    const { code, stdout, stderr } = await running;
+    expect(code).toBe(0);
+    const reads = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line).read);
+    expect(reads).toEqual([4, 1]);
+    expect(stderr).toContain('the pipeline needs "source"');
+    expect(stderr).toContain(`waiting for changes of ${at('p.yaml')}, ${at('in.jsonl')};`);
+  });
+});
+
+describe('zds lint', () => {
+  it('tells all mistakes of all files', async () => {
+    write(
+      'bad.yaml',
+      'name: x',
+      'source: { type: jsonl }',
+      'sink: { type: jsonl, path: a, pth: b }',
+    );
+    const { code, stdout } = await zds(['lint', at('bad.yaml'), at('p.yaml')]);
+    expect(code).toBe(1);
+    expect(stdout).toBe(
+      `${at('bad.yaml')}:2:9: source jsonl needs "path"\n` +
+        `${at('bad.yaml')}:3:31: sink jsonl has no "pth"; did you mean "path"?\n`,
+    );
+    const json = (await zds(['lint', at('bad.yaml'), '--json'])).stdout.split('\n')[0]!;
+    expect(JSON.parse(json)).toEqual({
+      path: at('bad.yaml'),
+      line: 2,
+      column: 9,
+      problem: 'source jsonl needs "path"',
+    });
+    expect(await zds(['lint', at('p.yaml')])).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect((await zds(['lint'])).code).toBe(2);
+    mkdirSync(at('folder.yaml'));
+    expect((await zds(['lint', at('folder.yaml')])).code).toBe(1);
+  });
+
+  it('prints the schema for editors', async () => {
+    const { stdout } = await zds(['lint', '--schema']);
+    expect(JSON.parse(stdout)).toEqual(
+      JSON.parse(readFileSync('docs/pipeline.schema.json', 'utf8')),
+    );
+  });
+});
