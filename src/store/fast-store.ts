@@ -93,9 +93,8 @@ export class FastStore<T extends object = Document> {
     const paths = Layout.collection(path, name);
     if ((await disk.stat(paths.data)) === undefined) {
       if (mode === 'read' || !createIfMissing) {
-        throw new EtlError('COLLECTION_NOT_FOUND', `there is no collection ${name}`, {
-          place: { path },
-        });
+        const place = { path };
+        throw new EtlError('COLLECTION_NOT_FOUND', `there is no collection ${name}`, { place });
       }
       await Layout.initCollection(path, name, disk);
     }
@@ -110,7 +109,7 @@ export class FastStore<T extends object = Document> {
     return this.#files.indexer.index.size;
   }
 
-  /** The same number, as collections call it. */
+  /** The same. */
   get length(): number {
     return this.count;
   }
@@ -303,6 +302,11 @@ export class FastStore<T extends object = Document> {
   async refresh(): Promise<void> {
     this.#check();
     if (this.mode === 'read') await this.#held.refresh();
+  }
+
+  /** `refresh` by the name that the Rust crate has for it. */
+  refreshMmap(): Promise<void> {
+    return this.refresh();
   }
 
   /**

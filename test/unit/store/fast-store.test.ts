@@ -299,7 +299,7 @@ describe('FastStore', () => {
     store.delete('c');
     await store.flush({ cursor: { at: 2 }, loadId: 'two' });
     store.put('d', {});
-    await reader.refresh();
+    await reader.refreshMmap();
     expect(await reader.scanAll()).toEqual([
       { _id: 'b', n: 2 },
       { _id: 'a', n: 5 },
