@@ -23,6 +23,11 @@ export { type CsvSinkOptions, type CsvSinkSummary, csvSink } from './sinks/csv-s
 export { type HttpSinkOptions, type HttpSinkSummary, httpSink } from './sinks/http-sink.ts';
 export { type JsonlSinkOptions, type JsonlSinkSummary, jsonlSink } from './sinks/jsonl-sink.ts';
 export {
+  type ParquetSinkOptions,
+  type ParquetSinkSummary,
+  parquetSink,
+} from './sinks/parquet-sink.ts';
+export {
   type FileSummary,
   type PartitionedOptions,
   type PartitionedSummary,
@@ -52,6 +57,7 @@ export {
 } from './sources/http-source.ts';
 export { type JsonSourceOptions, jsonSource } from './sources/json-source.ts';
 export { type JsonlSourceOptions, jsonlSource } from './sources/jsonl-source.ts';
+export { type ParquetSourceOptions, parquetSource } from './sources/parquet-source.ts';
 export { type TailSourceOptions, tailSource } from './sources/tail-source.ts';
 export { type ZdsSourceOptions, zdsSource } from './sources/zds-source.ts';
 export * from './stages.ts';

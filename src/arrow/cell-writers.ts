@@ -292,7 +292,7 @@ export function objectWriter(
 }
 
 /** The fields since `begin` each have a comma in front; the first becomes the bracket. */
-function closeObject(out: JsonOut, begin: number): void {
+export function closeObject(out: JsonOut, begin: number): void {
   if (out.at === begin) out.byte(0x7b);
   else out.bytes[begin] = 0x7b;
   out.byte(0x7d);

@@ -1,5 +1,5 @@
 /** Arrow's dates and times as ISO 8601 text, exact to the last nanosecond. */
-import { DataType, type Time, type Timestamp, TimeUnit } from 'apache-arrow';
+import { DataType, DateUnit, type Time, type Timestamp, TimeUnit } from 'apache-arrow';
 import type { ColumnView } from './column-view.ts';
 import type { JsonOut } from './json-out.ts';
 
@@ -21,7 +21,7 @@ export function isoWriter(column: ColumnView, out: JsonOut): (row: number) => vo
   const words = column.values as Int32Array;
   const date = dateWriter(out);
   if (DataType.isDate(type)) {
-    if (words.length < column.length * 2) return (row) => quoted(out, () => date(words[row]!));
+    if (type.unit === DateUnit.DAY) return (row) => quoted(out, () => date(words[row]!));
     return instantWriter(words, UNITS.get(TimeUnit.MILLISECOND)!, out, { date, dayOnly: true });
   }
   const unit = UNITS.get((type as Timestamp | Time).unit)!;

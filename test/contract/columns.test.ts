@@ -1,8 +1,21 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { fileURLToPath } from 'node:url';
 import { Int32, Table, tableToIPC, vectorFromArray } from 'apache-arrow';
+import { decompress as unpackZstd } from 'fzstd';
+import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
+import { describe, expect, it } from 'vitest';
+import type { ShortSchema } from '../../src/arrow/schema.ts';
+import type { Document } from '../../src/core/batch.ts';
+import { gt } from '../../src/core/predicate.ts';
+import { arrowSink } from '../../src/sinks/arrow-sink.ts';
+import { parquetSink } from '../../src/sinks/parquet-sink.ts';
 import { arrowSource } from '../../src/sources/arrow-source.ts';
+import { createParquetSource, parquetSource } from '../../src/sources/parquet-source.ts';
 import { numbers, temporaryFolder } from '../support/stages.ts';
+import { testSinkContract } from './sink-contract.ts';
 import { testSourceContract } from './source-contract.ts';
 
 const documents = numbers(3000);
@@ -20,3 +33,116 @@ for (const format of ['file', 'stream'] as const) {
     return { documents, open: (options) => arrowSource(path, { ...options, batchBytes: 1000 }) };
   });
 }
+
+const flights = fileURLToPath(
+  new URL('../../node_modules/vega-datasets/data/flights-3m.parquet', import.meta.url),
+);
+
+const sinks = {
+  arrow: { sink: arrowSink, source: arrowSource },
+  parquet: { sink: parquetSink, source: parquetSource },
+};
+
+describe.each(Object.entries(sinks))('%s', (name, { sink, source }) => {
+  testSinkContract(`${name}Sink`, () => {
+    const path = join(temporaryFolder(), 'a');
+    return {
+      open: (options) => sink(path, options),
+      async readBack() {
+        if (!existsSync(path)) return undefined;
+        const found: Document[] = [];
+        for await (const document of source(path)) found.push(document);
+        return found;
+      },
+    };
+  });
+
+  it('keeps documents of every kind of column, through file and back', async () => {
+    const path = join(temporaryFolder(), 'a');
+    const rows = [
+      { i: 1, f: 0.5, t: 'é', b: true, l: [1, null], s: { a: [{ x: 'y' }] }, m: [1, 'a'], e: [] },
+      { i: null, f: -1, t: '', b: false, l: [], s: { a: [] }, m: { k: null }, e: [] },
+      { i: 3, f: 1e300, t: null, b: null, l: null, s: null, m: 'text', e: null },
+    ];
+    const schema: ShortSchema = {
+      i: 'int64',
+      f: 'float64',
+      t: 'utf8',
+      b: 'bool',
+      l: ['int32'],
+      s: { a: [{ x: 'utf8' }] },
+      m: 'json',
+      e: ['utf8'],
+      at: 'timestamp[us]',
+    };
+    const whole = rows.map((row, i) => ({ ...row, at: i === 1 ? null : 1_600_000_000_123_456 }));
+    await pipeline(Readable.from(whole), sink(path, { schema, batchRows: 2 }));
+    const found: Document[] = [];
+    for await (const document of source(path)) found.push(document);
+    const at = '2020-09-13T12:26:40.123456Z';
+    expect(found).toEqual(whole.map((row, i) => ({ ...row, at: i === 1 ? null : at })));
+  });
+});
+
+describe('parquetSource', () => {
+  it.each(['none', 'snappy', 'gzip', 'brotli'] as const)(
+    'goes on from every cursor: %s',
+    async (compression) => {
+      const path = join(temporaryFolder(), 'a.parquet');
+      await pipeline(Readable.from(numbers(10)), parquetSink(path, { compression, batchRows: 4 }));
+      const source = createParquetSource(path, { batchBytes: 1 });
+      const { signal } = new AbortController();
+      const all: Document[] = [];
+      const stops: [unknown, number][] = [];
+      for await (const batch of source.batches(signal, {})) {
+        all.push(...batch.documents());
+        stops.push([JSON.parse(JSON.stringify(batch.cursor)), all.length]);
+      }
+      expect(all).toEqual(numbers(10));
+      for (const [cursor, read] of stops) {
+        const rest: Document[] = [];
+        for await (const batch of source.batches(signal, {}, cursor))
+          rest.push(...batch.documents());
+        expect(rest).toEqual(all.slice(read));
+      }
+      await pipeline(Readable.from(numbers(11)), parquetSink(path, { compression, batchRows: 4 }));
+      const again = source.batches(signal, {}, stops[0]![0]).next();
+      await expect(again).rejects.toMatchObject({ code: 'CURSOR_MISMATCH', place: { path } });
+    },
+  );
+
+  it('refuses what is cut or damaged, naming the file', async () => {
+    const path = join(temporaryFolder(), 'a.parquet');
+    await pipeline(Readable.from(numbers(10)), parquetSink(path));
+    const whole = readFileSync(path);
+    for (let size = 0; size < whole.length; size += 7) {
+      writeFileSync(path, whole.subarray(0, size));
+      const reading = createParquetSource(path).batches(new AbortController().signal, {}).next();
+      await expect(reading).rejects.toMatchObject({ code: 'CORRUPTED_INPUT', place: { path } });
+    }
+  });
+
+  it('reads real data by columns and predicate', async () => {
+    const options = { columns: ['origin', 'delay'], where: gt('delay', 100) };
+    const found: Document[] = [];
+    let last = 0;
+    for await (const batch of parquetSource(flights, options).batches()) {
+      found.push(...batch.documents());
+      last = batch.place(batch.length - 1).ordinal!;
+      break;
+    }
+    const file = await asyncBufferFromFile(flights);
+    const zstd = (bytes: Uint8Array, size: number) => unpackZstd(bytes, new Uint8Array(size));
+    const rows = await parquetReadObjects({
+      file,
+      rowEnd: last + 1,
+      columns: options.columns,
+      compressors: { ZSTD: zstd },
+    });
+    const expected = rows.filter(({ delay }) => delay > 100);
+    expect(expected.length).toBeGreaterThan(100);
+    expect(found).toEqual(
+      expected.map((row) => ({ origin: row.origin, delay: Number(row.delay) })),
+    );
+  });
+});

@@ -1,18 +1,20 @@
 /**
- * What other people's readers find in our Arrow files. Runs with ZDS_INTEROP=1 only, as it installs
+ * What other people's readers find in our Arrow and Parquet files. Runs with ZDS_INTEROP=1 only, as it installs
  * Python packages.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { IpcFormat } from '../../src/arrow/ipc.ts';
+import type { RecordBatchOptions } from '../../src/arrow/table.ts';
 import type { Document } from '../../src/core/batch.ts';
-import { type ArrowSinkOptions, arrowSink } from '../../src/sinks/arrow-sink.ts';
+import { arrowSink } from '../../src/sinks/arrow-sink.ts';
+import { parquetSink } from '../../src/sinks/parquet-sink.ts';
 import { findReason, preparePython, python } from './python.ts';
 
 const reason = findReason();
@@ -45,7 +47,7 @@ const nested: Document[] = [
 ];
 
 describe.skipIf(reason)(
-  `Arrow files in other readers${reason ? ` (skipped: ${reason})` : ''}`,
+  `Arrow and Parquet files in other readers${reason ? ` (skipped: ${reason})` : ''}`,
   () => {
     const folder = mkdtempSync(join(tmpdir(), 'zds-interop-'));
     afterAll(() => rmSync(folder, { recursive: true }));
@@ -53,11 +55,13 @@ describe.skipIf(reason)(
 
     async function readAll(
       documents: readonly Document[],
-      format: IpcFormat,
-      options: ArrowSinkOptions = {},
+      format: IpcFormat | 'parquet',
+      options: RecordBatchOptions = {},
     ): Promise<Map<string, unknown[]>> {
       const path = join(folder, `data-${Math.random()}`);
-      await pipeline(Readable.from(documents), arrowSink(path, { format, ...options }));
+      const sink =
+        format === 'parquet' ? parquetSink(path, options) : arrowSink(path, { format, ...options });
+      await pipeline(Readable.from(documents), sink as Writable);
       const text = execFileSync(python, [script, path, format], { maxBuffer: 2 ** 29 });
       const lines = text.toString().trim().split('\n');
       return new Map(
@@ -65,7 +69,7 @@ describe.skipIf(reason)(
       );
     }
 
-    describe.each(['file', 'stream'] as const)('%s', (format) => {
+    describe.each(['file', 'stream', 'parquet'] as const)('%s', (format) => {
       it.each([
         ['movies', dataset('movies.json'), ['Title']],
         ['flights', dataset('flights-200k.json').slice(0, 70_000), []],

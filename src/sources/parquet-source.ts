@@ -1,0 +1,281 @@
+/** Documents from Parquet files, a row group at a time. */
+import {
+  type Compressors,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetRead,
+  parquetSchema,
+  type SchemaElement,
+  type SchemaTree,
+} from 'hyparquet';
+import { type CellWriter, closeObject, fieldPrefix } from '../arrow/cell-writers.ts';
+import type { JsonOut } from '../arrow/json-out.ts';
+import { type Batch, type Document, sourcePlace } from '../core/batch.ts';
+import { EtlError, isEtlError, type Place } from '../core/errors.ts';
+import type { Source, Wants } from '../core/stage.ts';
+import { type BlockCodec, decompressBlock } from '../io/decompress-block.ts';
+import { type FileReader, openFileReader } from '../io/file-reader.ts';
+import { sharedKernel } from '../kernels/index.ts';
+import { SourceStream } from '../streams/source-stream.ts';
+import { openInputs } from './byte-input.ts';
+import { type InputPlace, parsePlace } from './input-place.ts';
+import { isText, type ValueWriter, valueWriter } from './parquet-values.ts';
+import { checkColumns, type RowSet, type RowsOptions, RowsToBatches } from './rows-to-batches.ts';
+
+export type ParquetSourceOptions = RowsOptions;
+
+/**
+ * Reads Parquet files: paths and patterns, as the format is read from its end. A row group of the
+ * columns needed is in memory at a time. Snappy, gzip, zstd, LZ4 and brotli are understood. Documents look
+ * as those of `arrowSource`. Each batch's cursor is its row group and row.
+ *
+ * Errors: those of `arrowSource`; UNSUPPORTED for what is no file.
+ */
+export function parquetSource<T extends object = Document>(
+  input: string | URL | readonly (string | URL)[],
+  options: ParquetSourceOptions = {},
+): SourceStream<T> {
+  const { signal } = options;
+  return new SourceStream<T>(createParquetSource(input, options), signal ? { signal } : {});
+}
+
+/** The same without the stream around it. */
+export function createParquetSource(
+  input: string | URL | readonly (string | URL)[],
+  options: ParquetSourceOptions = {},
+): Source {
+  return {
+    name: 'parquetSource',
+    batches: (signal, wants, from) =>
+      readAll(input, options, signal, wants, parsePlace<ParquetPlace>(from, COUNTS)),
+  };
+}
+
+/** A cursor's parts beside the place, which is always a file's beginning. */
+interface ParquetPlace {
+  /** The row group, and the row in it to go on with. */
+  readonly group: number;
+  readonly row: number;
+  /** Rows before it in all files. */
+  readonly ordinal: number;
+  /** What the file is known by: its footer. */
+  readonly check: string;
+}
+
+type Cursor = InputPlace & ParquetPlace;
+
+const COUNTS = ['group', 'row', 'ordinal'] as const;
+/** Length of the footer, and the magic, behind the footer. */
+const END_BYTES = 8;
+const MAX_FOOTER_BYTES = 2 ** 28;
+
+async function* readAll(
+  input: string | URL | readonly (string | URL)[],
+  options: ParquetSourceOptions,
+  signal: AbortSignal,
+  wants: Wants,
+  cursor: Cursor | undefined,
+): AsyncGenerator<Batch, void, void> {
+  const toBatches = new RowsToBatches(options, wants);
+  let ordinal = cursor ? cursor.ordinal - cursor.row : 0;
+  for await (const opened of openInputs(input, { signal, chunkBytes: 4096 }, cursor)) {
+    const { name, path, reader, from } = opened;
+    const start = reader.placeAt(0);
+    await reader.close();
+    const place = sourcePlace(name);
+    if (path === undefined) {
+      throw new EtlError('UNSUPPORTED', 'Parquet is read from files only', { place });
+    }
+    const file = await openFileReader(path);
+    try {
+      const { metadata, check } = await readFooter(file, place);
+      if (from && (from.check !== check || from.group >= metadata.row_groups.length)) {
+        throw new EtlError('CURSOR_MISMATCH', 'is another file than that of the cursor', { place });
+      }
+      const schema = parquetSchema(metadata);
+      checkColumns(
+        schema.children.map(({ element }) => element.name),
+        options.columns,
+        place,
+      );
+      const first = from?.group ?? 0;
+      for (let group = first; group < metadata.row_groups.length; group++) {
+        const set = await readGroup(file, metadata, schema, { group, options, toBatches, place });
+        signal.throwIfAborted();
+        const before = ordinal;
+        const where = {
+          source: name,
+          ordinal: before,
+          cursorAt: (row: number): Cursor => ({
+            ...start,
+            group,
+            row,
+            ordinal: before + row,
+            check,
+          }),
+        };
+        for (const batch of toBatches.batches(set, group === from?.group ? from.row : 0, where)) {
+          yield batch;
+          signal.throwIfAborted();
+        }
+        ordinal += set.rows;
+      }
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+/** The metadata of a file, what its values are kept apart from what they are stored as. */
+async function readFooter(
+  file: FileReader,
+  place: Place,
+): Promise<{ metadata: FileMetaData; check: string }> {
+  const size = file.size ?? 0;
+  const end = await file.peek(END_BYTES, Math.max(0, size - END_BYTES));
+  const magic = String.fromCharCode(...end.subarray(4));
+  if (magic === 'PARE') throw new EtlError('UNSUPPORTED', 'an encrypted file', { place });
+  if (size < END_BYTES + 4 || magic !== 'PAR1') {
+    throw new EtlError('CORRUPTED_INPUT', 'this is no whole Parquet file', { place });
+  }
+  const length = new DataView(end.buffer, end.byteOffset).getUint32(0, true);
+  if (length > Math.min(size - END_BYTES - 4, MAX_FOOTER_BYTES)) {
+    throw new EtlError('CORRUPTED_INPUT', `a footer of ${length} bytes`, { place });
+  }
+  const footer = await file.peek(length, size - END_BYTES - length);
+  const check = sharedKernel().hash(footer).toString(16).padStart(16, '0');
+  const metadata = await guard(place, () =>
+    parquetMetadataAsync(asyncBuffer(file), { geoparquet: false }),
+  );
+  return { metadata, check };
+}
+
+interface GroupReading {
+  readonly group: number;
+  readonly options: ParquetSourceOptions;
+  readonly toBatches: RowsToBatches;
+  readonly place: Place;
+}
+
+async function readGroup(
+  file: FileReader,
+  metadata: FileMetaData,
+  schema: SchemaTree,
+  { group, options, toBatches, place }: GroupReading,
+): Promise<RowSet> {
+  const rowsOf = (index: number): number => Number(metadata.row_groups[index]!.num_rows);
+  let rowStart = 0;
+  for (let i = 0; i < group; i++) rowStart += rowsOf(i);
+  const rows = rowsOf(group);
+  const { needed } = toBatches;
+  const nodes = schema.children.filter(({ element }) => needed?.includes(element.name) ?? true);
+  const columns = nodes.map(({ element }) => element.name);
+  const values = new Map<string, unknown[] | ArrayLike<unknown>>();
+  await guard(place, () =>
+    parquetRead({
+      file: asyncBuffer(file),
+      metadata: { ...metadata, schema: physicalSchema(metadata.schema) },
+      columns,
+      rowStart,
+      rowEnd: rowStart + rows,
+      utf8: false,
+      geoparquet: false,
+      compressors,
+      parsers: { timestampFromNanoseconds: (nanos) => nanos },
+      onChunk: ({ columnName, columnData, rowStart: at }) => {
+        if (at === rowStart && columnData.length === rows) values.set(columnName, columnData);
+        else {
+          const whole = (values.get(columnName) as unknown[]) ?? new Array(rows);
+          for (let i = 0; i < columnData.length; i++) whole[at - rowStart + i] = columnData[i];
+          values.set(columnName, whole);
+        }
+      },
+    }),
+  );
+  const { nulls = 'null', decimals = 'number' } = options;
+  return {
+    rows,
+    writer: (out, wanted) => {
+      const chosen = wanted?.flatMap((name) => nodes.filter((node) => node.element.name === name));
+      const fields = (chosen ?? nodes).map((node) => ({
+        prefix: fieldPrefix(node.element.name),
+        values: values.get(node.element.name) ?? [],
+        write: valueWriter(node, out, { nulls, decimals }),
+      }));
+      return rowWriter(fields, out, nulls === 'absent');
+    },
+  };
+}
+
+interface ValueField {
+  readonly prefix: Uint8Array;
+  readonly values: ArrayLike<unknown>;
+  readonly write: ValueWriter;
+}
+
+function rowWriter(fields: readonly ValueField[], out: JsonOut, leavesOut: boolean): CellWriter {
+  return (row) => {
+    const begin = out.at;
+    for (const { prefix, values, write } of fields) {
+      const value = values[row];
+      if (leavesOut && (value === null || value === undefined)) continue;
+      out.raw(prefix);
+      write(value);
+    }
+    closeObject(out, begin);
+  };
+}
+
+/**
+ * The schema without what its leaves mean, so that nothing is converted on the way: decimals would
+ * become doubles, and text strings. Only the keys of maps are made text of there.
+ */
+function physicalSchema(schema: readonly SchemaElement[]): SchemaElement[] {
+  return schema.map((element) => {
+    if (element.num_children || (element.name === 'key' && isText(element))) return element;
+    const { converted_type, logical_type, ...physical } = element;
+    return physical;
+  });
+}
+
+const codecs = {
+  GZIP: 'gzip',
+  ZSTD: 'zstd',
+  BROTLI: 'brotli',
+  LZ4_RAW: 'lz4-block',
+} as const satisfies { readonly [name: string]: BlockCodec };
+
+const compressors: Compressors = Object.fromEntries(
+  Object.entries(codecs).map(([name, codec]) => [
+    name,
+    (bytes: Uint8Array, size: number) => decompressBlock(codec, bytes, size),
+  ]),
+);
+
+function asyncBuffer(file: FileReader): {
+  byteLength: number;
+  slice(start: number, end?: number): Promise<ArrayBuffer>;
+} {
+  const byteLength = file.size ?? 0;
+  return {
+    byteLength,
+    async slice(start, end = byteLength) {
+      const count = Math.max(0, Math.min(end, byteLength) - start);
+      const bytes = await file.peek(count, start);
+      if (bytes.length < count) throw new RangeError('the file ends too early');
+      return bytes.buffer as ArrayBuffer;
+    },
+  };
+}
+
+/** Whatever the library says of a file is the file's fault. */
+async function guard<T>(place: Place, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (cause) {
+    if (isEtlError(cause)) throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const code = /not supported|unsupported/i.test(why) ? 'UNSUPPORTED' : 'CORRUPTED_INPUT';
+    throw new EtlError(code, `cannot be read: ${why}`, { place, cause });
+  }
+}
