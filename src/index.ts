@@ -21,6 +21,7 @@ export type { AnySink } from './sinks/any-sink.ts';
 export { type ArrowSinkOptions, type ArrowSinkSummary, arrowSink } from './sinks/arrow-sink.ts';
 export { type CsvSinkOptions, type CsvSinkSummary, csvSink } from './sinks/csv-sink.ts';
 export { type HttpSinkOptions, type HttpSinkSummary, httpSink } from './sinks/http-sink.ts';
+export { jsonSink } from './sinks/json-sink.ts';
 export { type JsonlSinkOptions, type JsonlSinkSummary, jsonlSink } from './sinks/jsonl-sink.ts';
 export {
   type ParquetSinkOptions,

@@ -19,6 +19,7 @@ export async function inputBytes(inputs: readonly string[]): Promise<number | un
   return total;
 }
 
-function isStream(input: string): boolean {
+/** Standard input, or what comes over the network. */
+export function isStream(input: string): boolean {
   return input === '-' || input === 'stdin' || /^https?:/i.test(input);
 }

@@ -4,6 +4,7 @@
  */
 import { createRequire } from 'node:module';
 import { type Command, commandHelp, parseArguments, type Terminal } from './command.ts';
+import { convertCommand } from './commands/convert.ts';
 import { deleteCommand } from './commands/delete.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { driveCommands } from './commands/drive.ts';
@@ -19,12 +20,14 @@ import {
   repairCommand,
   validateCommand,
 } from './commands/maintain.ts';
+import { newCommand } from './commands/new.ts';
 import { packCommand } from './commands/pack.ts';
 import { putCommand } from './commands/put.ts';
 import { replayCommand } from './commands/replay.ts';
 import { runCommand } from './commands/run.ts';
 import { runsCommand } from './commands/runs.ts';
 import { scanCommand } from './commands/scan.ts';
+import { sniffCommand } from './commands/sniff.ts';
 import { statsCommand } from './commands/stats.ts';
 import { unpackCommand } from './commands/unpack.ts';
 import { exitCodeOf, explainError } from './explain.ts';
@@ -41,6 +44,9 @@ const commands: readonly Command[] = [
   statsCommand,
   runCommand,
   lintCommand,
+  newCommand,
+  convertCommand,
+  sniffCommand,
   runsCommand,
   replayCommand,
   packCommand,

@@ -5,7 +5,9 @@ import type { AnySink as AnySinkStage } from '../sinks/any-sink.ts';
 import { type ArrowSinkOptions, arrowSink } from '../sinks/arrow-sink.ts';
 import { type CsvSinkOptions, csvSink } from '../sinks/csv-sink.ts';
 import { type HttpSinkOptions, httpSink } from '../sinks/http-sink.ts';
+import { jsonSink } from '../sinks/json-sink.ts';
 import { type JsonlSinkOptions, jsonlSink } from '../sinks/jsonl-sink.ts';
+import { type ParquetSinkOptions, parquetSink } from '../sinks/parquet-sink.ts';
 import type { PartitionOptions } from '../sinks/partitioned.ts';
 import { createRoute } from '../sinks/route.ts';
 import { createTee } from '../sinks/tee.ts';
@@ -51,6 +53,22 @@ const partitions = {
   maxFiles: option(count, 'Files written at most.', 10_000),
   publish: option(oneOf('end', 'each'), 'When files get their names.', 'end'),
   existing: option(oneOf('error', 'append'), 'What a folder that is not empty means.', 'error'),
+};
+
+const columns = {
+  schema: option(
+    { type: 'object', additionalProperties: {} },
+    'Fields with their types: { n: int64, tags: [utf8] }.',
+    'inferred',
+  ),
+  batchRows: option(count, 'Most rows in a record batch.', 65_536),
+  batchBytes: option(size, 'Most bytes in a record batch, roughly.', '64MiB'),
+  inferBytes: option(size, 'Bytes of documents to infer the schema from.', '16MiB'),
+  onNewField: option(
+    oneOf('error', 'ignore'),
+    'What a field does that the schema does not have.',
+    'error without a schema',
+  ),
 };
 
 type HttpFileOptions = Omit<FileOptions<HttpSinkOptions>, 'headers'> & {
@@ -108,6 +126,12 @@ export const sinkTypes: Readonly<Record<string, StageType<AnySink<unknown>>>> = 
     required: ['path'],
     make: ({ path: file, ...options }) => jsonlSink(file, options),
   }),
+  json: stageType<Target & FileOptions<JsonlSinkOptions>, AnySink<unknown>>({
+    description: 'Writes one JSON array.',
+    options: { path: target, compression },
+    required: ['path'],
+    make: ({ path: file, ...options }) => jsonSink(file, options),
+  }),
   csv: stageType<Target & FileOptions<CsvSinkOptions>, AnySink<unknown>>({
     description: 'Writes CSV.',
     options: {
@@ -132,23 +156,21 @@ export const sinkTypes: Readonly<Record<string, StageType<AnySink<unknown>>>> = 
     options: {
       path: target,
       format: option(oneOf('file', 'stream'), 'Which of the two.', 'by the ending'),
-      schema: option(
-        { type: 'object', additionalProperties: {} },
-        'Fields with their types: { n: int64, tags: [utf8] }.',
-        'inferred',
-      ),
-      batchRows: option(count, 'Most rows in a record batch.', 65_536),
-      batchBytes: option(size, 'Most bytes in a record batch, roughly.', '64MiB'),
-      inferBytes: option(size, 'Bytes of documents to infer the schema from.', '16MiB'),
-      onNewField: option(
-        oneOf('error', 'ignore'),
-        'What a field does that the schema does not have.',
-        'error without a schema',
-      ),
+      ...columns,
       ...partitions,
     },
     required: ['path'],
     make: ({ path: file, ...options }) => arrowSink(file, options),
+  }),
+  parquet: stageType<Target & Omit<FileOptions<ParquetSinkOptions>, 'where'>, AnySink<unknown>>({
+    description: 'Writes Parquet.',
+    options: {
+      path: option(text, 'The file, which appears when it is whole.'),
+      compression: option(oneOf('none', 'snappy', 'gzip', 'brotli'), 'Of pages.', 'snappy'),
+      ...columns,
+    },
+    required: ['path'],
+    make: ({ path: file, ...options }) => parquetSink(file, options),
   }),
   http: stageType<HttpFileOptions, AnySink<unknown>>({
     description: 'Sends documents to a server, in batches, with retries.',

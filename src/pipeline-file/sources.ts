@@ -13,6 +13,7 @@ import type { HttpPages } from '../sources/http-pages.ts';
 import { type HttpSourceOptions, httpSource } from '../sources/http-source.ts';
 import { type JsonSourceOptions, jsonSource } from '../sources/json-source.ts';
 import { type JsonlSourceOptions, jsonlSource } from '../sources/jsonl-source.ts';
+import { type ParquetSourceOptions, parquetSource } from '../sources/parquet-source.ts';
 import { type TailSourceOptions, tailSource } from '../sources/tail-source.ts';
 import { type ZdsSourceOptions, zdsSource } from '../sources/zds-source.ts';
 import { moduleStage } from './module-stage.ts';
@@ -153,6 +154,19 @@ export const sourceTypes: Readonly<Record<string, StageType<AnySource>>> = {
     },
     required: ['path'],
     make: ({ path: input, ...options }) => arrowSource(input, options),
+  }),
+  parquet: stageType<Inputs & FileOptions<ParquetSourceOptions>, AnySource>({
+    description: 'Reads Parquet.',
+    options: {
+      path: inputs,
+      columns: option(texts, 'Columns to read, in this order.', 'all'),
+      where: option(where, 'Rows to keep.', 'all'),
+      nulls: option(oneOf('null', 'absent'), 'What becomes of nulls.', 'null'),
+      decimals: option(oneOf('number', 'string'), 'How decimals are written.', 'number'),
+      batchBytes,
+    },
+    required: ['path'],
+    make: ({ path: input, ...options }) => parquetSource(input, options),
   }),
   tail: stageType<Inputs & FileOptions<TailSourceOptions>, AnySource>({
     description: 'Follows JSON Lines files that grow, through rotation.',

@@ -80,7 +80,7 @@ describe('what is wrong', () => {
     [
       'a missing type',
       'source: { path: a }\n',
-      '1:9 source needs "type": jsonl, csv, json, arrow, tail, generate, http, zds, module',
+      '1:9 source needs "type": jsonl, csv, json, arrow, parquet, tail, generate, http, zds, module',
     ],
     ['a missing option', 'source: { type: jsonl }\n', '1:9 source jsonl needs "path"'],
     [

@@ -1,0 +1,104 @@
+/** `zds sniff`: what a file is, and what is in it, as its first documents show. */
+import { redactUrl } from '../../core/redact.ts';
+import type { Source } from '../../core/stage.ts';
+import { detectCompression, SNIFF_BYTES } from '../../io/decompress.ts';
+import { openFileReader } from '../../io/file-reader.ts';
+import { stageTypes } from '../../pipeline-file/index.ts';
+import { openInputs } from '../../sources/byte-input.ts';
+import { sniffCsv } from '../../sources/csv-source.ts';
+import type { Command, Terminal } from '../command.ts';
+import { isStream } from '../inputs.ts';
+import { limitSource } from '../limit.ts';
+import { Look } from '../look.ts';
+
+const SAMPLE = 1000;
+/** Looked at for the format. */
+const HEAD_BYTES = 64 << 10;
+
+export const sniffCommand: Command = {
+  name: 'sniff',
+  summary: 'Tell what a file is: format, compression, CSV dialect, fields and their types.',
+  usage: 'FILE [--json]',
+  positionals: [1, 1],
+  options: { json: { help: 'as one JSON object' } },
+  async run(args, terminal) {
+    const file = args.positionals[0]!;
+    const compression = isStream(file) ? undefined : await compressionOf(file);
+    const format = await guessFormat(file);
+    const csv = format === 'csv' ? await sniffCsv(file) : undefined;
+    const look = await lookAt(file, format, terminal);
+    const { stdout } = terminal;
+    if (args.flag('json')) {
+      const { delimiter, quote, escape: escapeBy, header, columns, types, reasons } = csv ?? {};
+      const dialect = csv ? { delimiter, quote, escape: escapeBy, header, columns, types } : {};
+      const found = { file, format, compression, ...dialect, reasons, fields: look.fields() };
+      await stdout.write(`${JSON.stringify(found)}\n`);
+      return 0;
+    }
+    const packed = compression === undefined || compression === 'none' ? '' : `, ${compression}`;
+    await stdout.write(`${isStream(file) ? shown(file) : file}: ${format}${packed}\n`);
+    for (const reason of csv?.reasons ?? []) await stdout.write(`  ${reason}\n`);
+    await stdout.write('\n');
+    await look.print(stdout);
+    return 0;
+  },
+};
+
+function shown(name: string): string {
+  return /^https?:/i.test(name) ? redactUrl(name) : name;
+}
+
+async function compressionOf(path: string): Promise<string> {
+  const reader = await openFileReader(path);
+  try {
+    return detectCompression(await reader.peek(SNIFF_BYTES), path);
+  } finally {
+    await reader.close();
+  }
+}
+
+/** By the first bytes, whatever the name says; what is nothing else is CSV. */
+async function guessFormat(file: string): Promise<string> {
+  const { signal } = new AbortController();
+  for await (const { reader } of openInputs(file, { signal, chunkBytes: HEAD_BYTES })) {
+    try {
+      const head = (await reader.read(new Uint8Array(0))) ?? new Uint8Array(0);
+      const text = Buffer.from(head)
+        .toString('latin1')
+        .replace(/^\u00ef\u00bb\u00bf/, '');
+      if (text.startsWith('ARROW1') || text.startsWith('\u00ff\u00ff\u00ff\u00ff')) return 'arrow';
+      if (text.startsWith('PAR1')) return 'parquet';
+      const start = text.trimStart();
+      if (start.startsWith('[')) return 'json';
+      return start.startsWith('{') ? jsonOrLines(start) : 'csv';
+    } finally {
+      await reader.close();
+    }
+  }
+  return 'csv';
+}
+
+/** A first line that is a whole object, and the text goes on: lines. */
+function jsonOrLines(start: string): string {
+  const line = start.split('\n', 1)[0]!;
+  if (line.length === start.length) return 'jsonl';
+  try {
+    JSON.parse(line);
+    return 'jsonl';
+  } catch {
+    return 'json';
+  }
+}
+
+async function lookAt(file: string, format: string, { interrupt }: Terminal): Promise<Look> {
+  const look = new Look();
+  const type = stageTypes.source[format];
+  if (!type) return look;
+  const { source } = (await type.make({ path: file }, { defer: () => {} })) as { source: Source };
+  const { signal } = new AbortController();
+  for await (const batch of limitSource(source, SAMPLE).batches(signal, {})) {
+    if (interrupt.requested) break;
+    look.add(batch);
+  }
+  return look;
+}

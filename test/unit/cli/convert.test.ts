@@ -1,0 +1,148 @@
+/** `zds convert`, `zds sniff` and `zds new`, as one would use them. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
+import { tableFromIPC } from 'apache-arrow';
+import { describe, expect, it } from 'vitest';
+import { temporaryFolder, zds } from './harness.ts';
+
+const folder = temporaryFolder();
+const at = (name: string) => join(folder, name);
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const read = (name: string) => readFileSync(at(name), 'utf8');
+const documents = [
+  { _id: 'a', n: 1, name: 'Ada, "A"', ok: true },
+  { _id: 'b', n: 2.5, name: 'zwei\nZeilen', ok: false },
+  { _id: 'c', n: 3, name: 'ça', ok: true },
+];
+const lines = documents.map((each) => `${JSON.stringify(each)}\n`).join('');
+writeFileSync(at('in.jsonl'), lines);
+
+describe('zds convert', () => {
+  it('goes through all formats and comes back with the same documents', async () => {
+    const way = [
+      'in.jsonl',
+      'a.csv',
+      'b.tsv.gz',
+      'c.json',
+      'd.arrow',
+      'e.json.gz',
+      'f.arrows',
+      'f.parquet',
+    ];
+    const stops = [...way, 'lake#c', 'g.ndjson', 'h.csv', 'out.jsonl'].map(at);
+    for (const [i, to] of stops.slice(1).entries()) {
+      const { code, stderr, stdout } = await zds(['convert', stops[i]!, to]);
+      expect([to, code, stderr]).toEqual([to, 0, '']);
+      expect(stdout).toContain('3 documents written');
+    }
+    const back = read('out.jsonl')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(back).toEqual(documents);
+    expect(JSON.parse(read('c.json'))).toEqual(documents);
+    expect(JSON.parse(gunzipSync(readFileSync(at('e.json.gz'))).toString())).toEqual(documents);
+    expect(tableFromIPC(readFileSync(at('d.arrow'))).numRows).toBe(3);
+  });
+
+  it('reads and writes standard streams', async () => {
+    const csv = await zds(['convert', '-', '-', '--to', 'csv'], { stdin: lines });
+    expect(csv.stdout).toBe(
+      '_id,n,name,ok\na,1,"Ada, ""A""",true\nb,2.5,"zwei\nZeilen",false\nc,3,ça,true\n',
+    );
+    expect(csv.stderr).toContain('3 documents written');
+    const json = await zds(['convert', '-', '-', '--from', 'csv', '--to', 'json'], {
+      stdin: csv.stdout,
+    });
+    expect(JSON.parse(json.stdout)).toEqual(documents);
+    const none = await zds(['convert', '-', '-', '--to', 'json'], { stdin: '' });
+    expect(JSON.parse(none.stdout)).toEqual([]);
+  });
+
+  it('keeps what is asked for', async () => {
+    const args = ['convert', at('in.jsonl'), at('part.csv'), '--where', 'ok = true', '--fields'];
+    expect((await zds([...args, 'name,n'])).code).toBe(0);
+    expect(read('part.csv')).toBe('name,n\n"Ada, ""A""",1\nça,3\n');
+    await zds(['convert', at('a.csv'), at('text.jsonl'), '--types', 'string']);
+    expect(JSON.parse(read('text.jsonl').split('\n')[0]!)).toEqual({
+      ...documents[0],
+      n: '1',
+      ok: 'true',
+    });
+  });
+
+  it('loses no field that comes late', async () => {
+    const many = Array.from({ length: 40_000 }, (_, i) => {
+      return `{"_id":"d${i}","text":"${'x'.repeat(30)}"${i === 39_999 ? ',"late":{"a":1}' : ''}}\n`;
+    });
+    writeFileSync(at('late.jsonl'), many.join(''));
+    for (const to of ['late.arrow', 'late.csv', 'late.parquet']) {
+      expect(await zds(['convert', at('late.jsonl'), at(to)])).toMatchObject({ code: 0 });
+    }
+    await zds(['convert', at('late.parquet'), at('late2.jsonl')]);
+    expect(read('late2.jsonl')).toContain('"late":{"a":1}');
+    expect(tableFromIPC(readFileSync(at('late.arrow'))).schema.names).toContain('late');
+    const rows = read('late.csv').trimEnd().split('\n');
+    expect(rows[0]).toBe('_id,text,late');
+    expect(rows.at(-1)).toContain('"{""a"":1}"');
+  });
+
+  it('says what it cannot do', async () => {
+    for (const args of [
+      ['in.txt', 'out.csv'],
+      [at('in.jsonl'), 'out.txt'],
+      [at('in.jsonl'), 'out.csv', '--to', 'xml'],
+      [at('in.jsonl'), 'out.csv', '--types', 'string'],
+      [at('in.jsonl'), 'out.csv', '--where', 'n >'],
+    ]) {
+      const { code, stderr } = await zds(['convert', ...args]);
+      expect([code, stderr.split('\n')[0]]).toEqual([2, expect.stringMatching(/^(zds: )?\S/)]);
+    }
+    expect((await zds(['convert', at('gone.jsonl'), at('x.csv')])).code).toBe(1);
+  });
+});
+
+describe('zds sniff', () => {
+  it('tells what files are, whatever they are called', async () => {
+    writeFileSync(at('x1'), 'a;b\n1;x\n2;y\n');
+    writeFileSync(at('x2'), '[{"a":1}]');
+    writeFileSync(at('x3'), '{"a":1}\n{"a":2}');
+    writeFileSync(at('x4'), '{\n  "a": 1\n}\n');
+    const kinds = { x1: 'csv', x2: 'json', x3: 'jsonl', x4: 'json', 'd.arrow': 'arrow' };
+    for (const [name, format] of Object.entries(kinds)) {
+      const { code, stdout } = await zds(['sniff', at(name), '--json']);
+      expect(code).toBe(0);
+      expect(JSON.parse(stdout)).toMatchObject({ format, compression: 'none' });
+    }
+    const csv = await zds(['sniff', at('b.tsv.gz')]);
+    expect(csv.stdout).toMatch(/b\.tsv\.gz: csv, gzip\n/);
+    expect(csv.stdout).toMatch(/delimiter|tab/);
+    expect(csv.stdout).toMatch(/n +number +3 +0\n/);
+    expect((await zds(['sniff', at('gone')])).code).toBe(1);
+  });
+});
+
+describe.skipIf(!existsSync(join(root, 'dist/cli/main.js')))('zds new', () => {
+  it('makes a project that runs', async () => {
+    expect((await zds(['new', at('My Project')])).code).toBe(0);
+    const project = at('My Project');
+    mkdirSync(join(project, 'node_modules'));
+    symlinkSync(root, join(project, 'node_modules/zds-stream'));
+    const program = join(root, 'dist/cli/main.js');
+    const manifest = JSON.parse(read('My Project/package.json'));
+    expect(manifest.name).toBe('my-project');
+    const outputs = ['lint', 'try', 'start'].map((script) => {
+      const argv = manifest.scripts[script].split(' ').slice(1);
+      return execFileSync(process.execPath, [program, ...argv], { cwd: project }).toString();
+    });
+    expect(outputs[0]).toBe('');
+    expect(outputs[1]).toContain('4 documents of 5 read would be written');
+    expect(outputs[2]).toContain('orders: 4 documents written');
+    const found = await zds(['scan', join(project, 'lake'), '-c', 'orders', '--jsonl']);
+    expect(found.stdout.split('\n')[0]).toContain('"large":true');
+    expect((await zds(['new', project])).code).toBe(2);
+  });
+});
