@@ -40,6 +40,11 @@ export interface FileView {
   seek(offset: number, length: number): number;
   /** The bytes [offset, offset + length). Errors: as `seek`. */
   bytes(offset: number, length: number): Uint8Array;
+  /**
+   * Loads what lies at some offsets (negative ones stand for nothing) into the processor's caches, all at
+   * once; one after the other they would be waited for. Does nothing where that gains nothing.
+   */
+  touch(offsets: Float64Array, from: number, to: number): void;
   /** Views handed out stay; no new ones come. */
   close(): void;
 }

@@ -25,6 +25,13 @@ const BLOCK_BYTES = 1 << 16;
 const PAGE = 1 << 16;
 const NOTHING = new Uint8Array(0);
 
+/** A map, and what is asked of it by the million: the getters of an array cost a call each. */
+interface Window {
+  readonly buffer: ArrayBuffer;
+  readonly bytes: Uint8Array;
+  readonly length: number;
+}
+
 /** Views of an open file; `fd` where there is one to map. */
 export function openFileView(
   file: Pick<DiskFile, 'path' | 'readSync'>,
@@ -64,6 +71,8 @@ class ReadView implements FileView {
     this.check(offset, length);
     return this.readBytes(offset, length);
   }
+
+  touch(_offsets: Float64Array, _from: number, _to: number): void {}
 
   close(): void {
     this.#closed = true;
@@ -119,7 +128,9 @@ class MappedView extends ReadView {
   override readonly way = 'map';
   readonly #fd: number;
   readonly #windowBytes: number;
-  #windows: (Uint8Array | undefined)[] = [];
+  #windows: (Window | undefined)[] = [];
+  /** Never read; without it the loads of `touch` would be optimised away. */
+  protected touched = 0;
   #looked = false;
 
   constructor(file: Pick<DiskFile, 'path' | 'readSync'>, fd: number, windowBytes: number) {
@@ -130,17 +141,19 @@ class MappedView extends ReadView {
 
   override seek(offset: number, length: number): number {
     this.check(offset, length);
-    const at = offset % this.#windowBytes;
-    const window = this.#window(offset - at, at, length);
+    const index = Math.floor(offset / this.#windowBytes);
+    const at = offset - index * this.#windowBytes;
+    const window = this.#window(index, at, length);
     if (window === undefined) return this.seekByReading(offset, length);
-    this.memory = window;
+    this.memory = window.bytes;
     return at;
   }
 
   override bytes(offset: number, length: number): Uint8Array {
     this.check(offset, length);
-    const at = offset % this.#windowBytes;
-    const window = this.#window(offset - at, at, length);
+    const index = Math.floor(offset / this.#windowBytes);
+    const at = offset - index * this.#windowBytes;
+    const window = this.#window(index, at, length);
     if (window !== undefined) return new Uint8Array(window.buffer, at, length);
     if (length >= LARGE) {
       const start = offset - (offset % PAGE);
@@ -148,6 +161,17 @@ class MappedView extends ReadView {
       if (own !== undefined) return new Uint8Array(own, offset - start, length);
     }
     return this.readBytes(offset, length);
+  }
+
+  override touch(offsets: Float64Array, from: number, to: number): void {
+    const [window] = this.#windows;
+    if (window === undefined) return;
+    let seen = 0;
+    for (let i = from; i < to; i++) {
+      const offset = offsets[i]!;
+      if (offset >= 0 && offset < window.length) seen |= window.bytes[offset]!;
+    }
+    this.touched = seen;
   }
 
   override close(): void {
@@ -175,19 +199,21 @@ class MappedView extends ReadView {
   }
 
   /** The window that holds all of the bytes, or undefined when they must be had in another way. */
-  #window(start: number, at: number, length: number): Uint8Array | undefined {
-    const index = start / this.#windowBytes;
+  #window(index: number, at: number, length: number): Window | undefined {
     const window = this.#windows[index];
     if (window !== undefined && at + length <= window.length) return window;
-    if (at + length > this.#windowBytes) return undefined;
-    const covered = window?.length ?? 0;
-    const exists = Math.min(this.#windowBytes, this.size - start);
+    return at + length > this.#windowBytes ? undefined : this.#lease(index, window?.length ?? 0);
+  }
+
+  #lease(index: number, covered: number): Window | undefined {
+    const start = index * this.#windowBytes;
+    const length = Math.min(this.#windowBytes, this.size - start);
     const growth = Math.max(REMAP_BYTES, covered / 8);
-    const whole = covered === 0 || exists === this.#windowBytes;
-    if (!whole && exists - covered < growth) return undefined;
-    const buffer = native()?.lease(this.#fd, start, exists);
+    const whole = covered === 0 || length === this.#windowBytes;
+    if (!whole && length - covered < growth) return undefined;
+    const buffer = native()?.lease(this.#fd, start, length);
     if (buffer === undefined) return undefined;
-    const grown = new Uint8Array(buffer);
+    const grown = { buffer, bytes: new Uint8Array(buffer), length };
     this.#windows[index] = grown;
     return grown;
   }

@@ -17,14 +17,27 @@ export const MAX_STAGED: number = 1 << 15;
 
 /** The next place at or after `offset` where a payload may begin. */
 export function alignPayload(offset: number): number {
-  const over = offset % PAYLOAD_ALIGNMENT;
-  return over === 0 ? offset : offset + PAYLOAD_ALIGNMENT - over;
+  return Math.ceil(offset / PAYLOAD_ALIGNMENT) * PAYLOAD_ALIGNMENT;
 }
 
 /** The file's length after a record of so many payload bytes (0: a tombstone) behind `tail`. */
 export function tailAfter(tail: number, payloadLength: number): number {
   if (payloadLength === 0) return tail + 1 + METADATA_BYTES;
   return alignPayload(tail) + payloadLength + METADATA_BYTES;
+}
+
+/** A `check` that no tail reaches. */
+export const UNCHECKED: number = Number.MAX_SAFE_INTEGER;
+
+/** What a walk does besides walking. Without `report` it fills the table. */
+export interface WalkOptions {
+  /** Changes nothing, and finds the metadata offsets of entries that are the newest of their keys. */
+  readonly report?: boolean;
+  /**
+   * Finds tails at or above this one of records that are not seen to be sound: the checksum is wrong, or
+   * the payload not all in the piece; and 0 when the chain passes `check` by. Not together with `report`.
+   */
+  readonly check?: number | undefined;
 }
 
 /** How far a walk got in one piece of the file. */
@@ -34,8 +47,8 @@ export interface WalkStep {
   readonly records: number;
   /** Nothing that could be a record ends at `cursor`. */
   readonly broken: boolean;
-  /** Metadata offsets of live entries, newest first; a view until the next call. */
-  readonly live: Float64Array;
+  /** What the options ask for, from the newest record down; a view until the next call. */
+  readonly found: Float64Array;
 }
 
 /**
@@ -71,7 +84,7 @@ export interface DriveTable {
    */
   stage(key: DriveKey, payload: Uint8Array): boolean;
   stageHash(low: number, high: number, payload: Uint8Array | undefined): boolean;
-  /** The staged records as they follow the tail, in fresh memory. */
+  /** The staged records as they follow the tail; a view until the next call. */
   layOut(tail: number): Uint8Array;
   /** Takes the staged records into the table as `layOut` placed them. */
   commit(): void;
@@ -80,10 +93,15 @@ export interface DriveTable {
 
   /**
    * Walks back through the piece of the file that begins at `base` and holds the bytes in front of the
-   * tail `cursor`, towards `floor`. Puts keys not seen into the table; with `report` it changes nothing
-   * and answers the entries that are the newest of their keys. Pieces of at most `WALK_BYTES`.
+   * tail `cursor`, towards `floor`, and puts keys not seen into the table. Pieces of at most `WALK_BYTES`.
    */
-  walk(piece: Uint8Array, base: number, cursor: number, floor: number, report?: boolean): WalkStep;
+  walk(
+    piece: Uint8Array,
+    base: number,
+    cursor: number,
+    floor: number,
+    options?: WalkOptions,
+  ): WalkStep;
   /** Ends walking: forgets which keys were deleted. */
   sweep(): void;
 }

@@ -5,7 +5,9 @@ import {
   type DriveTable,
   MAX_STAGED,
   tailAfter,
+  UNCHECKED,
   WALK_BYTES,
+  type WalkOptions,
   type WalkStep,
 } from './drive-types.ts';
 import { driveModule } from './generated/drive-module.ts';
@@ -38,7 +40,14 @@ interface DriveExports {
   remove(low: number, high: number): number;
   layOut(count: number, tail: number): number;
   commit(count: number, tail: number): number;
-  walk(length: number, base: number, cursor: number, floor: number, report: number): number;
+  walk(
+    length: number,
+    base: number,
+    cursor: number,
+    floor: number,
+    report: number,
+    check: number,
+  ): number;
   sweep(): void;
   copyOffsets(from: number, limit: number): void;
 }
@@ -130,8 +139,8 @@ class WasmDriveTable implements DriveTable {
         first = i;
       }
       const length = place(this.#u8, at + 4, key);
-      storeU32(this.#u8, at, length);
-      at += 4 + length;
+      this.#u32[at >> 2] = length;
+      at = (at + 4 + length + 3) & -4;
     }
     flush(keys.length);
     return found;
@@ -182,8 +191,8 @@ class WasmDriveTable implements DriveTable {
 
   stageHash(low: number, high: number, payload: Uint8Array | undefined): boolean {
     if (!this.#fits(0, payload?.length ?? 0)) return false;
-    storeU32(this.#u8, this.#stageEnd + 8, low);
-    storeU32(this.#u8, this.#stageEnd + 12, high);
+    this.#u32[(this.#stageEnd >> 2) + 2] = low;
+    this.#u32[(this.#stageEnd >> 2) + 3] = high;
     this.#addRecord(HASHED, 0, payload);
     return true;
   }
@@ -191,7 +200,7 @@ class WasmDriveTable implements DriveTable {
   layOut(tail: number): Uint8Array {
     this.#tail = tail;
     const length = this.#exports.layOut(this.#count, tail);
-    return this.#u8.slice(OUT, OUT + length);
+    return this.#u8.subarray(OUT, OUT + length);
   }
 
   commit(): void {
@@ -207,17 +216,25 @@ class WasmDriveTable implements DriveTable {
     this.#outBytes = 0;
   }
 
-  walk(piece: Uint8Array, base: number, cursor: number, floor: number, report = false): WalkStep {
+  walk(
+    piece: Uint8Array,
+    base: number,
+    cursor: number,
+    floor: number,
+    { report = false, check = UNCHECKED }: WalkOptions = {},
+  ): WalkStep {
     if (piece.length > WALK_BYTES) throw new RangeError('a piece is too large');
     this.#u8.set(piece, OUT);
-    if (!this.#exports.walk(piece.length, base, cursor, floor, report ? 1 : 0)) throw tooLarge();
+    const reports = report ? 1 : 0;
+    const done = this.#exports.walk(piece.length, base, cursor, floor, reports, check);
+    if (!done) throw tooLarge();
     this.#refresh();
     const state = new DataView(this.#memory.buffer, STATE, 24);
     return {
       cursor: state.getFloat64(0, true),
       records: state.getUint32(8, true),
       broken: state.getUint32(16, true) === 1,
-      live: new Float64Array(this.#memory.buffer, KEYS, state.getUint32(12, true)),
+      found: new Float64Array(this.#memory.buffer, KEYS, state.getUint32(12, true)),
     };
   }
 
@@ -237,10 +254,10 @@ class WasmDriveTable implements DriveTable {
   #addRecord(keyWord: number, keyLength: number, payload: Uint8Array | undefined): void {
     const at = this.#stageEnd;
     const length = payload?.length ?? 0;
-    storeU32(this.#u8, at, keyWord);
-    storeU32(this.#u8, at + 4, length);
+    this.#u32[at >> 2] = keyWord;
+    this.#u32[(at >> 2) + 1] = length;
     if (payload !== undefined) place(this.#u8, at + HEADER + keyLength, payload);
-    this.#stageEnd = at + HEADER + keyLength + length;
+    this.#stageEnd = (at + HEADER + keyLength + length + 3) & -4;
     this.#outBytes += mostBytes(length);
     this.#count++;
   }
@@ -280,13 +297,6 @@ function place(target: Uint8Array, at: number, bytes: DriveKey): number {
     for (let i = 0; i < length; i++) target[at + i] = bytes[i]!;
   } else target.set(bytes, at);
   return length;
-}
-
-function storeU32(target: Uint8Array, at: number, value: number): void {
-  target[at] = value;
-  target[at + 1] = value >>> 8;
-  target[at + 2] = value >>> 16;
-  target[at + 3] = value >>> 24;
 }
 
 function tooLarge(): EtlError {

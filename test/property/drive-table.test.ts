@@ -65,7 +65,7 @@ describe('records', () => {
             if (contents === null) expect(table.stageHash(low!, high!, undefined)).toBe(true);
             else expect(table.stage(name, contents)).toBe(true);
           }
-          const bytes = table.layOut(0);
+          const bytes = table.layOut(0).slice();
           table.commit();
           const again = kernel.createDriveTable();
           const steps: number[] = [];
@@ -79,7 +79,7 @@ describe('records', () => {
             steps.push(step.records);
           }
           again.sweep();
-          const live = table.walk(bytes, 0, bytes.length, 0, true).live.slice();
+          const live = table.walk(bytes, 0, bytes.length, 0, { report: true }).found.slice();
           const found = table.findKeys(records.map(([name]) => name));
           expect([...again.offsets()].sort()).toEqual([...table.offsets()].sort());
           expect([...live].sort()).toEqual([...table.offsets()].sort());
@@ -88,6 +88,48 @@ describe('records', () => {
         expect(results[1]).toEqual(results[0]);
       }),
       { numRuns: 100 },
+    );
+  });
+
+  it('are checked by a walk from a tail on', () => {
+    const damaged = fc.tuple(fc.option(payload), fc.boolean());
+    const some = fc.array(damaged, { minLength: 1, maxLength: 60 });
+    fc.assert(
+      fc.property(some, fc.nat(), fc.boolean(), (records, at, between) => {
+        for (const kernel of kernels) {
+          const table = kernel.createDriveTable();
+          for (const [i, [contents]] of records.entries()) {
+            expect(table.stageHash(i, 0, contents ?? undefined)).toBe(true);
+          }
+          const bytes = table.layOut(0).slice();
+          const tails: number[] = [];
+          for (const [contents] of records) {
+            tails.push(tailAfter(tails.at(-1) ?? 0, contents?.length ?? 0));
+          }
+          const first = at % records.length;
+          const check = tails[first]! - (between ? 1 : 0);
+          const expected: number[] = [];
+          for (const [i, [contents, damage]] of records.entries()) {
+            const tail = tails[i]!;
+            // Of a deletion the checksum: another payload would make it none.
+            if (damage) bytes[tail - (contents === null ? 4 : 21)]! ^= 0x10;
+            if (tail < check) continue;
+            if (i === first && between) expected.push(0);
+            if (damage) expected.push(tail);
+          }
+          const options = { check };
+          const step = kernel.createDriveTable().walk(bytes, 0, bytes.length, 0, options);
+          expect([step.broken, step.records]).toEqual([false, records.length]);
+          expect([...step.found]).toEqual(expected.reverse());
+          // The last record alone, without the first byte of its payload.
+          const end = tails.at(-1)!;
+          const size = 19 + (records.at(-1)![0]?.length ?? 1);
+          const cut = bytes.subarray(end - size);
+          const part = kernel.createDriveTable().walk(cut, end - size, end, 0, { check: end });
+          expect([...part.found]).toEqual(records.at(-1)![0] === null ? [] : [end]);
+        }
+      }),
+      { numRuns: 50 },
     );
   });
 });

@@ -6,6 +6,8 @@ import {
   MAX_STAGED,
   METADATA_BYTES,
   tailAfter,
+  UNCHECKED,
+  type WalkOptions,
   type WalkStep,
 } from '../drive-types.ts';
 import { toBigInt } from './u64.ts';
@@ -134,9 +136,15 @@ class TwinDriveTable implements DriveTable {
     this.#stagedBytes = 0;
   }
 
-  walk(piece: Uint8Array, base: number, from: number, floor: number, report = false): WalkStep {
+  walk(
+    piece: Uint8Array,
+    base: number,
+    from: number,
+    floor: number,
+    { report = false, check = UNCHECKED }: WalkOptions = {},
+  ): WalkStep {
     const view = new DataView(piece.buffer, piece.byteOffset, piece.length);
-    const live: number[] = [];
+    const found: number[] = [];
     let cursor = from;
     let records = 0;
     let broken = false;
@@ -151,13 +159,20 @@ class TwinDriveTable implements DriveTable {
         broken = true;
         break;
       }
+      if (cursor >= check) {
+        const start = (dead ? before : alignPayload(before)) - base;
+        const payload = piece.subarray(Math.max(0, start), place - base);
+        const sum = view.getUint32(place - base + 16, true);
+        if (start < 0 || crc32(payload) !== sum) found.push(cursor);
+        if (before < check && cursor > check) found.push(0);
+      }
       records++;
       cursor = before;
       if (report) {
-        if (!dead && this.#places.get(hash) === place) live.push(place);
+        if (!dead && this.#places.get(hash) === place) found.push(place);
       } else if (!this.#places.has(hash)) this.#places.set(hash, dead ? DELETED : place);
     }
-    return { cursor, records, broken, live: Float64Array.from(live) };
+    return { cursor, records, broken, found: Float64Array.from(found) };
   }
 
   sweep(): void {

@@ -16,7 +16,7 @@ const STAGE: usize = 0x110000;
 /** Laid out records, pieces of a file; 1 MiB. */
 const OUT: usize = 0x210000;
 const TABLE: usize = 0x310000;
-/** u32 key length (HASHED: the hash is given), u32 payload length (0: a tombstone), u64 hash. */
+/** Of a staged record: u32 key length (HASHED: the hash is given), u32 payload length (0: a tombstone), u64 hash. */
 const HEADER: usize = 16;
 const HASHED: u32 = 0xffffffff;
 const METADATA: u64 = 20;
@@ -77,6 +77,22 @@ function spread(low: u32, high: u32): u64 {
   return ((<u64>high << 32) | <u64>low) * SPREAD;
 }
 
+/** What JavaScript puts here begins at multiples of 4, where it can store words. */
+// @ts-ignore: decorator
+@inline
+function inWords(p: usize): usize {
+  return (p + 3) & ~3;
+}
+
+/** Where the staged record after that at `from` begins. */
+// @ts-ignore: decorator
+@inline
+function behind(from: usize): usize {
+  const keyLength = load<u32>(from);
+  const keyBytes: usize = keyLength == HASHED ? 0 : <usize>keyLength;
+  return inWords(from + HEADER + keyBytes + <usize>load<u32>(from, 4));
+}
+
 /** Hashes the key of `length` bytes at KEYS; STATE: u64 hash. */
 export function hashKey(length: u32): void {
   store<u64>(STATE, xxh3(KEYS, length));
@@ -107,7 +123,7 @@ export function findKeys(count: u32): void {
     for (let i: u32 = 0; i < some; i++) {
       const length = <usize>load<u32>(p);
       store<u64>(STATE + 64 + (<usize>i << 3), xxh3(p + 4, length) * SPREAD);
-      p += 4 + length;
+      p = inWords(p + 4 + length);
     }
     touch(STATE + 64, 8, some);
     for (let i: u32 = 0; i < some; i++) {
@@ -198,7 +214,7 @@ export function layOut(count: u32, tail: f64): u32 {
     store<u64>(to, before, 8);
     store<u32>(to, sum, 16);
     to += <usize>METADATA;
-    from = payload + length;
+    from = inWords(payload + length);
   }
   return <u32>(to - OUT);
 }
@@ -206,9 +222,8 @@ export function layOut(count: u32, tail: f64): u32 {
 /** Touches the places of `count` staged records from `from` on. */
 function touchStaged(from: usize, count: u32): void {
   for (let i: u32 = 0; i < count; i++) {
-    const keyLength = load<u32>(from);
     store<u64>(STATE + 64 + (<usize>i << 3), load<u64>(from, 8) * SPREAD);
-    from += HEADER + <usize>load<u32>(from, 4) + (keyLength == HASHED ? 0 : <usize>keyLength);
+    from = behind(from);
   }
   touch(STATE + 64, 8, count);
 }
@@ -219,13 +234,12 @@ export function commit(count: u32, tail: f64): bool {
   let end = <u64>tail;
   for (let i: u32 = 0; i < count; i++) {
     if (i % AHEAD == 0) touchStaged(from, min(AHEAD, count - i));
-    const keyLength = load<u32>(from);
     const length = <usize>load<u32>(from, 4);
     const hash = load<u64>(from, 8) * SPREAD;
     end = length == 0 ? end + 21 : aligned(end) + <u64>length + METADATA;
     if (length == 0) removeHash(hash);
     else if (put(hash, (end - METADATA) << 1, true) < 0) return false;
-    from += HEADER + length + (keyLength == HASHED ? 0 : <usize>keyLength);
+    from = behind(from);
   }
   return true;
 }
@@ -234,10 +248,11 @@ export function commit(count: u32, tail: f64): bool {
  * Walks the chain of records back through the `length` bytes at OUT, which lie at `base` in the file,
  * from the tail `cursor` towards `floor`. With `report` 0 keys not seen before are put into the table
  * (deleted ones marked); with 1 nothing is changed, and the metadata offsets of live entries go to KEYS
- * as f64. STATE: f64 where it got to, u32 records, u32 reported, u32 1 when the chain is broken there.
- * False if memory cannot be had.
+ * as f64. Without it KEYS gets the tails from `check` on of records whose checksum is wrong or whose
+ * payload is not all here, and 0 where the chain passes `check` by. STATE: f64 where it got to, u32
+ * records, u32 places at KEYS, u32 1 when the chain is broken there. False if memory cannot be had.
  */
-export function walk(length: u32, base: f64, cursor: f64, floor: f64, report: bool): bool {
+export function walk(length: u32, base: f64, cursor: f64, floor: f64, report: bool, check: f64): bool {
   const first = <u64>base;
   let tail = <u64>cursor;
   let records: u32 = 0;
@@ -258,6 +273,18 @@ export function walk(length: u32, base: f64, cursor: f64, floor: f64, report: bo
       if (before > MAX_OFFSET || before < <u64>floor || (!dead && aligned(before) >= place)) {
         broken = 1;
         break;
+      }
+      if (tail >= <u64>check) {
+        const start = dead ? before : aligned(before);
+        const isHere = start >= first;
+        if (!isHere || crc32(OUT + <usize>(start - first), <usize>(place - start)) != load<u32>(p, 16)) {
+          store<f64>(KEYS + (<usize>reported << 3), <f64>tail);
+          reported++;
+        }
+        if (before < <u64>check && tail > <u64>check) {
+          store<f64>(KEYS + (<usize>reported << 3), 0);
+          reported++;
+        }
       }
       store<u64>(STATE + 64 + (<usize>some << 4), load<u64>(p) * SPREAD);
       store<u64>(STATE + 72 + (<usize>some << 4), (place << 1) | <u64>dead);

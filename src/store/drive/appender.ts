@@ -29,9 +29,13 @@ import { SessionMark } from './session-mark.ts';
 const AT_ONCE = 1 << 18;
 
 /** A record to be written: by key or hash; without a payload it deletes. */
-export type Change =
-  | { readonly key: DriveKey; readonly payload: Uint8Array }
-  | { readonly low: number; readonly high: number; readonly payload?: Uint8Array | undefined };
+export type Change = KeyedEntry | HashedChange;
+export type KeyedEntry = readonly [key: DriveKey, payload: Uint8Array];
+interface HashedChange {
+  readonly low: number;
+  readonly high: number;
+  readonly payload?: Uint8Array | undefined;
+}
 
 /** Told around every change of the index. */
 export interface ChangeHooks {
@@ -185,8 +189,8 @@ export class Appender {
         return this.#flushStaged(() => this.#appendFrom(changes, i));
       }
       const next = () => {
-        const { low, high } = this.#hashOf(change);
-        return this.#appendLong(low, high, change.payload!, () => this.#appendFrom(changes, i + 1));
+        const { low, high, payload } = this.#hashed(change);
+        return this.#appendLong(low, high, payload!, () => this.#appendFrom(changes, i + 1));
       };
       return i === from ? next() : this.#flushStaged(next);
     }
@@ -196,12 +200,14 @@ export class Appender {
   /** Writes what is staged; then goes on. */
   #flushStaged(next: () => number | Promise<number>): number | Promise<number> {
     const bytes = this.#table.layOut(this.#tail);
-    if (bytes.length === 0) return next();
+    const { length } = bytes;
+    if (length === 0) return next();
     const done = () => {
-      this.#take(this.#tail + bytes.length, () => this.#table.commit());
+      this.#take(this.#tail + length, () => this.#table.commit());
       return next();
     };
-    if (bytes.length > AT_ONCE) return this.#write(bytes, this.#tail).then(done);
+    // The table's memory is lent for this turn only: a read would write over it.
+    if (length > AT_ONCE) return this.#write(bytes.slice(), this.#tail).then(done);
     this.#writeAtOnce(bytes, this.#tail);
     return done();
   }
@@ -263,11 +269,11 @@ export class Appender {
     return { start, length, sum, written, rest: pieces.rest() };
   }
 
-  #hashOf(change: Change): { readonly low: number; readonly high: number } {
-    if (!('key' in change)) return change;
-    this.#table.hashKey(change.key);
+  #hashed(change: Change): HashedChange {
+    if (!isKeyed(change)) return change;
+    this.#table.hashKey(change[0]);
     const { keyHash } = this.#table;
-    return { low: keyHash[0]!, high: keyHash[1]! };
+    return { low: keyHash[0]!, high: keyHash[1]!, payload: change[1] };
   }
 
   /** What was written becomes part of the drive. */
@@ -322,13 +328,17 @@ export function checkPayload(length: number, first: number | undefined): void {
   }
 }
 
+function isKeyed(change: Change): change is KeyedEntry {
+  return Array.isArray(change);
+}
+
 function isShort(change: Change): boolean {
-  const length = change.payload?.length ?? 0;
-  return length <= MAX_STAGED && !('key' in change && change.key.length > MAX_STAGED / 3);
+  if (!isKeyed(change)) return (change.payload?.length ?? 0) <= MAX_STAGED;
+  return change[1].length <= MAX_STAGED && change[0].length <= MAX_STAGED / 3;
 }
 
 function stage(table: DriveTable, change: Change): boolean {
-  if ('key' in change) return table.stage(change.key, change.payload);
+  if (isKeyed(change)) return table.stage(change[0], change[1]);
   return table.stageHash(change.low, change.high, change.payload);
 }
 

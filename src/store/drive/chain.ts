@@ -32,22 +32,22 @@ export class ChainReader {
     this.#file = file;
   }
 
-  /** The next step from `cursor`; synchronously. */
-  stepSync(table: DriveTable, cursor: number, floor: number, report: boolean): WalkStep {
-    const [base, piece] = this.#next(cursor, floor);
+  /** The next step from `cursor` to the beginning, for live entries; synchronously. */
+  reportSync(table: DriveTable, cursor: number): WalkStep {
+    const [base, piece] = this.#next(cursor);
     this.#file.readSync(piece, base);
-    return this.#take(table.walk(piece, base, cursor, floor, report), cursor);
+    return this.#take(table.walk(piece, base, cursor, 0, { report: true }), cursor);
   }
 
-  /** The next step from `cursor`. */
-  async step(table: DriveTable, cursor: number, floor: number): Promise<WalkStep> {
-    const [base, piece] = this.#next(cursor, floor);
+  /** The next step from `cursor` to the beginning, into the table. */
+  async step(table: DriveTable, cursor: number, check: number | undefined): Promise<WalkStep> {
+    const [base, piece] = this.#next(cursor);
     await this.#file.read(piece, base);
-    return this.#take(table.walk(piece, base, cursor, floor), cursor);
+    return this.#take(table.walk(piece, base, cursor, 0, { check }), cursor);
   }
 
-  #next(cursor: number, floor: number): [base: number, piece: Uint8Array] {
-    const base = Math.max(Math.min(floor, cursor - MIN_RECORD), cursor - this.#want, 0);
+  #next(cursor: number): [base: number, piece: Uint8Array] {
+    const base = Math.max(0, cursor - this.#want);
     const length = cursor - base;
     if (this.#piece.length < length) this.#piece = new Uint8Array(this.#want);
     return [base, this.#piece.subarray(0, length)];
@@ -63,32 +63,41 @@ export class ChainReader {
 /** How a walk over a whole chain ended. */
 export interface Walked {
   readonly records: number;
-  /** It reached the floor. */
+  /** It reached the beginning. */
   readonly whole: boolean;
+  /** What `WalkOptions.check` finds. */
+  readonly doubtful: readonly number[];
 }
 
-/** Fills an empty table from the chain that ends at `tail`. */
-export async function indexChain(file: DiskFile, table: DriveTable, tail: number): Promise<Walked> {
+/** Fills an empty table from the chain that ends at `tail`; with `check` as in `WalkOptions`. */
+export async function indexChain(
+  file: DiskFile,
+  table: DriveTable,
+  tail: number,
+  check?: number,
+): Promise<Walked> {
   const reader = new ChainReader(file);
+  const doubtful: number[] = [];
   let cursor = tail;
   let records = 0;
   while (cursor > 0) {
-    const step = await reader.step(table, cursor, 0);
+    const step = await reader.step(table, cursor, check);
     records += step.records;
+    for (const found of step.found) doubtful.push(found);
     // What the first piece holds tells how many there may be: growing by doubling costs more.
     if (cursor === tail && step.records > 64 && step.cursor > 0) {
       const estimate = Math.ceil((tail / (tail - step.cursor)) * step.records);
       table.reserve(Math.min(estimate, Math.ceil(tail / MIN_RECORD)));
-      const again = await new ChainReader(file).step(table, tail, 0);
+      const again = await new ChainReader(file).step(table, tail, undefined);
       cursor = again.cursor;
-      if (again.broken) return { records, whole: false };
+      if (again.broken) return { records, whole: false, doubtful };
       continue;
     }
-    if (step.broken) return { records, whole: false };
+    if (step.broken) return { records, whole: false, doubtful };
     cursor = step.cursor;
   }
   table.sweep();
-  return { records, whole: true };
+  return { records, whole: true, doubtful };
 }
 
 /** The place of a record that ends at `tail`; undefined when its metadata cannot be right. */

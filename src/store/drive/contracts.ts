@@ -34,7 +34,10 @@ export interface DataStoreWriter {
   /** Errors: INVALID_ARGUMENT for an empty payload and for a single zero byte. */
   write(key: DriveKey, payload: Uint8Array): Promise<number>;
   writeWithKeyHash(keyHash: bigint, payload: Uint8Array): Promise<number>;
-  /** Writes all in order, in few calls of the system. Errors: as `write`, before anything is written. */
+  /**
+   * Writes all in order, in few calls of the system. The entries are the drive's until the promise
+   * settles. Errors: as `write`, before anything is written.
+   */
   batchWrite(entries: readonly (readonly [DriveKey, Uint8Array])[]): Promise<number>;
   batchWriteWithKeyHashes(entries: readonly (readonly [bigint, Uint8Array])[]): Promise<number>;
   /** Writes a payload as it comes, in bounded memory. When the source fails nothing of it stays. */

@@ -102,6 +102,8 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
 
   batchRead(keys: readonly DriveKey[]): (EntryHandle | undefined)[] {
     const offsets = this.#state.table().findKeys(keys);
+    const { view } = this.#state;
+    view.touch(offsets, 0, offsets.length);
     const handles: (EntryHandle | undefined)[] = new Array(keys.length);
     for (let i = 0; i < handles.length; i++) handles[i] = this.#state.handle(offsets[i]!);
     return handles;
@@ -157,7 +159,7 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
 
   async write(key: DriveKey, payload: Uint8Array): Promise<number> {
     checkPayload(payload.length, payload[0]);
-    return this.#append([{ key, payload }]);
+    return this.#append([[key, payload]]);
   }
 
   async writeWithKeyHash(keyHash: bigint, payload: Uint8Array): Promise<number> {
@@ -165,13 +167,11 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
   }
 
   async batchWrite(entries: readonly (readonly [DriveKey, Uint8Array])[]): Promise<number> {
-    const changes: Change[] = new Array(entries.length);
     for (let i = 0; i < entries.length; i++) {
-      const [key, payload] = entries[i]!;
+      const payload = entries[i]![1];
       checkPayload(payload.length, payload[0]);
-      changes[i] = { key, payload };
     }
-    return this.#append(changes);
+    return this.#append(entries);
   }
 
   async batchWriteWithKeyHashes(

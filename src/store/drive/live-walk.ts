@@ -50,10 +50,10 @@ export class LiveWalk {
   }
 
   #step(): Float64Array {
-    const step = this.#chain.stepSync(this.#table, this.#cursor, 0, true);
+    const step = this.#chain.reportSync(this.#table, this.#cursor);
     // The chain was whole when the drive was opened, so this is another program's doing.
     this.#cursor = step.broken ? 0 : step.cursor;
-    return step.live.slice();
+    return step.found.slice();
   }
 }
 

@@ -9,7 +9,8 @@
  *
  * A session of ours that did not close leaves a mark (`SessionMark`) with the tail that was synced last.
  * Behind that, everything is checked, and what follows the first damaged record is not taken: a power cut
- * may have kept later records and lost earlier ones.
+ * may have kept later records and lost earlier ones. The walk that fills the index checks on its way; the
+ * search is made only when it leaves a doubt.
  */
 import type { DiskFile, FileView } from '../../io/index.ts';
 import { type DriveTable, METADATA_BYTES } from '../../kernels/index.ts';
@@ -39,14 +40,16 @@ export async function findEnd(
   size: number,
   synced: number | undefined,
 ): Promise<FoundEnd> {
-  const { whole, records } = await indexChain(file, table, size);
+  const { whole, records, doubtful } = await indexChain(file, table, size, synced);
   const view = file.view();
   view.extend(size);
   try {
     const search = new Search(file, view, 0);
     let found: FoundEnd = { tail: size, damaged: false };
-    if (synced !== undefined) found = endOfSession(file, view, size, synced);
-    else if (size > 0 && !(whole && search.isSound(size))) {
+    if (synced !== undefined) {
+      const isSound = whole && synced <= size && doubtful.every((tail) => search.isSound(tail));
+      if (!isSound) found = endOfSession(file, view, size, synced);
+    } else if (size > 0 && !(whole && search.isSound(size))) {
       const tail = search.last(size - 1);
       const damaged = whole && records > 1 && records > search.length(tail)!;
       found = { tail: damaged ? size : tail, damaged };
