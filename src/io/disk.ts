@@ -43,6 +43,7 @@ export interface FileView {
   /**
    * Loads what lies at some offsets (negative ones stand for nothing) into the processor's caches, all at
    * once; one after the other they would be waited for. Does nothing where that gains nothing.
+   * Errors: CLOSED, INPUT_CHANGED.
    */
   touch(offsets: Float64Array, from: number, to: number): void;
   /** Views handed out stay; no new ones come. */

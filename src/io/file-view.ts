@@ -166,6 +166,7 @@ class MappedView extends ReadView {
   override touch(offsets: Float64Array, from: number, to: number): void {
     const [window] = this.#windows;
     if (window === undefined) return;
+    this.check(0, 0);
     let seen = 0;
     for (let i = from; i < to; i++) {
       const offset = offsets[i]!;

@@ -314,6 +314,17 @@ describe('DataStore', () => {
     expect(() => store.read('a')!.payload).toThrow(/cut|past the end/);
     await store.abandon();
   });
+
+  it('notices it also when a batch is read from what was mapped before', async () => {
+    const store = await DataStore.open(path);
+    await store.write('a', Buffer.alloc(200_000, 1));
+    await store.sync();
+    expect(store.batchRead(['a'])[0]!.payload[0]).toBe(1);
+    await new Promise(setImmediate);
+    writeFileSync(path, 'short');
+    expect(() => store.batchRead(['a'])[0]!.payload).toThrow(/cut|past the end/);
+    await store.abandon();
+  });
 });
 
 describe('KeyIndexer', () => {
