@@ -8,9 +8,21 @@
  * buffer holds at most 2^31 - 1 bytes of text (32-bit offsets); whoever fills the columns sees to it.
  * Source of the format: Arrow Columnar Format 1.5, "Serialization and Interprocess Communication".
  */
-import { Message, MetadataVersion, type Schema } from 'apache-arrow';
+import {
+  Message,
+  MetadataVersion,
+  type RecordBatch as Rows,
+  type Schema,
+  Vector,
+} from 'apache-arrow';
 import { FileBlock, Footer } from 'apache-arrow/ipc/metadata/file';
-import { BufferRegion, FieldNode, RecordBatch } from 'apache-arrow/ipc/metadata/message';
+import {
+  BufferRegion,
+  DictionaryBatch,
+  FieldNode,
+  RecordBatch,
+} from 'apache-arrow/ipc/metadata/message';
+import { VectorAssembler } from 'apache-arrow/visitor/vectorassembler';
 import type { ColumnData } from '../kernels/types.ts';
 
 export type IpcFormat = 'file' | 'stream';
@@ -50,22 +62,27 @@ export class IpcEncoder {
     const buffers: Uint8Array[] = [];
     for (const column of columns) flatten(column, nodes, buffers);
 
-    let bodyLength = 0;
-    const regions = buffers.map((buffer) => {
-      const region = new BufferRegion(bodyLength, buffer.byteLength);
-      bodyLength += align(buffer.byteLength);
-      return region;
-    });
+    const header = (regions: BufferRegion[]) => new RecordBatch(rows, nodes, regions, null);
+    return this.#body(header, buffers, this.#blocks);
+  }
 
+  /**
+   * A record batch of apache-arrow, with its dictionaries in front: for streams, as files have theirs
+   * once only.
+   */
+  rows(batch: Rows): Uint8Array[] {
     const out: Uint8Array[] = [];
-    const from = this.#position;
-    const header = new RecordBatch(rows, nodes, regions, null);
-    this.#pushMessage(out, Message.from(header, bodyLength));
-    this.#blocks.push(new FileBlock(this.#position - from, bodyLength, from));
-    for (const buffer of buffers) {
-      if (buffer.byteLength === 0) continue;
-      this.#push(out, buffer, zeros.subarray(0, align(buffer.byteLength) - buffer.byteLength));
+    for (const [id, vector] of batch.dictionaries) {
+      for (const [i, chunk] of vector.data.entries()) {
+        const parts = VectorAssembler.assemble(new Vector([chunk]));
+        const data = (regions: BufferRegion[]) =>
+          new DictionaryBatch(recordBatch(chunk.length, parts, regions), id, i > 0);
+        out.push(...this.#body(data, parts.buffers.map(asBytes)));
+      }
     }
+    const parts = VectorAssembler.assemble(batch);
+    const header = (regions: BufferRegion[]) => recordBatch(batch.numRows, parts, regions);
+    out.push(...this.#body(header, parts.buffers.map(asBytes), this.#blocks));
     return out;
   }
 
@@ -77,6 +94,29 @@ export class IpcEncoder {
       const footer = new Footer(this.#schema, MetadataVersion.V5, this.#blocks, []);
       const bytes = Footer.encode(footer);
       this.#push(out, bytes, words(bytes.byteLength), MAGIC);
+    }
+    return out;
+  }
+
+  /** A message with these buffers as its body, noted in `blocks`. */
+  #body(
+    header: (regions: BufferRegion[]) => RecordBatch | DictionaryBatch,
+    buffers: readonly Uint8Array[],
+    blocks?: FileBlock[],
+  ): Uint8Array[] {
+    let bodyLength = 0;
+    const regions = buffers.map((buffer) => {
+      const region = new BufferRegion(bodyLength, buffer.byteLength);
+      bodyLength += align(buffer.byteLength);
+      return region;
+    });
+    const out: Uint8Array[] = [];
+    const from = this.#position;
+    this.#pushMessage(out, Message.from(header(regions), bodyLength));
+    blocks?.push(new FileBlock(this.#position - from, bodyLength, from));
+    for (const buffer of buffers) {
+      if (buffer.byteLength === 0) continue;
+      this.#push(out, buffer, zeros.subarray(0, align(buffer.byteLength) - buffer.byteLength));
     }
     return out;
   }
@@ -97,6 +137,10 @@ export class IpcEncoder {
       this.#position += piece.byteLength;
     }
   }
+}
+
+function recordBatch(length: number, parts: VectorAssembler, regions: BufferRegion[]): RecordBatch {
+  return new RecordBatch(length, parts.nodes, regions, null, parts.variadicBufferCounts);
 }
 
 /** Nodes and buffers in the order the format wants: a field, then its children, depth first. */

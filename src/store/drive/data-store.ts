@@ -7,10 +7,12 @@
  * system call and without a promise. A write is one call of the system. Opening reads the chain of
  * metadata, not the payloads. What is durable when: `sync`, and docs/guide/drive.md.
  */
+import type { RecordBatch, Table } from 'apache-arrow';
 import { EtlError } from '../../core/errors.ts';
 import { nodeDisk } from '../../io/index.ts';
 import { type DriveKey, METADATA_BYTES } from '../../kernels/index.ts';
 import { type ByteSource, type Change, checkPayload } from './appender.ts';
+import { deleteTable, readTable, readTableBatches, type TableInput, writeTable } from './arrow.ts';
 import { compactedSize, type DriveCompactReport } from './compact-drive.ts';
 import type {
   DataStoreOptions,
@@ -202,6 +204,33 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
     options: StreamWriteOptions = {},
   ): Promise<number> {
     return this.#writeStream(low(keyHash), high(keyHash), source, options);
+  }
+
+  /**
+   * Stores a table under a key, an entry for each record batch, and makes it durable as one: batches
+   * given one by one are held one at a time. A table that was there before stays until this one is whole.
+   * Errors: INVALID_ARGUMENT for no batch at all, and for batches of several schemas.
+   */
+  writeTable(key: DriveKey, table: TableInput): Promise<number> {
+    return writeTable(this, key, table);
+  }
+
+  /**
+   * The table of a key, over the mapped file: nothing is read before it is used. Undefined when there
+   * is none. Errors: CORRUPTED_DATA.
+   */
+  readTable(key: DriveKey): Table | undefined {
+    return readTable(this, key);
+  }
+
+  /** The record batches of a table one by one; none when there is no table. Errors: CORRUPTED_DATA. */
+  readTableBatches(key: DriveKey): IterableIterator<RecordBatch> {
+    return readTableBatches(this, key);
+  }
+
+  /** Deletes a table with all of its entries. */
+  deleteTable(key: DriveKey): Promise<number> {
+    return deleteTable(this, key);
   }
 
   async rename(oldKey: DriveKey, newKey: DriveKey): Promise<number> {

@@ -11,6 +11,7 @@ import type { FileView } from '../../io/index.ts';
 import { alignPayload, METADATA_BYTES } from '../../kernels/index.ts';
 import { crc32 } from '../archive/crc32.ts';
 import { EntryMetadata, readU64 } from './entry-metadata.ts';
+import { alignOrCopy, type TypedArrayOf } from './extensions/align-or-copy.ts';
 
 /** Longest payload in one piece: what every supported Node can address. */
 const MAX_PIECE = 2 ** 32 - 1;
@@ -87,6 +88,14 @@ export class EntryHandle {
   /** The payload as memory that typed arrays and Arrow buffers are made over without a copy. */
   asArrowBuffer(): Uint8Array {
     return this.payload;
+  }
+
+  /**
+   * The payload as little-endian numbers: `entry.asTypedArray(Float64Array)`. A view of the payload.
+   * Errors: INVALID_ARGUMENT when its size is no multiple of theirs.
+   */
+  asTypedArray<T>(type: TypedArrayOf<T>): T {
+    return alignOrCopy(this.payload, type);
   }
 
   /** A copy of the payload, the caller's own. */

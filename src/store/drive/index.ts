@@ -1,5 +1,7 @@
 /** The R-Drive store: keys to binary payloads in one append-only, memory-mapped file. */
+
 export type { ByteSource } from './appender.ts';
+export { asRecordBatch, asTable, asVector, type TableInput } from './arrow.ts';
 export type { DriveCompactReport } from './compact-drive.ts';
 export type {
   DataStoreOptions,

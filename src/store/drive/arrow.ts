@@ -1,0 +1,177 @@
+/**
+ * Arrow in drives. An entry may hold numbers of one type, or Arrow IPC; both are used where they lie in
+ * the mapped file. A table is many entries: one per record batch, each a whole IPC stream, and under the
+ * table's own key a list of them, as JSON. Only what is worked on has to be in memory.
+ *
+ * The list is written and synced after the batches, and the batches of a table that was there before are
+ * deleted after that: whatever instant the machine stops, the key leads to one whole table. Readers go on
+ * with the table that they opened.
+ */
+import {
+  type DataType,
+  makeData,
+  type RecordBatch,
+  RecordBatchReader,
+  type Schema,
+  Table,
+  Vector,
+} from 'apache-arrow';
+import { IpcEncoder } from '../../arrow/ipc.ts';
+import { EtlError } from '../../core/errors.ts';
+import type { DriveKey } from '../../kernels/index.ts';
+import type { DataStore } from './data-store.ts';
+import type { EntryHandle } from './entry-handle.ts';
+import { alignOrCopy, type TypedArrayOf } from './extensions/align-or-copy.ts';
+
+/** A table as it comes: whole, or batch by batch, one batch at least. */
+export type TableInput = Table | Iterable<RecordBatch> | AsyncIterable<RecordBatch>;
+
+/** The list of a table's batches. */
+interface TableList {
+  readonly format: 'zds-table';
+  /** How often a table was written under this key: names the entries. */
+  readonly write: number;
+  readonly batches: readonly { readonly rows: number; readonly bytes: number }[];
+}
+
+/** The payload as a vector of a type of fixed width without nulls, not copied. Errors: INVALID_ARGUMENT. */
+export function asVector<T extends DataType>(entry: EntryHandle, type: T): Vector<T> {
+  const values: unknown = alignOrCopy(entry.payload, type.ArrayType as TypedArrayOf<unknown>);
+  const { length: count } = values as { readonly length: number };
+  const { stride } = makeData({ type, length: 0, nullCount: 0 } as Parameters<typeof makeData>[0]);
+  const length = Math.floor(count / stride);
+  const data = { type, length, nullCount: 0, data: values } as Parameters<typeof makeData>[0];
+  return new Vector([makeData(data)]) as unknown as Vector<T>;
+}
+
+/** The Arrow IPC in the payload, file or stream, as a table, not copied. Errors: CORRUPTED_DATA. */
+export function asTable(entry: EntryHandle): Table {
+  return readIpc(entry.payload);
+}
+
+/** The first record batch of the Arrow IPC in the payload, not copied. Errors: CORRUPTED_DATA. */
+export function asRecordBatch(entry: EntryHandle): RecordBatch {
+  const [batch] = asTable(entry).batches;
+  if (batch) return batch;
+  throw new EtlError('CORRUPTED_DATA', 'the entry has no record batch');
+}
+
+/** Bytes of an IPC stream of one record batch, in parts; buffers at multiples of 64. */
+export function encodeBatch(batch: RecordBatch): Uint8Array[] {
+  const encoder = new IpcEncoder(batch.schema, 'stream');
+  return [...encoder.start(), ...encoder.rows(batch), ...encoder.end()];
+}
+
+/** Arrow IPC as a table over the same memory. Errors: CORRUPTED_DATA. */
+export function readIpc(bytes: Uint8Array): Table {
+  try {
+    const reader = RecordBatchReader.from(bytes);
+    const batches = [...reader];
+    return new Table(reader.schema, batches);
+  } catch (cause) {
+    throw new EtlError('CORRUPTED_DATA', 'the entry holds no Arrow IPC that can be read', {
+      cause,
+    });
+  }
+}
+
+/** As `DataStore.writeTable`. */
+export async function writeTable(
+  drive: DataStore,
+  key: DriveKey,
+  input: TableInput,
+): Promise<number> {
+  const before = readList(drive, key);
+  const write = (before?.write ?? 0) + 1;
+  const batches: { rows: number; bytes: number }[] = [];
+  const add = async (batch: RecordBatch): Promise<void> => {
+    const parts = encodeBatch(batch);
+    await drive.writeStream(batchKey(key, write, batches.length), parts);
+    const bytes = parts.reduce((sum, part) => sum + part.byteLength, 0);
+    batches.push({ rows: batch.numRows, bytes });
+  };
+  let first: Schema | undefined = input instanceof Table ? input.schema : undefined;
+  for await (const batch of input instanceof Table ? input.batches : input) {
+    first ??= batch.schema;
+    if (String(batch.schema) !== String(first)) {
+      throw new EtlError('INVALID_ARGUMENT', 'the batches of a table have one schema');
+    }
+    await add(batch);
+  }
+  if (batches.length === 0) {
+    if (!first) throw new EtlError('INVALID_ARGUMENT', 'a table without a batch has no schema');
+    for (const batch of new Table(first).batches) await add(batch);
+  }
+  const stale: Uint8Array[] = before ? batchKeys(key, before) : [];
+  // What a write that did not end has left under this number.
+  for (let i = batches.length; drive.exists(batchKey(key, write, i)); i++) {
+    stale.push(batchKey(key, write, i));
+  }
+  await drive.sync();
+  const list: TableList = { format: 'zds-table', write, batches };
+  await drive.write(key, Buffer.from(JSON.stringify(list)));
+  await drive.sync();
+  return drive.batchDelete(stale);
+}
+
+/** As `DataStore.readTable`. */
+export function readTable(drive: DataStore, key: DriveKey): Table | undefined {
+  const list = readList(drive, key);
+  if (list === undefined) return undefined;
+  return new Table([...readBatches(drive, key, list)]);
+}
+
+/** As `DataStore.readTableBatches`. */
+export function* readTableBatches(
+  drive: DataStore,
+  key: DriveKey,
+): Generator<RecordBatch, void, void> {
+  const list = readList(drive, key);
+  if (list) yield* readBatches(drive, key, list);
+}
+
+/** As `DataStore.deleteTable`. */
+export async function deleteTable(drive: DataStore, key: DriveKey): Promise<number> {
+  const list = readList(drive, key);
+  await drive.delete(key);
+  await drive.sync();
+  return drive.batchDelete(list ? batchKeys(key, list) : []);
+}
+
+function* readBatches(
+  drive: DataStore,
+  key: DriveKey,
+  list: TableList,
+): Generator<RecordBatch, void, void> {
+  // All handles before the first batch is used: what replaces the table meanwhile does not show.
+  const entries = drive.batchRead(batchKeys(key, list));
+  for (const [i, entry] of entries.entries()) {
+    const { rows, bytes } = list.batches[i]!;
+    const batch = entry?.size === bytes ? asRecordBatch(entry) : undefined;
+    if (batch?.numRows !== rows) {
+      const message = `batch ${i} of the table is not there as it was written`;
+      throw new EtlError('CORRUPTED_DATA', message, { place: { path: drive.path } });
+    }
+    yield batch;
+  }
+}
+
+/** The list under a key; undefined where there is nothing, or something else. */
+function readList(drive: DataStore, key: DriveKey): TableList | undefined {
+  const entry = drive.read(key);
+  if (entry === undefined || entry.payload[0] !== 0x7b) return undefined;
+  try {
+    const list = JSON.parse(Buffer.from(entry.payload).toString()) as TableList;
+    return list.format === 'zds-table' && entry.isValidChecksum() ? list : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function batchKeys(key: DriveKey, { write, batches }: TableList): Uint8Array[] {
+  return batches.map((_, i) => batchKey(key, write, i));
+}
+
+function batchKey(key: DriveKey, write: number, ordinal: number): Uint8Array {
+  return Buffer.concat([Buffer.from(key), Buffer.from(`\0table\0${write}\0${ordinal}`)]);
+}

@@ -1,0 +1,192 @@
+/** Arrow in entries: over the same memory, tables batch by batch, whole whatever happens. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  Field,
+  Float64,
+  Int64,
+  List,
+  type RecordBatch,
+  Table,
+  tableFromArrays,
+  tableFromIPC,
+  tableToIPC,
+  Utf8,
+  vectorFromArray,
+} from 'apache-arrow';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { asRecordBatch, asTable, asVector, DataStore } from '../../../../src/store/index.ts';
+import { FaultDisk, fingerprint } from '../../../support/fault-disk.ts';
+
+let folder = '';
+let path = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'drive-arrow-'));
+  path = join(folder, 'x.drive');
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const plain = (_: string, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value);
+const rows = (table: Table | undefined): unknown[] | undefined =>
+  table?.toArray().map((row) => JSON.parse(JSON.stringify(row, plain)));
+const someTable = (from: number, count: number): Table => {
+  const n = Array.from({ length: count }, (_, i) => from + i);
+  return new Table({
+    n: vectorFromArray(n, new Float64()),
+    text: vectorFromArray(
+      n.map((each) => (each % 3 ? `é${each}` : null)),
+      new Utf8(),
+    ),
+    big: vectorFromArray(n.map(BigInt), new Int64()),
+    list: vectorFromArray(
+      n.map((each) => Array.from({ length: each % 4 }, () => each)),
+      new List(new Field('item', new Float64(), true)),
+    ),
+  });
+};
+
+describe('entries as numbers and Arrow', () => {
+  it('are views of the payload', async () => {
+    await using drive = await DataStore.open(path);
+    await drive.write('n', new Uint8Array(Float64Array.of(1, 2.5, -3).buffer));
+    const entry = drive.read('n')!;
+    const numbers = entry.asTypedArray(Float64Array);
+    expect([...numbers]).toEqual([1, 2.5, -3]);
+    expect(numbers.buffer).toBe(entry.payload.buffer);
+    expect(() => drive.read('n')!.asTypedArray(BigInt64Array)).not.toThrow();
+    await drive.write('odd', Uint8Array.of(1, 2, 3));
+    expect(() => drive.read('odd')!.asTypedArray(Float64Array)).toThrow(/multiple/);
+
+    const vector = asVector(entry, new Float64());
+    expect([...vector]).toEqual([1, 2.5, -3]);
+    expect(vector.data[0]!.values.buffer).toBe(entry.payload.buffer);
+  });
+
+  it('hold IPC that is opened without a copy', async () => {
+    const table = someTable(0, 100);
+    await using drive = await DataStore.open(path);
+    for (const format of ['file', 'stream'] as const) {
+      await drive.write(format, tableToIPC(table, format));
+      const entry = drive.read(format)!;
+      expect(rows(asTable(entry))).toEqual(rows(table));
+      const batch = asRecordBatch(entry);
+      expect(batch.getChild('n')!.data[0]!.values.buffer).toBe(entry.payload.buffer);
+    }
+    await drive.write('text', Buffer.from('no Arrow at all, nothing like it'));
+    expect(() => asRecordBatch(drive.read('text')!)).toThrow(
+      expect.objectContaining({ code: 'CORRUPTED_DATA' }),
+    );
+  });
+});
+
+describe('tables in drives', () => {
+  it('come back batch by batch, aligned, over the mapped file', async () => {
+    const parts = [someTable(0, 100), someTable(100, 1), someTable(101, 70)];
+    const whole = parts.flatMap((part) => rows(part)!);
+    async function* batches(): AsyncGenerator<RecordBatch> {
+      for (const part of parts) yield* part.batches;
+    }
+    await using drive = await DataStore.open(path);
+    await drive.writeTable('t', batches());
+    const table = drive.readTable('t')!;
+    expect(table.batches.map(({ numRows }) => numRows)).toEqual([100, 1, 70]);
+    expect(rows(table)).toEqual(whole);
+    for (const batch of drive.readTableBatches('t')) {
+      for (const name of ['n', 'big']) {
+        const { values } = batch.getChild(name)!.data[0]!;
+        if (drive.way === 'map') expect((values as Float64Array).byteOffset % 64).toBe(0);
+      }
+    }
+    expect(drive.readTable('other')).toBeUndefined();
+    expect([...drive.readTableBatches('other')]).toEqual([]);
+  });
+
+  it('keep slices, dictionaries and empty tables as they are', async () => {
+    await using drive = await DataStore.open(path);
+    const words = vectorFromArray(['a', 'b', 'a', null, 'b', 'a']);
+    const dictionary = new Table({ words: vectorFromArray(['x', 'y', 'x']) });
+    const cases = {
+      slice: someTable(0, 50).slice(7, 33),
+      dictionary,
+      words: new Table({ words }),
+      empty: someTable(0, 3).slice(0, 0),
+    };
+    for (const [key, table] of Object.entries(cases)) {
+      await drive.writeTable(key, table as Table);
+      expect(rows(drive.readTable(key)), key).toEqual(rows(table as Table));
+      expect(String(drive.readTable(key)!.schema)).toBe(String(table.schema));
+      const again = tableFromIPC(tableToIPC(drive.readTable(key)!));
+      expect(rows(again)).toEqual(rows(table as Table));
+    }
+  });
+
+  it('take the place of the ones before, with nothing left of those', async () => {
+    await using drive = await DataStore.open(path);
+    await drive.writeTable('t', new Table(someTable(0, 9).batches.concat(someTable(9, 9).batches)));
+    const before = drive.readTable('t')!;
+    await drive.writeTable('t', someTable(50, 5));
+    expect(drive.len()).toBe(2);
+    expect(rows(drive.readTable('t'))).toEqual(rows(someTable(50, 5)));
+    expect(before.numRows).toBe(18);
+    expect(rows(before)).toHaveLength(18);
+    await drive.deleteTable('t');
+    expect(drive.len()).toBe(0);
+  });
+
+  it('refuse what is no table, and notice what is missing', async () => {
+    await using drive = await DataStore.open(path);
+    await expect(drive.writeTable('t', [])).rejects.toThrow(/schema/);
+    const other = tableFromArrays({ m: Int32Array.of(1) }) as unknown as Table;
+    const mixed = [...someTable(0, 2).batches, ...other.batches];
+    await expect(drive.writeTable('t', mixed)).rejects.toThrow(/one schema/);
+    expect(drive.readTable('t')).toBeUndefined();
+    await drive.writeTable('t', someTable(0, 4));
+    expect(drive.len()).toBe(2);
+    await drive.delete('t\0table\x001\x000');
+    expect(() => drive.readTable('t')).toThrow(expect.objectContaining({ code: 'CORRUPTED_DATA' }));
+  });
+
+  it('are there whole or not at all, wherever the machine stops', async () => {
+    const life = async (disk: FaultDisk) => {
+      await disk.mkdir('/d');
+      const drive = await DataStore.open('/d/x', { disk });
+      for (const [from, count] of [
+        [0, 4],
+        [100, 6],
+        [200, 2],
+      ] as const) {
+        const half = count >> 1;
+        await drive.writeTable('t', [
+          ...someTable(from, half).batches,
+          ...someTable(from + half, half).batches,
+        ]);
+      }
+      await drive.close();
+    };
+    const counted = new FaultDisk();
+    await life(counted);
+    const checked = new Set<string>();
+    const seen = new Set<number | undefined>();
+    for (let dieAt = 1; dieAt <= counted.operations; dieAt++) {
+      const disk = new FaultDisk();
+      disk.dieAt = dieAt;
+      await life(disk).catch(() => undefined);
+      for (const { image } of disk.images()) {
+        const print = fingerprint(image);
+        if (checked.has(print)) continue;
+        checked.add(print);
+        const after = new FaultDisk(image);
+        await after.mkdir('/d');
+        const drive = await DataStore.open('/d/x', { disk: after });
+        const table = drive.readTable('t');
+        const first = table?.get(0)?.toJSON().n as number | undefined;
+        const count = { 0: 4, 100: 6, 200: 2 }[first ?? -1];
+        if (table) expect(rows(table)).toEqual(rows(someTable(first!, count!)));
+        seen.add(first);
+        await drive.close();
+      }
+    }
+    expect(seen).toEqual(new Set([undefined, 0, 100, 200]));
+  });
+});
