@@ -4,9 +4,9 @@ import type { Batch, Document } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
 import { parsePath } from '../core/path.ts';
 import type { Source, Wants } from '../core/stage.ts';
-import { openCleanScan } from '../store/clean-scan.ts';
 import { FastStore } from '../store/fast-store.ts';
-import { ZdsRoot } from '../store/root.ts';
+import { openForReading, type ReadingFiles } from '../store/open-reading.ts';
+import type { ZdsRoot } from '../store/root.ts';
 import type { Scan, ScanOptions } from '../store/scan.ts';
 import { SourceStream } from '../streams/source-stream.ts';
 
@@ -40,12 +40,12 @@ function createZdsSource(
   if (given && given.collection !== collection) {
     throw new EtlError('INVALID_ARGUMENT', `the store is of collection ${given.collection}`);
   }
-  let own: Promise<ScanFiles> | undefined;
+  let own: Promise<ReadingFiles> | undefined;
   // Who takes the offer reads those fields and no others, so they need not be cut out first.
   const live = { whole: false };
-  const open = (): Promise<ScanFiles> => {
+  const open = (): Promise<ReadingFiles> => {
     if (given) return Promise.resolve(given);
-    own ??= openForScan(root as string | ZdsRoot, collection, options.ids === undefined);
+    own ??= openForReading(root as string | ZdsRoot, collection, options.ids !== undefined);
     return own;
   };
   const start = async (signal: AbortSignal): Promise<Scan<object>> =>
@@ -91,32 +91,4 @@ function createZdsSource(
       },
     },
   };
-}
-
-/** What a scan needs: a whole store, or just the files where every line is alive. */
-interface ScanFiles {
-  scan(options: ScanOptions): Scan<object>;
-  close(): Promise<void>;
-}
-
-/** Opens for reading; without the id index where no ids are asked for and nothing is dead. */
-async function openForScan(
-  root: string | ZdsRoot,
-  collection: string,
-  wholly: boolean,
-): Promise<ScanFiles> {
-  const own = typeof root === 'string' ? await ZdsRoot.open(root, { mode: 'read' }) : undefined;
-  const from = own ?? (root as ZdsRoot);
-  try {
-    const clean = wholly ? await openCleanScan(from, collection) : undefined;
-    const files = clean ?? (await from.collection<object>(collection, { mode: 'read' }));
-    const close = async (): Promise<void> => {
-      await files.close();
-      await own?.close();
-    };
-    return { scan: (options) => files.scan(options), close };
-  } catch (error) {
-    await own?.close();
-    throw error;
-  }
 }

@@ -7,20 +7,25 @@
  * another size or count than the checkpoint's, bytes behind a closed session's end), has dead lines, or
  * cannot be read, is left to `FastStore.open`, which knows what to do or what to say.
  */
+import type { Table } from 'apache-arrow';
 import type { Disk, DiskFile } from '../io/disk.ts';
 import { type Kernel, sharedKernel } from '../kernels/index.ts';
-import { CommitLog } from './commit-log.ts';
-import { openSettled } from './generation.ts';
+import { partsToRead } from './columns/parts.ts';
+import { type ColumnsOptions, readTable } from './columns/read-table.ts';
+import { CommitLog, type CommitRecord } from './commit-log.ts';
+import { type Located, openSettled } from './generation.ts';
 import { INDEX_HEADER_BYTES, indexHeader } from './index-file.ts';
 import { type CollectionPaths, Layout } from './layout.ts';
 import { type LogState, readLog } from './log-state.ts';
 import { checkCollectionName } from './names.ts';
 import type { ZdsRoot } from './root.ts';
-import { Scan, type ScanOptions } from './scan.ts';
+import { Scan, type ScanOptions, type Snapshot } from './scan.ts';
 
-/** A collection open for scans only. */
+/** A collection open for scans, and as a table, only. */
 export interface CleanScan {
   scan(options: ScanOptions): Scan<object>;
+  /** As `FastStore.table`. */
+  table(options: ColumnsOptions): Promise<Table>;
   close(): Promise<void>;
 }
 
@@ -35,14 +40,14 @@ export async function openCleanScan(
   return openSettled(
     disk,
     Layout.collection(root.path, collection),
-    ({ paths }) => openPaths(disk, paths, kernel),
+    (located) => openLocated(disk, located, kernel),
     async (opened) => opened?.close(),
   );
 }
 
-async function openPaths(
+async function openLocated(
   disk: Disk,
-  paths: CollectionPaths,
+  { paths, generation }: Located,
   kernel: Kernel,
 ): Promise<CleanScan | undefined> {
   for (const path of [paths.data, paths.log, paths.index]) {
@@ -50,22 +55,27 @@ async function openPaths(
   }
   const file = await disk.open(paths.data, 'read');
   try {
-    const end = await cleanEnd(disk, paths, file, kernel);
-    if (end === undefined) {
+    const commit = await cleanCommit(disk, paths, file, kernel);
+    if (commit === undefined) {
       await file.close();
       return undefined;
     }
-    const snapshot = {
+    const snapshot: Snapshot = {
       file,
-      end,
+      end: commit.end,
       alive: undefined,
       stored: undefined,
       places: undefined,
+      parts: (where) => partsToRead(state, where),
       release: () => undefined,
     };
+    const { lines, count: documents } = commit;
+    const isLogged = true;
+    const state = { disk, paths, kernel, generation, lines, documents, isLogged, snapshot };
     const host = { kernel, path: paths.data, snapshot: () => Promise.resolve(snapshot) };
     return {
       scan: (options) => new Scan<object>(host, options),
+      table: (options) => readTable(state, options),
       close: () => file.close(),
     };
   } catch (error) {
@@ -74,13 +84,13 @@ async function openPaths(
   }
 }
 
-/** Where the committed data ends, if every line before it is alive. */
-async function cleanEnd(
+/** The last commit, if every line before its end is alive. */
+async function cleanCommit(
   disk: Disk,
   paths: CollectionPaths,
   file: DiskFile,
   kernel: Kernel,
-): Promise<number | undefined> {
+): Promise<CommitRecord | undefined> {
   const log = new CommitLog(await disk.open(paths.log, 'read'), kernel);
   let state: LogState;
   try {
@@ -108,5 +118,5 @@ async function cleanEnd(
     last.op === 'close'
       ? indexBytes === checkpoint.indexBytes && size === last.end
       : indexBytes >= checkpoint.indexBytes && size >= commit.end;
-  return isOurs ? commit.end : undefined;
+  return isOurs ? commit : undefined;
 }

@@ -3,8 +3,18 @@
  * reader follows the log from here; a writer adds to the same state. When the collection was written
  * anew the handle opens the new files beside these, which stay open until their last scan is done.
  */
+import type { Table } from 'apache-arrow';
+import { EtlError } from '../core/errors.ts';
 import type { Disk, DiskFile } from '../io/disk.ts';
 import type { Kernel } from '../kernels/index.ts';
+import type { CollectionState } from './columns/manifest.ts';
+import { partsToRead } from './columns/parts.ts';
+import { type ColumnsOptions, readTable } from './columns/read-table.ts';
+import {
+  type SnapshotOptions,
+  type SnapshotReport,
+  writeSnapshot,
+} from './columns/write-snapshot.ts';
 import { CommitLog, type CommitRecord } from './commit-log.ts';
 import {
   type CompactInput,
@@ -153,28 +163,72 @@ export class CollectionFiles {
   }
 
   /** What a scan sees that begins now; resolves when all of it can be read from the file. */
-  async snapshot(ids: Iterable<string> | undefined): Promise<Snapshot> {
+  async snapshot(ids?: Iterable<string>): Promise<Snapshot> {
+    return (await this.state(ids)).snapshot;
+  }
+
+  /** The same with what tells this moment from others; the snapshot is to be released. */
+  async state(ids?: Iterable<string>): Promise<CollectionState> {
+    const { disk, paths, kernel } = this.#input;
     const { index } = this.indexer;
+    const { generation, lines } = this;
+    const documents = index.size;
     const retired = new Set<number>();
     this.#scans.add(retired);
     const snapshot: Snapshot = {
       file: this.data,
       end: this.end,
-      alive: this.lines === index.size ? undefined : { index, retired },
+      alive: lines === documents ? undefined : { index, retired },
       stored: this.stored,
       places: ids === undefined ? undefined : this.#places(ids),
+      parts: (where) => partsToRead(state, where),
       release: () => {
         this.#scans.delete(retired);
         this.#closeIfIdle();
       },
     };
+    const isLogged = this.log !== undefined;
+    const state = { disk, paths, kernel, generation, lines, documents, isLogged, snapshot };
     try {
       await this.writer?.drain();
     } catch (error) {
       snapshot.release();
       throw error;
     }
-    return snapshot;
+    return state;
+  }
+
+  /**
+   * Commits, and writes a column snapshot of what is committed.
+   * Errors: as `FastStore.snapshot`.
+   */
+  async writeColumns(options: SnapshotOptions): Promise<SnapshotReport> {
+    if (this.replacement) {
+      throw new EtlError('INVALID_ARGUMENT', 'what is being replaced has no snapshot');
+    }
+    const committed = this.writer?.flush();
+    const state = await this.state();
+    try {
+      await committed;
+      if ((this.commit?.end ?? 0) < state.snapshot.end) {
+        const message =
+          'another program has added documents: open the collection for writing first';
+        throw new EtlError('INVALID_ARGUMENT', message, { place: { path: this.data.path } });
+      }
+      return await writeSnapshot(state, options);
+    } finally {
+      state.snapshot.release();
+    }
+  }
+
+  /** As `FastStore.table`. */
+  async readColumns(options: ColumnsOptions): Promise<Table> {
+    const state = await this.state();
+    try {
+      return await readTable(state, options);
+    } finally {
+      state.snapshot.release();
+    }
   }
 
   /**

@@ -1,6 +1,7 @@
 /** From single objects and loose bytes to lines. */
-import type { Document } from '../core/batch.ts';
+import { Batch, type Document } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
+import type { Kernel, LineTable } from '../kernels/index.ts';
 
 const HEAD = '{"_id":"';
 
@@ -42,9 +43,36 @@ function toJson(id: string, value: unknown): string {
   throw new EtlError('INVALID_DOCUMENT', `document "${id}" is not a JSON object`);
 }
 
-/** Whole lines of bytes that come in any chunks, with the offset of their first byte. */
-export async function* splitLines(
-  input: Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+/** The table of bytes that are one document. Errors: INVALID_DOCUMENT, and the kernel's codes. */
+export function readOne(bytes: Uint8Array, kernel: Kernel): LineTable {
+  const table = kernel.lines(bytes);
+  const [bad] = table.bad;
+  if (bad) throw new EtlError(bad.code, bad.reason, { place: { offset: bad.offset } });
+  if (table.count === 1) return table;
+  throw new EtlError('INVALID_DOCUMENT', `${table.count} documents instead of one`);
+}
+
+/** Bytes of JSON Lines, whole or in any chunks. */
+export type JsonlInput = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
+/** The documents as batches. Errors: the kernel's codes with the offset of the fault. */
+export async function* jsonlBatches(
+  input: JsonlInput,
+  kernel: Kernel,
+): AsyncGenerator<Batch, void, void> {
+  for await (const { bytes, base } of splitLines(input)) {
+    const table = kernel.lines(bytes);
+    const [bad] = table.bad;
+    if (bad) {
+      throw new EtlError(bad.code, bad.reason, { place: { offset: base + bad.offset } });
+    }
+    yield Batch.fromLines(table, kernel.codec, { offset: base });
+  }
+}
+
+/** Whole lines, with the offset of their first byte. */
+async function* splitLines(
+  input: JsonlInput,
 ): AsyncGenerator<{ readonly bytes: Uint8Array; readonly base: number }, void, void> {
   const pieceBytes = 1 << 20;
   let held: Uint8Array[] = [];

@@ -8,14 +8,17 @@
  * Cost: `get` one lookup and one read from a memory map; `put` no system call (1 MiB is gathered);
  * memory 16 to 32 bytes a document for the index, no ids.
  */
-import { Batch, type Document } from '../core/batch.ts';
+import type { Table } from 'apache-arrow';
+import type { Batch, Document } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
 import { type StandardSchema, validateAll, validateNow } from '../core/standard-schema.ts';
 import { type Kernel, sharedKernel } from '../kernels/index.ts';
 import { CollectionFiles } from './collection-files.ts';
+import type { ColumnsOptions } from './columns/read-table.ts';
+import type { SnapshotOptions, SnapshotReport } from './columns/write-snapshot.ts';
 import type { CommitRecord } from './commit-log.ts';
 import type { AutoCompactOptions, CompactOptions, CompactReport } from './compact.ts';
-import { encodeDocument, splitLines } from './encode.ts';
+import { encodeDocument, type JsonlInput, jsonlBatches, readOne } from './encode.ts';
 import { HeldFiles } from './held-files.ts';
 import { keyText } from './indexer.ts';
 import { Layout } from './layout.ts';
@@ -28,6 +31,7 @@ import { Scan, type ScanOptions, type Snapshot } from './scan.ts';
 import type { AppendResult, CommitOptions, Writer } from './writer.ts';
 
 const NO_OPTIONS: IdOptions = {};
+const SUMS = ['documents', 'bytes', 'replaced', 'duplicates'] as const;
 
 export class FastStore<T extends object = Document> {
   readonly root: string;
@@ -136,18 +140,13 @@ export class FastStore<T extends object = Document> {
   }
 
   /**
-   * Stores a document given as the bytes of its JSON text, on one line, keeping them as they are.
+   * Stores a document given as the bytes of its JSON text, on one line, as they are.
    * Errors: as `put`, and the kernel's codes for bytes that are no document.
    */
   putRaw(id: string, bytes: Uint8Array): Promise<AppendResult> {
     const writer = this.#writing();
     checkId(id);
-    const table = this.#kernel.lines(bytes);
-    const [bad] = table.bad;
-    if (bad) throw new EtlError(bad.code, bad.reason, { place: { offset: bad.offset } });
-    if (table.count !== 1) {
-      throw new EtlError('INVALID_DOCUMENT', `${table.count} documents instead of one`);
-    }
+    const table = readOne(bytes, this.#kernel);
     if (this.#schema) {
       const [document] = this.#kernel.codec.decode(table.bytes, table.records, 1);
       validateNow(this.#schema, document!);
@@ -174,23 +173,11 @@ export class FastStore<T extends object = Document> {
   }
 
   /** Appends JSON Lines: the documents of the bytes, or of chunks of bytes in order. */
-  async writeJsonl(
-    input: Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
-    options: IdOptions = NO_OPTIONS,
-  ): Promise<AppendResult> {
+  async writeJsonl(input: JsonlInput, options: IdOptions = NO_OPTIONS): Promise<AppendResult> {
     const total = { documents: 0, bytes: 0, replaced: 0, duplicates: 0 };
-    for await (const { bytes, base } of splitLines(input)) {
-      const table = this.#kernel.lines(bytes);
-      const [bad] = table.bad;
-      if (bad) {
-        throw new EtlError(bad.code, bad.reason, { place: { offset: base + bad.offset } });
-      }
-      const batch = Batch.fromLines(table, this.#kernel.codec, { offset: base });
+    for await (const batch of jsonlBatches(input, this.#kernel)) {
       const result = await this.append(batch, options);
-      total.documents += result.documents;
-      total.bytes += result.bytes;
-      total.replaced += result.replaced;
-      total.duplicates += result.duplicates;
+      for (const each of SUMS) total[each] += result[each];
     }
     return total;
   }
@@ -249,6 +236,24 @@ export class FastStore<T extends object = Document> {
       return this.#files.snapshot(ids);
     };
     return new Scan<T>({ kernel: this.#kernel, path: this.#dataPath, snapshot }, options);
+  }
+
+  /**
+   * Commits, and writes columns as Arrow buffers into a file beside, for `table` and scans with a
+   * predicate (docs/guide/snapshots.md). Errors: LOCKED, INVALID_ARGUMENT, SCHEMA_CHANGED.
+   */
+  async snapshot(options: SnapshotOptions = {}): Promise<SnapshotReport> {
+    this.#check();
+    return this.#held.snapshot(options);
+  }
+
+  /**
+   * The documents as they are now, as an Arrow table in file order: from the newest snapshot, mapped,
+   * and what came after it from the documents. Errors: SCHEMA_CHANGED, INVALID_ARGUMENT, ABORTED.
+   */
+  async table(options: ColumnsOptions = {}): Promise<Table> {
+    this.#check();
+    return this.#files.readColumns(options);
   }
 
   /** All documents, in memory. */

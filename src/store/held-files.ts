@@ -5,6 +5,7 @@
  */
 import { EtlError } from '../core/errors.ts';
 import type { CollectionFiles } from './collection-files.ts';
+import type { SnapshotOptions, SnapshotReport } from './columns/write-snapshot.ts';
 import {
   type AutoCompactOptions,
   type CompactOptions,
@@ -39,6 +40,11 @@ export class HeldFiles {
     return this.#exclusively(async () => {
       if (!(await this.#current.follow())) await this.#replace();
     });
+  }
+
+  /** Writes a column snapshot; what would replace the files waits. */
+  snapshot(options: SnapshotOptions): Promise<SnapshotReport> {
+    return this.#exclusively(() => this.#current.writeColumns(options));
   }
 
   /** For writers. Errors: as `FastStore.compact`. */

@@ -19,6 +19,8 @@ export {
   type FlushStats,
   type WriteConfig,
 } from './buffered-writer.ts';
+export type { ColumnsOptions } from './columns/read-table.ts';
+export type { SnapshotOptions, SnapshotReport } from './columns/write-snapshot.ts';
 export type { CommitRecord, Counts } from './commit-log.ts';
 export type { AutoCompactOptions, CompactOptions, CompactReport } from './compact.ts';
 export * from './drive/index.ts';
@@ -33,6 +35,7 @@ export type { Finding } from './maintenance/findings.ts';
 export { type RepairOptions, type RepairReport, reindex, repair } from './maintenance/repair.ts';
 export { type VerifyOptions, type VerifyReport, verify } from './maintenance/verify.ts';
 export { isValidId, MAX_ID_BYTES } from './names.ts';
+export { collectionTable } from './open-reading.ts';
 export type { FastStoreOptions, GetOptions, StoreInfo } from './options.ts';
 export type { IdOptions } from './prepare.ts';
 export type { Recovery } from './recovery.ts';

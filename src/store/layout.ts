@@ -20,6 +20,8 @@ export interface CollectionPaths {
   readonly index: string;
   /** What was committed, and when. */
   readonly log: string;
+  /** The column snapshot, an R-Drive file. */
+  readonly columns: string;
 }
 
 /** Something that is not as it should be. */
@@ -44,6 +46,7 @@ export const Layout = {
       data: join(meta, 'data.jsonl'),
       index: join(meta, 'index.bin'),
       log: join(meta, 'commits.log'),
+      columns: join(meta, 'columns.drive'),
     };
   },
 

@@ -70,6 +70,8 @@ export interface Snapshot {
   readonly stored: StoredLines | undefined;
   /** Places of the documents asked for by id, by offset. */
   readonly places: readonly (readonly [offset: number, length: number])[] | undefined;
+  /** The bytes to read for a predicate, by offset; all where absent. The rest holds nothing to keep. */
+  parts?(where: Predicate | undefined): Promise<readonly (readonly [from: number, to: number])[]>;
   release(): void;
 }
 
@@ -202,7 +204,7 @@ export class Scan<T extends object = Document> implements AsyncIterable<T> {
   }
 
   async *#pieces(reuse: boolean): AsyncGenerator<ScanPiece, void, void> {
-    const { signal, ids, pieceBytes, limit } = this.#options;
+    const { signal, ids, pieceBytes, limit, where } = this.#options;
     throwIfAborted(signal);
     if (limit === 0) return;
     const snapshot = await this.#host.snapshot(ids);
@@ -211,13 +213,16 @@ export class Scan<T extends object = Document> implements AsyncIterable<T> {
         yield* readPlaces(snapshot.stored!, snapshot.places, pieceBytes ?? 1 << 20);
       else {
         const options = { reuse, ...(pieceBytes === undefined ? {} : { pieceBytes }) };
-        for await (const { bytes, base } of readPieces(snapshot.file, 0, snapshot.end, options)) {
-          throwIfAborted(signal);
-          const { alive } = snapshot;
-          if (alive === undefined) yield { bytes, base, skip: undefined, table: undefined };
-          else {
-            const table = this.#host.kernel.lines(bytes);
-            yield { bytes, base, skip: deadLines(alive, table, base), table };
+        const parts = (await snapshot.parts?.(where)) ?? [[0, snapshot.end]];
+        for (const [from, to] of parts) {
+          for await (const { bytes, base } of readPieces(snapshot.file, from, to, options)) {
+            throwIfAborted(signal);
+            const { alive } = snapshot;
+            if (alive === undefined) yield { bytes, base, skip: undefined, table: undefined };
+            else {
+              const table = this.#host.kernel.lines(bytes);
+              yield { bytes, base, skip: deadLines(alive, table, base), table };
+            }
           }
         }
       }

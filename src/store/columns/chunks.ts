@@ -1,0 +1,172 @@
+/** Columns of stretches of data.jsonl: filled from the documents, as bytes of an entry, and back. */
+import {
+  type Data,
+  Field,
+  Float64,
+  makeData,
+  RecordBatch,
+  RecordBatchReader,
+  Schema,
+  Struct,
+} from 'apache-arrow';
+import { Assembler, type RowGroup } from '../../arrow/assembler.ts';
+import { IpcEncoder } from '../../arrow/ipc.ts';
+import { keepRows } from '../../arrow/keep-rows.ts';
+import type { Plan } from '../../arrow/schema.ts';
+import { LineRecord, RECORD_WORDS } from '../../core/batch.ts';
+import type { Predicate } from '../../core/predicate.ts';
+import type { ColumnData } from '../../kernels/index.ts';
+import { Scan } from '../scan.ts';
+import type { CollectionState } from './manifest.ts';
+
+/** What to fill, from which documents. */
+export interface FillInput {
+  readonly state: CollectionState;
+  readonly plan: Plan;
+  readonly where: Predicate | undefined;
+  /** A field without a column is an error. */
+  readonly allFields: boolean;
+  readonly batchRows?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Rows, where their lines begin, and one past the last line. */
+export interface FilledRows extends RowGroup {
+  readonly starts: Float64Array;
+  readonly end: number;
+}
+
+/**
+ * The documents in [from, to) as groups of rows, in order. Errors: SCHEMA_CHANGED for one that does not fit
+ * the plan, ABORTED.
+ */
+export async function* fillRange(
+  { state, plan, where, allFields, batchRows, signal }: FillInput,
+  from: number,
+  to: number,
+): AsyncGenerator<FilledRows, void, void> {
+  const assembler = new Assembler(state.kernel, {
+    schema: plan.columns,
+    onNewField: allFields ? 'error' : 'ignore',
+    ...(batchRows === undefined ? {} : { batchRows }),
+  });
+  const waiting = new Places();
+  for await (const batch of scanState(state, { where, signal }, from, to).batches()) {
+    waiting.add(batch.lines(), batch.origin.offset!);
+    for (const group of assembler.add(batch)) yield { ...group, ...waiting.take(group.rows) };
+  }
+  for (const group of assembler.finish()) yield { ...group, ...waiting.take(group.rows) };
+}
+
+/** A scan of what the state sees, or of the bytes [from, to) of it. */
+export function scanState(
+  { kernel, paths, snapshot }: CollectionState,
+  options: { readonly where?: Predicate | undefined; readonly signal?: AbortSignal | undefined },
+  from = 0,
+  to: number = snapshot.end,
+): Scan {
+  // Whoever holds the state releases it.
+  const part = { ...snapshot, parts: async () => [[from, to]] as const, release: () => undefined };
+  return new Scan({ kernel, path: paths.data, snapshot: () => Promise.resolve(part) }, options);
+}
+
+/** Places of lines that have been given to an assembler and have not come out of it. */
+class Places {
+  #starts: number[] = [];
+  #ends: number[] = [];
+  #taken = 0;
+
+  add({ records, count }: { records: Uint32Array; count: number }, base: number): void {
+    for (let word = 0; word < count * RECORD_WORDS; word += RECORD_WORDS) {
+      this.#starts.push(base + records[word]!);
+      this.#ends.push(base + records[word + LineRecord.end]! + 1);
+    }
+  }
+
+  take(rows: number): { readonly starts: Float64Array; readonly end: number } {
+    const until = this.#taken + rows;
+    const starts = Float64Array.from(this.#starts.slice(this.#taken, until));
+    const end = this.#ends[until - 1]!;
+    this.#taken = until;
+    if (until === this.#starts.length) {
+      this.#starts = [];
+      this.#ends = [];
+      this.#taken = 0;
+    }
+    return { starts, end };
+  }
+}
+
+/** The bytes of a chunk's entry, in parts. */
+export function encodeChunk(plan: Plan, { columns, rows, starts }: FilledRows): Uint8Array[] {
+  const places = new Field('line starts', new Float64(), false);
+  const encoder = new IpcEncoder(new Schema([...plan.schema.fields, places]), 'stream');
+  const last: ColumnData = { length: rows, nullCount: 0, values: starts };
+  return [...encoder.start(), ...encoder.batch([...columns, last], rows), ...encoder.end()];
+}
+
+/** A chunk over the memory of its entry. */
+export interface DecodedChunk {
+  readonly columns: readonly Data[];
+  readonly starts: Float64Array;
+}
+
+/** Errors: whatever apache-arrow throws at bytes that are none of ours. */
+export function decodeChunk(payload: Uint8Array): DecodedChunk {
+  const { value: batch } = RecordBatchReader.from(payload).next();
+  const children = (batch as RecordBatch).data.children;
+  return { columns: children.slice(0, -1), starts: children.at(-1)!.values as Float64Array };
+}
+
+/** A chunk as a record batch, `runs` being the rows to take: all if absent. */
+export function toBatch(
+  schema: Schema,
+  { columns, starts }: DecodedChunk,
+  runs?: readonly number[],
+): RecordBatch {
+  const length = runs ? countRows(runs) : starts.length;
+  const children = runs ? columns.map((column) => keepRows(column, runs, length)) : [...columns];
+  const type = new Struct(schema.fields);
+  return new RecordBatch(schema, makeData({ type, length, nullCount: 0, children }));
+}
+
+/** Tells which lines that were alive at some time still are; the index is looked at once. */
+export class Living {
+  readonly #offsets: Float64Array;
+  #at = 0;
+
+  constructor({ snapshot: { alive } }: CollectionState) {
+    if (!alive) this.#offsets = new Float64Array(0);
+    else {
+      const { offsets } = alive.index.entries();
+      const { retired } = alive;
+      this.#offsets = new Float64Array(offsets.length + retired.size);
+      this.#offsets.set(offsets);
+      this.#offsets.set([...retired], offsets.length);
+      if (retired.size > 0) this.#offsets.sort();
+    }
+  }
+
+  /** The rows of those lines that are alive, as runs; chunks come in the order of their bytes. */
+  runs(starts: Float64Array): number[] {
+    const offsets = this.#offsets;
+    const runs: number[] = [];
+    let at = this.#at;
+    for (let row = 0; row < starts.length; row++) {
+      const start = starts[row]!;
+      while (at < offsets.length && offsets[at]! < start) at++;
+      if (offsets[at] !== start) continue;
+      if (runs.at(-1) === row) runs[runs.length - 1] = row + 1;
+      else runs.push(row, row + 1);
+    }
+    this.#at = at;
+    return runs;
+  }
+}
+
+/** How many rows there are in runs. */
+export function countRows(runs: readonly number[]): number {
+  let count = 0;
+  for (let i = 0; i < runs.length; i += 2) count += runs[i + 1]! - runs[i]!;
+  return count;
+}

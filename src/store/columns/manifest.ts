@@ -1,0 +1,152 @@
+/**
+ * The column snapshot of a collection: meta/columns.drive, an R-Drive file in the place that other programs
+ * ignore. Under the key `manifest` stands what it was made from and what it holds, as JSON; under `chunk/N`
+ * the columns of a stretch of data.jsonl, an Arrow IPC stream with one record batch, whose last column says
+ * where each row's line begins.
+ *
+ * Everything in it can be made anew from the documents, and it is used only where that would give the same:
+ * the manifest is written and synced after its chunks, carries its checksum, and names the generation of the
+ * collection and the bytes that it covers by their beginning and end. Whatever is wrong with the file, or was
+ * written for another collection, is as if it were not there.
+ */
+
+import { isEtlError } from '../../core/errors.ts';
+import type { Disk, DiskFile } from '../../io/disk.ts';
+import type { Column, Kernel } from '../../kernels/index.ts';
+import { formatSum } from '../commit-log.ts';
+import { DataStore } from '../drive/data-store.ts';
+import type { EntryHandle } from '../drive/entry-handle.ts';
+import type { CollectionPaths } from '../layout.ts';
+import type { Snapshot } from '../scan.ts';
+import type { ColumnStats } from './statistics.ts';
+
+/** A collection at some moment, as a scan sees it, and what tells that moment from others. */
+export interface CollectionState {
+  readonly disk: Disk;
+  readonly paths: CollectionPaths;
+  readonly kernel: Kernel;
+  readonly generation: number;
+  /** Document lines before the snapshot's end, and how many of them are alive. */
+  readonly lines: number;
+  readonly documents: number;
+  /** A log of ours vouches for the bytes. */
+  readonly isLogged: boolean;
+  readonly snapshot: Snapshot;
+}
+
+/** What the columns are made of. */
+export interface Definition {
+  /** Dotted paths; all top-level fields where absent. */
+  readonly fields?: readonly string[];
+  /** The types were given, not found. */
+  readonly typed?: true;
+  /** Documents to take, as an expression. */
+  readonly where?: string;
+}
+
+/** The columns of the living documents in the bytes [from, to). */
+export interface Chunk {
+  readonly id: number;
+  readonly from: number;
+  readonly to: number;
+  readonly rows: number;
+  /** Size and checksum of the entry. */
+  readonly bytes: number;
+  readonly crc: number;
+  /** All rows were alive when the manifest was written. */
+  readonly whole: boolean;
+  readonly stats: readonly ColumnStats[];
+}
+
+export interface Manifest {
+  readonly format: 'zds-columns';
+  readonly version: 1;
+  readonly generation: number;
+  /** One past the last byte covered. */
+  readonly end: number;
+  /** Hashes of the first and the last of the bytes covered. */
+  readonly head: string;
+  readonly tail: string;
+  /** Lines covered, and how many of them were alive. */
+  readonly lines: number;
+  readonly documents: number;
+  readonly definition: Definition;
+  readonly columns: readonly Column[];
+  /** In the order of the bytes; what lies between them held no document to take. */
+  readonly chunks: readonly Chunk[];
+  readonly at: string;
+}
+
+export const MANIFEST_KEY = 'manifest';
+const PROBE_BYTES = 4096;
+
+export const chunkKey = (id: number): string => `chunk/${id}`;
+
+/** Hashes that tell the bytes before `end` from others. */
+export async function probe(
+  file: DiskFile,
+  end: number,
+  kernel: Kernel,
+): Promise<Pick<Manifest, 'head' | 'tail'>> {
+  const read = async (from: number, to: number): Promise<string> => {
+    const bytes = new Uint8Array(to - from);
+    await file.read(bytes, from);
+    return formatSum(kernel.hash(bytes));
+  };
+  const head = await read(0, Math.min(end, PROBE_BYTES));
+  return { head, tail: await read(Math.max(0, end - PROBE_BYTES), end) };
+}
+
+/** The manifest in a drive, if it holds for the collection as it is. */
+export async function readManifest(
+  drive: DataStore,
+  state: CollectionState,
+): Promise<Manifest | undefined> {
+  const entry = drive.read(MANIFEST_KEY);
+  if (entry === undefined || !entry.isValidChecksum()) return undefined;
+  const manifest = parse(entry);
+  const { snapshot, generation, lines } = state;
+  if (manifest?.format !== 'zds-columns' || manifest.version !== 1) return undefined;
+  if (manifest.generation !== generation) return undefined;
+  if (manifest.end > snapshot.end || manifest.lines > lines) return undefined;
+  const { head, tail } = await probe(snapshot.file, manifest.end, state.kernel);
+  return head === manifest.head && tail === manifest.tail ? manifest : undefined;
+}
+
+/** A snapshot that holds, with its drive, open for reading. */
+export interface OpenSnapshot {
+  readonly drive: DataStore;
+  readonly manifest: Manifest;
+}
+
+/** Opens the snapshot of a collection; undefined where there is none that can be used. */
+export async function openSnapshot(state: CollectionState): Promise<OpenSnapshot | undefined> {
+  const { disk, paths, isLogged } = state;
+  if (!isLogged || (await disk.stat(paths.columns)) === undefined) return undefined;
+  let drive: DataStore | undefined;
+  try {
+    drive = await DataStore.open(paths.columns, { mode: 'read', disk });
+    const manifest = await readManifest(drive, state);
+    if (manifest) return { drive, manifest };
+  } catch (error) {
+    await drive?.close();
+    if (isEtlError(error)) return undefined;
+    throw error;
+  }
+  await drive.close();
+  return undefined;
+}
+
+/** The entry of a chunk, if it is the one that the manifest means. */
+export function findChunk(drive: DataStore, { id, bytes, crc }: Chunk): EntryHandle | undefined {
+  const entry = drive.read(chunkKey(id));
+  return entry?.size === bytes && entry.checksum === crc ? entry : undefined;
+}
+
+function parse(entry: EntryHandle): Manifest | undefined {
+  try {
+    return JSON.parse(Buffer.from(entry.payload).toString()) as Manifest;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,33 @@
+/** Which parts of data.jsonl a scan with a predicate reads, by the statistics of a column snapshot. */
+import type { Predicate } from '../../core/predicate.ts';
+import { type CollectionState, openSnapshot } from './manifest.ts';
+import { mayMatch } from './statistics.ts';
+
+type Part = readonly [from: number, to: number];
+
+/**
+ * The bytes in which documents may stand that satisfy the predicate, by offset: all but the chunks whose
+ * statistics rule that out. Exact whatever was deleted or replaced since, as bytes before the snapshot's
+ * end hold no documents but those that it has seen.
+ */
+export async function partsToRead(
+  state: CollectionState,
+  where: Predicate | undefined,
+): Promise<readonly Part[]> {
+  const all: Part = [0, state.snapshot.end];
+  if (where === undefined) return [all];
+  const found = await openSnapshot(state);
+  if (found === undefined) return [all];
+  await found.drive.close();
+  const { definition, columns, chunks } = found.manifest;
+  // Of documents that the snapshot did not take nothing is known.
+  if (definition.where !== undefined) return [all];
+  const parts: Part[] = [];
+  let from = 0;
+  for (const chunk of chunks) {
+    if (mayMatch(where, columns, chunk.stats)) continue;
+    if (chunk.from > from) parts.push([from, chunk.from]);
+    from = chunk.to;
+  }
+  return from < all[1] ? [...parts, [from, all[1]]] : parts;
+}

@@ -1,0 +1,190 @@
+/**
+ * A collection as an Arrow table, as it is now: the newest snapshot from its file, without the rows that
+ * have died since, and behind them what came after it, read from the documents. Where no snapshot can be
+ * used, or a document does not fit its columns, everything is read from the documents.
+ */
+import { type RecordBatch, Table } from 'apache-arrow';
+import { inferSchema } from '../../arrow/infer.ts';
+import { toRecordBatch } from '../../arrow/record-batch.ts';
+import { makePlan, type Plan, resolveSchema, type SchemaInput } from '../../arrow/schema.ts';
+import { EtlError, isEtlError } from '../../core/errors.ts';
+import { parseExpression } from '../../core/expression.ts';
+import { formatExpression } from '../../core/expression-format.ts';
+import { formatPath, type Path, type PathInput, parsePath } from '../../core/path.ts';
+import type { Predicate } from '../../core/predicate.ts';
+import type { Column, FieldStats } from '../../kernels/index.ts';
+import { decodeChunk, fillRange, Living, scanState, toBatch } from './chunks.ts';
+import {
+  type CollectionState,
+  type Definition,
+  findChunk,
+  type Manifest,
+  type OpenSnapshot,
+  openSnapshot,
+} from './manifest.ts';
+
+/** Which columns, of which documents. With none of the three all of it is as the newest snapshot was made. */
+export interface ColumnsOptions {
+  /** Fields, dotted paths among them, each a column of that name. Default: all top-level fields. */
+  readonly columns?: readonly PathInput[] | undefined;
+  /** The columns with their types, in place of `columns`. Default: types that hold all there is. */
+  readonly schema?: SchemaInput | undefined;
+  /** Documents to take. Default: all. */
+  readonly where?: Predicate | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What was asked for, with the types where those were given. */
+export interface Wish {
+  readonly definition: Definition;
+  readonly where: Predicate | undefined;
+  readonly plan: Plan | undefined;
+}
+
+/** Errors: INVALID_ARGUMENT for both `columns` and `schema`. */
+export function parseWish({ columns, schema, where }: ColumnsOptions): Wish {
+  if (columns && schema) {
+    throw new EtlError('INVALID_ARGUMENT', 'give columns or schema: a schema names its columns');
+  }
+  const plan = schema === undefined ? undefined : resolveSchema(schema);
+  const fields =
+    plan?.columns.map(({ name }) => name) ?? columns?.map((c) => formatPath(parsePath(c)));
+  const definition: Definition = {
+    ...(fields ? { fields } : {}),
+    ...(plan ? { typed: true } : {}),
+    ...(where ? { where: formatExpression(where) } : {}),
+  };
+  return { definition, where, plan };
+}
+
+/** The wish that a snapshot was made of. */
+export function wishOf({ definition, columns }: Manifest): Wish {
+  const where = definition.where === undefined ? undefined : parseExpression(definition.where);
+  return { definition, where, plan: definition.typed ? makePlan(columns) : undefined };
+}
+
+/** The columns with types that hold every value there is. Reads all documents. */
+export async function findPlan(
+  state: CollectionState,
+  { definition, where, plan }: Wish,
+  signal: AbortSignal | undefined,
+): Promise<Plan> {
+  if (plan) return plan;
+  const seen = (await scanState(state, { where, signal }).fields())?.fields ?? [];
+  if (!definition.fields) return inferSchema(seen);
+  return makePlan(definition.fields.map((field) => findColumn(field, seen)));
+}
+
+function findColumn(name: string, seen: readonly FieldStats[]): Column {
+  const path = parsePath(name);
+  let fields = seen;
+  let found: FieldStats | undefined;
+  for (const step of path) {
+    found = fields.find((field) => !field.element && field.path.at(-1) === step);
+    fields = found?.children ?? [];
+  }
+  const type = found ? inferSchema([found]).columns[0]!.type : ({ kind: 'utf8' } as const);
+  return { name, type, ...(isName(name, path) ? {} : { path }) };
+}
+
+const isName = (name: string, path: Path): boolean => path.length === 1 && path[0] === name;
+
+/** As `FastStore.table`. Errors: SCHEMA_CHANGED, ABORTED, IO_ERROR, CORRUPTED_DATA. */
+export async function readTable(state: CollectionState, options: ColumnsOptions): Promise<Table> {
+  const { signal } = options;
+  const found = await openSnapshot(state);
+  try {
+    const wish = found && asksNothing(options) ? wishOf(found.manifest) : parseWish(options);
+    if (found && answers(found.manifest, wish)) {
+      const table = await fromSnapshot(state, found, signal);
+      const { fields } = wish.definition;
+      if (table) return fields ? table.select([...fields]) : table;
+    }
+    const plan = await findPlan(state, wish, signal);
+    return new Table(plan.schema, await fill(state, wish, plan, 0, signal));
+  } finally {
+    await found?.drive.close();
+  }
+}
+
+/** True where a snapshot is to be taken as it was made. */
+export function asksNothing({ columns, schema, where }: ColumnsOptions): boolean {
+  return columns === undefined && schema === undefined && where === undefined;
+}
+
+/** Whether the snapshot has these columns of these documents. */
+function answers({ columns, definition: own }: Manifest, { definition, plan }: Wish): boolean {
+  if (definition.where !== own.where) return false;
+  if (plan) return plan.columns.every((column) => columns.some((each) => isSame(each, column)));
+  const { fields } = definition;
+  if (fields === undefined) return own.fields === undefined;
+  return !own.typed && fields.every((field) => columns.some(({ name }) => name === field));
+}
+
+const isSame = (a: Column, b: Column): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+/** Undefined where the snapshot does not do: a document behind it does not fit, or it is damaged. */
+async function fromSnapshot(
+  state: CollectionState,
+  found: OpenSnapshot,
+  signal: AbortSignal | undefined,
+): Promise<Table | undefined> {
+  const { manifest } = found;
+  const plan = makePlan(manifest.columns);
+  const chunks = readChunks(state, found, plan);
+  if (!chunks) return undefined;
+  try {
+    const tail = await fill(state, wishOf(manifest), plan, manifest.end, signal);
+    return new Table(plan.schema, [...chunks, ...tail]);
+  } catch (error) {
+    if (!manifest.definition.typed && isEtlError(error, 'SCHEMA_CHANGED')) return undefined;
+    throw error;
+  }
+}
+
+function readChunks(
+  state: CollectionState,
+  { drive, manifest }: OpenSnapshot,
+  plan: Plan,
+): RecordBatch[] | undefined {
+  const same = noneDied(state, manifest);
+  let living: Living | undefined;
+  const batches: RecordBatch[] = [];
+  for (const chunk of manifest.chunks) {
+    const entry = findChunk(drive, chunk);
+    if (!entry) return undefined;
+    const decoded = decodeChunk(entry.payload);
+    if (decoded.starts.length !== chunk.rows) return undefined;
+    if (same && chunk.whole) batches.push(toBatch(plan.schema, decoded));
+    else {
+      living ??= new Living(state);
+      const runs = living.runs(decoded.starts);
+      const whole = runs.length === 2 && runs[1]! - runs[0]! === chunk.rows;
+      if (runs.length > 0) batches.push(toBatch(plan.schema, decoded, whole ? undefined : runs));
+    }
+  }
+  return batches;
+}
+
+/** Lines that died stay dead: as many dead ones as there were are the same ones. */
+export function noneDied(
+  { lines, documents }: CollectionState,
+  then: Pick<CollectionState, 'lines' | 'documents'>,
+): boolean {
+  return lines - documents === then.lines - then.documents;
+}
+
+async function fill(
+  state: CollectionState,
+  { where, definition }: Wish,
+  plan: Plan,
+  from: number,
+  signal: AbortSignal | undefined,
+): Promise<RecordBatch[]> {
+  const batches: RecordBatch[] = [];
+  const input = { state, plan, where, allFields: !definition.fields, signal };
+  for await (const { columns, rows } of fillRange(input, from, state.snapshot.end)) {
+    batches.push(toRecordBatch(plan.schema, columns, rows));
+  }
+  return batches;
+}

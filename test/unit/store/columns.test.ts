@@ -1,0 +1,155 @@
+/** Column snapshots: what is written and when, where statistics are used, and what is refused. */
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eq, gt, gte } from '../../../src/core/predicate.ts';
+import { zdsSource } from '../../../src/sources/zds-source.ts';
+import { collectionTable, DataStore, FastStore, pack, verify } from '../../../src/store/index.ts';
+
+let folder = '';
+let root = '';
+let file = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'columns-'));
+  root = join(folder, 'lake');
+  file = join(root, 'collections/c/meta/columns.drive');
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const open = (mode: 'read' | 'write' = 'write') => FastStore.open(root, 'c', { mode });
+const put = (store: FastStore, from: number, to: number, pad = '') => {
+  for (let n = from; n < to; n++) {
+    store.put(`d${n}`, {
+      n,
+      half: n / 2,
+      text: `t${n % 10}`,
+      at: '2024-02-29T00:00:00Z',
+      flag: n % 3 === 0,
+      tags: Array.from({ length: n % 3 }, (_, i) => `g${i}`),
+      deep: { x: n % 4 ? n : null, list: [[n]] },
+      pad,
+    });
+  }
+};
+
+describe('a column snapshot', () => {
+  it('is written in parts, and only what is new', async () => {
+    await using store = await open();
+    put(store, 0, 250);
+    const first = await store.snapshot({ chunkRows: 100 });
+    expect(first).toMatchObject({ rows: 250, chunks: 3, rowsWritten: 250, chunksWritten: 3 });
+    expect(first.columns).toContain('deep');
+    expect(first.bytes).toBe(statSync(file).size);
+    expect(await store.snapshot({ chunkRows: 100 })).toMatchObject({ rowsWritten: 0 });
+    put(store, 250, 270);
+    const second = await store.snapshot({ chunkRows: 100 });
+    expect(second).toMatchObject({ rows: 270, chunks: 3, rowsWritten: 70, chunksWritten: 1 });
+    for (let n = 0; n < 5; n++) store.delete(`d${n}`);
+    const third = await store.snapshot({ chunkRows: 100 });
+    expect(third).toMatchObject({ rows: 270, rowsWritten: 0 });
+    expect((await store.table()).numRows).toBe(265);
+    for (let n = 5; n < 50; n++) store.delete(`d${n}`);
+    const fourth = await store.snapshot({ chunkRows: 100 });
+    expect(fourth).toMatchObject({ rows: 220, chunks: 3, rowsWritten: 50 });
+    expect(await store.snapshot({ columns: ['n'] })).toMatchObject({ columns: ['n'], rows: 220 });
+  });
+
+  it('leaves out rows of every type that have died', async () => {
+    await using store = await open();
+    put(store, 0, 64);
+    await store.snapshot();
+    for (const n of [0, 1, 2, 9, 30, 31, 33, 62, 63]) store.delete(`d${n}`);
+    put(store, 40, 42, 'new');
+    const all = (table: Awaited<ReturnType<typeof store.table>>) =>
+      JSON.stringify(table.toArray(), (_, v) => (typeof v === 'bigint' ? `${v}` : v));
+    const { columns } = await store.snapshot();
+    const mapped = await store.table();
+    const read = await store.table({ columns: [...columns], where: gte('n', 0) });
+    expect(mapped.numRows).toBe(55);
+    expect(all(mapped)).toBe(all(read));
+  });
+
+  it('stays mapped where nothing died, and is found without opening the store', async () => {
+    const store = await open();
+    put(store, 0, 100);
+    await store.snapshot({ columns: ['_id', 'half', 'deep.x'] });
+    put(store, 100, 110);
+    await store.close();
+    const table = await collectionTable(root, 'c');
+    expect(table.schema.fields.map(({ name }) => name)).toEqual(['_id', 'half', 'deep.x']);
+    const half = table.getChild('half')!;
+    expect(half.data.map(({ length }) => length)).toEqual([100, 10]);
+    expect((half.data[0]!.values as Float64Array).byteOffset % 64).toBe(0);
+    expect([...half]).toEqual(Array.from({ length: 110 }, (_, n) => n / 2));
+    expect(table.getChild('deep.x')!.nullCount).toBe(28);
+    await using reader = await open('read');
+    expect((await reader.table({ columns: ['half'] })).numCols).toBe(1);
+  });
+
+  it('lets scans pass over what cannot match', async () => {
+    const store = await open();
+    put(store, 0, 4000, 'x'.repeat(200));
+    await store.snapshot({ columns: ['n', 'text'], chunkRows: 100 });
+    await store.close();
+    // What is not read does no harm: damage shows which bytes are.
+    const data = join(root, 'collections/c/meta/data.jsonl');
+    const { size } = statSync(data);
+    const reads: number[] = [];
+    for await (const batch of zdsSource(root, 'c', { where: gt('n', 3950) }).batches()) {
+      reads.push(batch.origin.offset!, ...batch.documents().map(({ n }) => n as number));
+    }
+    expect(reads[0]).toBeGreaterThan(size * 0.9);
+    expect(reads.slice(1).at(-1)).toBe(3999);
+    const found = await zdsSource(root, 'c', { where: eq('text', 't7') }).toArray();
+    expect(found).toHaveLength(400);
+    expect(await zdsSource(root, 'c', { where: eq('text', 'zz') }).toArray()).toEqual([]);
+  });
+
+  it('is made anew where documents do not fit; a given schema says no', async () => {
+    await using store = await open();
+    put(store, 0, 10);
+    await store.snapshot({ columns: ['n'] });
+    store.put('odd', { n: 1.5 });
+    expect([...(await store.table()).getChild('n')!]).toEqual([...Array(10).keys(), 1.5]);
+    expect(await store.snapshot()).toMatchObject({ rowsWritten: 11 });
+    await store.snapshot({ schema: { n: 'float64' } });
+    store.put('worse', { n: 'text' });
+    await expect(store.table()).rejects.toMatchObject({ code: 'SCHEMA_CHANGED' });
+    await expect(store.snapshot()).rejects.toMatchObject({ code: 'SCHEMA_CHANGED' });
+    expect((await store.table({ columns: ['n'] })).numRows).toBe(12);
+  });
+
+  it('refuses what cannot be, one writer at a time', async () => {
+    await using store = await open();
+    put(store, 0, 3);
+    const both = { columns: ['n'], schema: { n: 'int32' } } as const;
+    await expect(store.snapshot(both)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(store.snapshot({ chunkRows: 0 })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+    await store.snapshot();
+    const other = await DataStore.open(file);
+    await expect(store.snapshot()).rejects.toMatchObject({ code: 'LOCKED' });
+    await other.close();
+    const stop = { signal: AbortSignal.abort(new Error('enough')) };
+    put(store, 3, 5);
+    await expect(store.snapshot(stop)).rejects.toMatchObject({ code: 'ABORTED' });
+    expect((await store.table()).numRows).toBe(5);
+  });
+
+  it('is no part of the collection: garbage in its place is replaced, tools pass it over', async () => {
+    const store = await open();
+    expect(await store.snapshot()).toMatchObject({ rows: 0, chunks: 0 });
+    put(store, 0, 30);
+    await store.flush();
+    writeFileSync(file, 'this is no drive at all, and longer than a record would have to be');
+    expect((await store.table()).numRows).toBe(30);
+    expect(await store.snapshot()).toMatchObject({ rowsWritten: 30 });
+    await store.close();
+    for (const { findings } of await verify(root)) expect(findings).toEqual([]);
+    await pack(root, join(folder, 'lake.zds'));
+    const packed = await collectionTable(join(folder, 'lake.zds'), 'c');
+    expect(packed.numRows).toBe(30);
+  });
+});
