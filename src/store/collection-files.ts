@@ -26,6 +26,7 @@ import { finishReplacement, openSettled, readGeneration } from './generation.ts'
 import type { Indexer } from './indexer.ts';
 import type { CollectionPaths } from './layout.ts';
 import { moveWrites } from './move-writes.ts';
+import type { StoreInfo } from './options.ts';
 import { readPieces } from './pieces.ts';
 import { type OpenState, openState, type Recovery } from './recovery.ts';
 import { beginReplacement, type Replacement } from './replacement.ts';
@@ -160,6 +161,17 @@ export class CollectionFiles {
 
   get commit(): CommitRecord | undefined {
     return this.writer ? this.writer.commit : this.#state.commit;
+  }
+
+  /** For `FastStore.info`. */
+  get sizes(): Pick<StoreInfo, 'lines' | 'dataBytes' | 'indexBytes' | 'commit'> {
+    const { commit, lines, end, indexer } = this;
+    return {
+      lines,
+      dataBytes: end,
+      indexBytes: indexer.index.byteLength,
+      ...(commit ? { commit: { seq: commit.seq, at: commit.at } } : {}),
+    };
   }
 
   /** What a scan sees that begins now; resolves when all of it can be read from the file. */

@@ -326,17 +326,8 @@ export class FastStore<T extends object = Document> {
   }
 
   info(): StoreInfo {
-    const { commit, lines, end, indexer } = this.#files;
-    return {
-      path: this.root,
-      collection: this.collection,
-      mode: this.mode,
-      documents: this.count,
-      lines,
-      dataBytes: end,
-      indexBytes: indexer.index.byteLength,
-      ...(commit ? { commit: { seq: commit.seq, at: commit.at } } : {}),
-    };
+    const { root: path, collection, mode, count: documents } = this;
+    return { path, collection, mode, documents, ...this.#files.sizes };
   }
 
   /** Commits, makes index.bin current and lets go of everything. Errors: POISONED, IO_ERROR. */

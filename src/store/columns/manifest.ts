@@ -77,9 +77,11 @@ export interface Manifest {
   readonly at: string;
 }
 
+/** The key of the manifest. */
 export const MANIFEST_KEY = 'manifest';
 const PROBE_BYTES = 4096;
 
+/** The key of a chunk. */
 export const chunkKey = (id: number): string => `chunk/${id}`;
 
 /** Hashes that tell the bytes before `end` from others. */
