@@ -24,6 +24,7 @@ import { exportSuite } from './suites/export.mjs';
 import { indexSuite } from './suites/index.mjs';
 import { ingestion } from './suites/ingestion.mjs';
 import { maintenance } from './suites/maintenance.mjs';
+import { pipelines } from './suites/pipelines.mjs';
 import { randomAccess } from './suites/random-access.mjs';
 import { scan } from './suites/scan.mjs';
 
@@ -44,7 +45,16 @@ const { values: options } = parseArgs({
     verbose: { type: 'boolean', default: false },
   },
 });
-const suites = [ingestion, randomAccess, scan, indexSuite, maintenance, exportSuite, csvSuite];
+const suites = [
+  ingestion,
+  randomAccess,
+  scan,
+  indexSuite,
+  maintenance,
+  exportSuite,
+  csvSuite,
+  pipelines,
+];
 if (options.crate) suites.push(crateSuite);
 const documents = positive(options.documents, '--documents');
 const runs = positive(options.runs, '--runs');
