@@ -27,6 +27,7 @@ import { maintenance } from './suites/maintenance.mjs';
 import { pipelines } from './suites/pipelines.mjs';
 import { randomAccess } from './suites/random-access.mjs';
 import { scan } from './suites/scan.mjs';
+import { snapshot } from './suites/snapshot.mjs';
 
 /** A contestant that takes longer is ended and shown as not measured. */
 const LONGEST_MS = 20 * 60_000;
@@ -51,6 +52,7 @@ const suites = [
   scan,
   indexSuite,
   maintenance,
+  snapshot,
   exportSuite,
   csvSuite,
   pipelines,

@@ -1,0 +1,31 @@
+/** A column summed from its snapshot, and scans that statistics shorten. */
+
+const ours = { module: 'snapshot.mjs', store: 'zds-columns' };
+const DOCUMENTS = 'zds-stream, documents';
+const ARROW = 'apache-arrow, the same columns in a mapped file';
+const PLAIN = 'zds-stream, without a snapshot';
+
+export const snapshot = {
+  name: 'snapshot',
+  works: [
+    {
+      name: 'sum',
+      title: 'Sum one column in a fresh process, from the moment that everything is loaded',
+      contestants: [
+        { ...ours, ours: true, name: 'zds-stream, snapshot', work: 'sumSnapshot' },
+        { ...ours, name: ARROW, work: 'sumArrow' },
+        { ...ours, name: DOCUMENTS, work: 'sumDocuments' },
+      ],
+      targets: [{ seconds: 0.02 }, { against: DOCUMENTS, times: 50 }],
+    },
+    {
+      name: 'late',
+      title: 'The last hundredth of the documents, by id',
+      contestants: [
+        { ...ours, ours: true, name: 'zds-stream, snapshot', work: 'late' },
+        { ...ours, name: PLAIN, store: 'zds-plain', work: 'latePlain' },
+      ],
+      targets: [{ against: PLAIN, times: 5 }],
+    },
+  ],
+};

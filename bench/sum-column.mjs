@@ -1,0 +1,44 @@
+/**
+ * Sums one column of a collection in a process of its own, once: from its snapshot, from an Arrow file in
+ * a map, or from the documents. The clock starts when everything is loaded.
+ *
+ *   node bench/sum-column.mjs snapshot|arrow|documents PATH
+ */
+import { performance } from 'node:perf_hooks';
+import { tableFromIPC } from 'apache-arrow';
+import { collectionTable, createNodeDisk, zdsSource } from '../dist/index.js';
+
+const COLUMN = 'score';
+const [way, path] = process.argv.slice(2);
+
+const ways = {
+  async snapshot() {
+    return sumOf(await collectionTable(path, 'docs', { columns: [COLUMN] }));
+  },
+  async arrow() {
+    const file = await createNodeDisk().open(path, 'read');
+    const size = await file.size();
+    const view = file.view();
+    view.extend(size);
+    return sumOf(tableFromIPC(view.bytes(0, size)));
+  },
+  async documents() {
+    let sum = 0;
+    for await (const { score } of zdsSource(path, 'docs', { select: [COLUMN] })) sum += score;
+    return sum;
+  },
+};
+
+function sumOf(table) {
+  let sum = 0;
+  for (const { values } of table.getChild(COLUMN).data) {
+    for (let i = 0; i < values.length; i++) sum += values[i];
+  }
+  return sum;
+}
+
+const start = performance.now();
+const result = await ways[way]();
+const seconds = (performance.now() - start) / 1000;
+const maxRssBytes = process.resourceUsage().maxRSS * 1024;
+console.log(JSON.stringify({ seconds, maxRssBytes, result }));
