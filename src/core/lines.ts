@@ -48,6 +48,11 @@ export interface EncodedLines {
   readonly unread?: boolean;
   /** The path that the records' key words were made for, dotted; absent when they hold none. */
   readonly key?: string;
+  /**
+   * Set when the lines were seen to be fit for a collection as they are: each begins `{"_id":"`, that is
+   * its only `_id`, and an id of ASCII that a collection takes.
+   */
+  readonly canonical?: boolean;
 }
 
 /** Copies the documents next to each other, one `\n` after each, and moves the records along. */

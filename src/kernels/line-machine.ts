@@ -31,7 +31,7 @@ export const Layout = {
   recordsEnd: 0x3a0000,
   columns: 0x3a0000,
   columnsEnd: 0x5a0000,
-  input: 0x5a0000,
+  input: 0x5d0000,
   slotLimit: 512,
 } as const;
 
@@ -44,7 +44,7 @@ interface LinesExports {
   root(): number;
   childNode(parent: number, key: number, length: number): number;
   bind(node: number, slot: number): void;
-  resetGraph(): void;
+  forgetShapes(): void;
   graphIsFull(): number;
   graphNodes(): number;
   configure(
@@ -166,7 +166,7 @@ export class LineMachine {
     this.exports = instance.exports as unknown as LinesExports;
     this.#refresh();
     new BigUint64Array(this.#memory.buffer, Layout.powers).set(powersOfFive());
-    this.exports.resetGraph();
+    this.exports.forgetShapes();
   }
 
   /** Where output of the current chunk begins, and where it must end. */
@@ -316,7 +316,7 @@ export class LineMachine {
   }
 
   #forget(): void {
-    this.exports.resetGraph();
+    this.exports.forgetShapes();
     this.#program = undefined;
     this.#bound = [];
     this.#sinceReset = 0;

@@ -42,7 +42,8 @@ export interface LineTable extends EncodedLines {
   readonly lineCount: number;
   /**
    * True when `dense`, and every line begins with the bytes `{"_id":"`, and that first `_id` is the
-   * key (the only top-level one, a plain string): such bytes go into a collection as they are.
+   * key (the only top-level one, without escapes) and 1 to 255 letters, digits, `_`, `-` and `.` of
+   * ASCII, no dot first and no two together: such bytes go into a collection as they are.
    */
   readonly canonical: boolean;
 }
@@ -127,6 +128,8 @@ export interface ColumnBuilder {
   fill(bytes: Uint8Array, skip?: Uint8Array): FillResult;
   /** Hands over the buffers of all rows collected and starts anew. */
   take(): ColumnData[];
+  /** Takes buffers back, to be filled again: nobody may look at what `take` gave any more. */
+  recycle(taken: readonly ColumnData[]): void;
 }
 
 export interface FillResult {

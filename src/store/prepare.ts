@@ -86,6 +86,7 @@ function makeLines(batch: Batch, rule: IdRule, kernel: Kernel): PreparedLines {
   const dense = batch.denseLines();
   if (rule.make === undefined && rule.key === '_id') {
     const lines = dense.key === '_id' ? dense : kernel.lines(dense.bytes);
+    if (lines.canonical) return lines;
     if (isCanonical(lines)) {
       const bad = findInvalidId(lines.bytes, lines.records, lines.count);
       if (bad === lines.count) return lines;

@@ -7,7 +7,7 @@ import { formatPath } from '../../core/path.ts';
 import { faultCode, faultReasons, Reason } from '../reasons.ts';
 import { type BadLine, DEFAULT_MAX_DEPTH, type LinesOptions, type LineTable } from '../types.ts';
 import { Kind, Scanner } from './scanner.ts';
-import { type FieldName, fieldNames, findPath, stringValue } from './text.ts';
+import { decodeText, type FieldName, fieldNames, findPath, stringValue } from './text.ts';
 import { hashInto } from './xxh3.ts';
 
 const CANONICAL_START = new TextEncoder().encode('{"_id":"');
@@ -114,11 +114,15 @@ function writeKey(records: Uint32Array, base: number, scanner: Scanner, node: nu
   records[base + LineRecord.hashHigh] = hash[1]!;
 }
 
+/** An ASCII id that a collection takes. */
+const PLAIN_ID = /^(?!\.)(?!.*\.\.)[A-Za-z0-9_.-]{1,255}$/;
+
 /** Node 1 is the document's first key; the last `_id` being node 2 means that it is the only one. */
 function isCanonical(scanner: Scanner, node: number, name: FieldName): boolean {
   if (node !== 2 || scanner.kind[2] !== Kind.plain || scanner.kind[1] !== Kind.plain) return false;
   const { bytes } = scanner;
   const from = scanner.start[0]!;
+  if (!PLAIN_ID.test(decodeText(bytes, scanner.start[2]! + 1, scanner.end[2]! - 1))) return false;
   return name.text === '_id' && CANONICAL_START.every((byte, i) => bytes[from + i] === byte);
 }
 

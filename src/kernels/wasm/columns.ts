@@ -17,7 +17,7 @@ import {
 } from './layout';
 import { VALUE, copyBytes, firstElement, locate, nextElement, readValueAt, skipValue } from './cursor';
 import { integer, readInteger, readTimestamp } from './integers';
-import { stamp } from './parse';
+import { stamp } from './values';
 import { skipSpace } from './scan';
 import { LONE_REPLACE, decodeEscapes } from './text';
 

@@ -63,6 +63,11 @@ export function graphIsFull(): bool {
   );
 }
 
+/** The node with a number. */
+export function nodeOf(number: u32): usize {
+  return NODES + <usize>number * NODE_SIZE;
+}
+
 function clearNode(node: usize): void {
   memory.fill(node, 0, NODE_SIZE);
   for (let i: usize = 0; i < LIST << 2; i += 4) {
@@ -131,19 +136,26 @@ export function elementNode(node: usize): usize {
 
 /** Remembers that the bytes [from, to) lead to `target`, at the head of `list`. */
 export function learn(list: usize, from: usize, to: usize, target: usize): void {
-  const length = to - from;
-  if (length > LITERAL_LIMIT || target == GENERIC || transitionCount >= TRANSITION_LIMIT) return;
+  if (to - from > LITERAL_LIMIT || target == GENERIC || transitionCount >= TRANSITION_LIMIT) return;
   let t = TRANSITIONS + <usize>transitionCount * TRANSITION_SIZE;
   const last = load<u32>(list, (LIST - 1) << 2);
   if (last != <u32>NEVER) t = last;
   else transitionCount++;
+  writeTransition(t, from, to, target);
+  memory.copy(list + 4, list, (LIST - 1) << 2);
+  store<u32>(list, <u32>t);
+}
+
+/** Writes the transition over the bytes [from, to) at `t`. False if they are too many. */
+export function writeTransition(t: usize, from: usize, to: usize, target: usize): bool {
+  const length = to - from;
+  if (length > LITERAL_LIMIT) return false;
   store<u32>(t, <u32>length);
   store<u32>(t, <u32>target, 4);
   store<u32>(t, length >= 16 ? 0xffff : (1 << <u32>length) - 1, 8);
   store<u32>(t, length > 16, 12);
   memory.copy(t + 16, from, length);
-  memory.copy(list + 4, list, (LIST - 1) << 2);
-  store<u32>(list, <u32>t);
+  return true;
 }
 
 /** True if the literal of transition `t` stands at `p`; NEVER's does nowhere. */

@@ -45,8 +45,14 @@ export const RECORDS: usize = 0x2a0000;
 export const RECORDS_END: usize = 0x3a0000;
 /** Column scratch. */
 export const COLUMNS: usize = 0x3a0000;
+/** Plans, how lately each was used, and the containers open while one is followed; see plan.ts. */
+export const PLANS: usize = 0x5a0000;
+export const PLAN_SIZE: usize = 0x4000;
+export const PLAN_COUNT: u32 = 8;
+export const PLAN_ORDER: usize = 0x5c0000;
+export const PLAN_OPENINGS: usize = 0x5c0100;
 /** The chunk, then 64 bytes of padding that begin with a newline, then output up to `outEnd`. */
-export const INPUT: usize = 0x5a0000;
+export const INPUT: usize = 0x5d0000;
 
 /** Value types on the tape and in slots. */
 export const T_NULL: u32 = 1;

@@ -7,11 +7,11 @@ import {
   T_NUMBER, T_NUMBER_SLOW, TAPE,
 } from './layout';
 import { ROOT, SLOT, childNode, graphIsFull, graphNodes, resetGraph } from './graph';
-import {
-  clearFlags, prepare, readAndCount, readPlain, readToTape, readToTapeOnly, resetStats, sawTwice, sawUntracked, setTape, stamp, tapeAt, tapeFull,
-} from './parse';
+import { prepare, setTape, tapeAt, tapeFull } from './parse';
+import { READ_COUNTS, READ_SLOTS, READ_TAPE, READ_TAPE_AND_SLOTS, readDocument, resetPlans } from './plan';
 import { UNSURE, YES, evaluate } from './predicate';
 import { writeProjection } from './project';
+import { writeKey } from './keys';
 import { FITS, MISFITS, NO_ROOM, fillRow, gatherText, packBits } from './columns';
 import { fail, faultAt, faultReason, findIllFormed, findNewline, isAscii, skipSpace } from './scan';
 import { passedBlank, passedLines, skim } from './skim';
@@ -21,11 +21,10 @@ import {
   AT_DOC_END, AT_DOC_LINE,
 } from './state';
 import { LONE_REPLACE, decodeEscapes } from './text';
+import { resetStats, sawTwice, sawUntracked, stamp } from './values';
 import { xxh3 } from './xxh3';
 
-export {
-  childNode, gatherText, graphIsFull, graphNodes, packBits, resetGraph,
-};
+export { childNode, gatherText, graphIsFull, graphNodes, packBits };
 
 let mode: u32 = 0;
 let keySlot: u32 = 0;
@@ -57,6 +56,12 @@ let canonical: bool = true;
 /** Names a node's slot (1-based; 0 takes it away). */
 export function bind(node: usize, slot: u32): void {
   store<u32>(node, slot, SLOT);
+}
+
+/** Forgets everything that was learned of shapes. Slots must be bound anew. */
+export function forgetShapes(): void {
+  resetGraph();
+  resetPlans();
 }
 
 export function root(): usize {
@@ -110,6 +115,9 @@ export function run(p: usize): usize {
   let rows: u32 = 0;
   let out = outStart;
   let status = DONE;
+  let how = READ_SLOTS;
+  if (mode == MODE_TAPE) how = hasPredicate ? READ_TAPE_AND_SLOTS : READ_TAPE;
+  else if (mode == MODE_OBSERVE) how = READ_COUNTS;
   while (p < inputEnd) {
     if (skims) {
       p = skim(p, inputEnd);
@@ -129,9 +137,7 @@ export function run(p: usize): usize {
       break;
     }
     const tapeBefore = tapeAt;
-    clearFlags();
-    const end =
-      mode == MODE_TAPE ? (hasPredicate ? readToTape(start) : readToTapeOnly(start)) : mode == MODE_OBSERVE ? readAndCount(start) : readPlain(start);
+    const end = readDocument(start, how);
     let after: usize = 0;
     let ok = false;
     if (end) {
@@ -189,7 +195,7 @@ export function run(p: usize): usize {
       store<u32>(record, <u32>(start - INPUT));
       store<u32>(record, <u32>(end - INPUT), 4);
       store<u32>(record, line, 8);
-      if (mode == MODE_LINES) writeKey(record, start);
+      if (mode == MODE_LINES) canonical = writeKey(record, start, keySlot, scratch) && canonical;
       else store<u32>(record, <u32>tapeBefore, 12);
       record += 32;
     } else if (mode == MODE_PROJECT) {
@@ -279,8 +285,7 @@ export function readRecords(records: usize, from: u32, to: u32): u32 {
   for (let i = from; i < to; i++) {
     const record = records + (<usize>i << 5);
     const before = tapeAt;
-    clearFlags();
-    const end = readToTapeOnly(INPUT + load<u32>(record));
+    const end = readDocument(INPUT + load<u32>(record), READ_TAPE);
     if (!end) {
       setTape(before);
       if (tapeFull && before != TAPE) return i;
@@ -305,8 +310,7 @@ export function readOne(length: usize, scratchAt: usize): usize {
   if (load<u8>(INPUT) != 0x7b || (!plain && findIllFormed(INPUT, end) != end)) return 0;
   prepare(plain, STACK_LIMIT, scratchAt);
   setTape(TAPE);
-  clearFlags();
-  return readToTapeOnly(INPUT) == end && !sawUntracked ? TAPE : 0;
+  return readDocument(INPUT, READ_TAPE) == end && !sawUntracked ? TAPE : 0;
 }
 
 function copyWhole(start: usize, end: usize, out: usize): usize {
@@ -368,30 +372,4 @@ function noteBad(lineStart: usize, entry: usize): usize {
   store<u32>(entry, good, 20);
   line++;
   return newline + 1;
-}
-
-/** Writes place, kind and hash of the key of the current document. */
-function writeKey(record: usize, start: usize): void {
-  const slot = SLOTS + (<usize>keySlot << 5) - 32;
-  let kind: u32 = 0;
-  let from: usize = INPUT;
-  let to: usize = INPUT;
-  let hash: u64 = 0;
-  if (load<u32>(slot) == stamp) {
-    const type = load<u32>(slot, 4);
-    from = load<u32>(slot, 8);
-    to = load<u32>(slot, 12);
-    if (type == T_STRING || type == T_STRING_UTF8) {
-      kind = 1;
-      hash = xxh3(from, to - from);
-    } else if (type == T_STRING_ESCAPED) {
-      kind = 2;
-      hash = xxh3(scratch, decodeEscapes(from, to, scratch, LONE_REPLACE) - scratch);
-    } else kind = type == T_NUMBER || type == T_NUMBER_SLOW ? 3 : 4;
-  }
-  if (kind != 1 || from != start + 8 || load<u64>(start) != 0x223a2264695f227b) canonical = false;
-  store<u32>(record, <u32>(from - INPUT), 12);
-  store<u32>(record, <u32>(to - INPUT), 16);
-  store<u32>(record, kind, 20);
-  store<u64>(record, hash, 24);
 }

@@ -15,7 +15,7 @@ import {
 } from './layout';
 import { VALUE, equalBytes, firstElement, locate, nextElement, readValueAt, skipValue } from './cursor';
 import { compareInteger, integer, isInteger, readInteger } from './integers';
-import { stamp } from './parse';
+import { stamp } from './values';
 import { LONE_KEEP, decodeEscapes } from './text';
 
 const OP_TRUE: u32 = 1;

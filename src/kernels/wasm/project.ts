@@ -9,7 +9,7 @@ import {
   PLACES, SLOTS, T_ARRAY, T_OBJECT, T_STRING, T_STRING_ESCAPED,
 } from './layout';
 import { copyBytes, firstElement, locate, nextElement, skipValue } from './cursor';
-import { stamp } from './parse';
+import { stamp } from './values';
 
 const ENTRY_SIZE: usize = 24;
 

@@ -160,6 +160,18 @@ describe.each(kernels)('bad lines in the $name kernel', (kernel) => {
     ['{"_id":"\\u0061"}\n', 1, 1, true, false],
     ['{"_id":1}\n', 1, 1, true, false],
     ['{}\n', 1, 1, true, false],
+    ['{"_id":""}\n', 1, 1, true, false],
+    ['{"_id":"aZ09_-.b"}\n', 1, 1, true, true],
+    ['{"_id":".a"}\n', 1, 1, true, false],
+    ['{"_id":"a..b"}\n', 1, 1, true, false],
+    ['{"_id":"a.b.c-."}\n', 1, 1, true, true],
+    ['{"_id":"0123456789abcde..f"}\n', 1, 1, true, false],
+    ['{"_id":"0123456789abcd.e.f"}\n', 1, 1, true, true],
+    ['{"_id":"a/b"}\n', 1, 1, true, false],
+    ['{"_id":"a b"}\n', 1, 1, true, false],
+    ['{"_id":"é"}\n', 1, 1, true, false],
+    [`{"_id":"${'a'.repeat(255)}"}\n`, 1, 1, true, true],
+    [`{"_id":"${'a'.repeat(256)}"}\n`, 1, 1, true, false],
   ])(
     '%j has %i documents in %i lines, dense %s, canonical %s',
     (text, count, lineCount, dense, canonical) => {
