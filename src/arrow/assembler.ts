@@ -130,6 +130,11 @@ export class Assembler {
     if (builder.rows > 0) yield takeRows(builder);
   }
 
+  /** Takes a group's memory back, for a later group: nobody may look at it any more. */
+  recycle({ columns }: RowGroup): void {
+    this.#builder?.recycle(columns);
+  }
+
   #start(plan: Plan): ColumnBuilder {
     this.#plan = plan;
     this.#builder = this.#kernel.columns(plan.columns, this.#query);

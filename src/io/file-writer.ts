@@ -14,8 +14,15 @@ import { ioStep } from './file-reader.ts';
 
 const WRITE_BYTES = 1 << 20;
 const MOST_HELD_BYTES = 16 << 20;
+/** After so many bytes the disk is told to begin, so that little is left to sync at the end. */
+const SYNC_BYTES = 16 << 20;
 
 export interface WriteTarget {
+  /**
+   * Bytes, of those written first, that nobody looks at any more: their memory may be used again.
+   * Absent where that is not known.
+   */
+  readonly released?: number;
   /** Resolves when the next may come. */
   write(bytes: Uint8Array): Promise<void>;
   /** Resolves with the bytes written when all of them are where they belong. */
@@ -40,6 +47,9 @@ class FileWriter implements WriteTarget {
   #held = 0;
   #total = 0;
   #writing: Promise<void> | undefined;
+  #syncing: Promise<void> | undefined;
+  /** Bytes that a sync was begun for. */
+  #synced = 0;
   #failure: { readonly cause: unknown } | undefined;
   #closed = false;
 
@@ -47,6 +57,10 @@ class FileWriter implements WriteTarget {
     this.#handle = handle;
     this.#path = path;
     this.#temporary = temporary;
+  }
+
+  get released(): number {
+    return this.#total;
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -63,6 +77,7 @@ class FileWriter implements WriteTarget {
       this.#flush();
       await this.#written();
     }
+    await this.#syncing;
     this.#rethrow();
     await this.#step(() => this.#handle.sync());
     await this.#close();
@@ -73,6 +88,7 @@ class FileWriter implements WriteTarget {
 
   async abort(): Promise<void> {
     await this.#writing;
+    await this.#syncing;
     await this.#close().catch(() => {});
     await rm(this.#temporary, { force: true }).catch(() => {});
   }
@@ -86,11 +102,27 @@ class FileWriter implements WriteTarget {
     this.#writing = this.#step(() => this.#writeAll(parts)).then(
       () => {
         this.#writing = undefined;
+        if (this.#total - this.#synced >= SYNC_BYTES) this.#syncEarly();
         if (this.#held >= WRITE_BYTES) this.#flush();
       },
       (cause: unknown) => {
         this.#writing = undefined;
-        this.#failure = { cause };
+        this.#failure ??= { cause };
+      },
+    );
+  }
+
+  /** Syncs what has been written so far while more is written; one at a time. */
+  #syncEarly(): void {
+    if (this.#syncing) return;
+    this.#synced = this.#total;
+    this.#syncing = this.#step(() => this.#handle.datasync()).then(
+      () => {
+        this.#syncing = undefined;
+      },
+      (cause: unknown) => {
+        this.#syncing = undefined;
+        this.#failure ??= { cause };
       },
     );
   }

@@ -52,17 +52,36 @@ export class ColumnBuffer {
 
   /** What the next buffers will need if they are filled alike: bytes, bytes, elements. */
   #used(): { readonly validity: number; readonly values: number; readonly offsets: number } {
-    const { rows } = this;
-    const form = this.#form;
-    const bits = (rows >> 3) + 1;
-    const values = form === 'bits' ? bits : form === 'text' ? this.#textEnd : rows * Number(form);
-    return { validity: roomy(bits), values: roomy(values), offsets: roomy(rows + 1) };
+    return {
+      validity: roomy(this.#bits),
+      values: roomy(this.#valueBytes),
+      offsets: roomy(this.rows + 1),
+    };
   }
 
-  /** Bytes held. */
+  get #bits(): number {
+    return (this.rows >> 3) + 1;
+  }
+
+  get #valueBytes(): number {
+    const form = this.#form;
+    if (form === 'bits') return this.#bits;
+    if (form === 'text') return this.#textEnd;
+    return form === 'none' || form === 'list' ? 0 : this.rows * form;
+  }
+
+  /** Bytes that the rows take. */
   get byteLength(): number {
-    const own = this.#validity.byteLength + this.#values.byteLength + this.#offsets.byteLength;
+    const own = this.#bits + this.#valueBytes + (this.#offsets.length > 0 ? this.rows * 4 : 0);
     return this.#children.reduce((sum, child) => sum + child.byteLength, own);
+  }
+
+  /** Empties it; the room stays. */
+  clear(): void {
+    this.rows = 0;
+    this.#nulls = 0;
+    this.#textEnd = 0;
+    for (const child of this.#children) child.clear();
   }
 
   /** Appends the rows that stand in the module's scratch. */
@@ -168,7 +187,8 @@ export class ColumnBuffer {
     const first = this.rows >> 3;
     const shift = this.rows & 7;
     const out = machine.outStart;
-    const ones = machine.exports.packBits(bytes, count, out, shift, target[first]!);
+    const begun = shift === 0 ? 0 : target[first]!;
+    const ones = machine.exports.packBits(bytes, count, out, shift, begun);
     target.set(machine.u8.subarray(out, out + ((shift + count + 7) >> 3)), first);
     return ones;
   }

@@ -5,7 +5,15 @@
  */
 import { Layout, Mode } from './line-machine.ts';
 import { type BuiltProgram, ProgramBuilder, type ProgramColumn, relax } from './program.ts';
-import type { Column, ColumnBuilder, ColumnType, FillResult, Misfit, Query } from './types.ts';
+import type {
+  Column,
+  ColumnBuilder,
+  ColumnData,
+  ColumnType,
+  FillResult,
+  Misfit,
+  Query,
+} from './types.ts';
 import { ColumnBuffer, type ColumnPlace, typesBelow } from './wasm-column-buffer.ts';
 import { FieldWatch } from './wasm-field-watch.ts';
 import type { WasmContext } from './wasm-kernel.ts';
@@ -31,6 +39,8 @@ export function createWasmColumns(
   const createBuffers = (last?: readonly ColumnBuffer[]) =>
     columns.map(({ type }, i) => new ColumnBuffer(type, last?.[i]));
   let buffers = createBuffers();
+  const given = new WeakMap<readonly ColumnData[], ColumnBuffer[]>();
+  const spare: ColumnBuffer[][] = [];
   const watch = new FieldWatch(machine, columns, query.select);
   const twinRow = (line: Uint8Array) => {
     const builder = twin.columns(columns, query);
@@ -81,8 +91,17 @@ export function createWasmColumns(
     },
     take: () => {
       const taken = buffers;
-      buffers = createBuffers(taken);
-      return taken.map((buffer) => buffer.take());
+      buffers = spare.pop() ?? createBuffers(taken);
+      const data = taken.map((buffer) => buffer.take());
+      given.set(data, taken);
+      return data;
+    },
+    recycle: (data) => {
+      const back = given.get(data);
+      if (back === undefined) return;
+      given.delete(data);
+      for (const buffer of back) buffer.clear();
+      spare.push(back);
     },
   };
 }

@@ -119,6 +119,8 @@ export function createArrowSink(
   let abortSignal: AbortSignal;
   let writer: WriteTarget | undefined;
   let encoder: IpcEncoder | undefined;
+  /** Groups being written, and where each ends. */
+  let lent: { readonly group: RowGroup; readonly end: number }[] = [];
   let received = 0;
   let documents = 0;
   let recordBatches = 0;
@@ -135,15 +137,24 @@ export function createArrowSink(
     return encoder;
   };
   const writeGroups = async (groups: Iterable<RowGroup>): Promise<void> => {
-    for (const { columns, rows } of groups) {
-      await writeAll((await startedEncoder()).batch(columns, rows));
+    for (const group of groups) {
+      const { columns, rows } = group;
+      const ipc = await startedEncoder();
+      await writeAll(ipc.batch(columns, rows));
+      lent.push({ group, end: ipc.byteLength });
       documents += rows;
       recordBatches++;
     }
   };
+  /** Gives the memory of groups that are in the file back to be filled again. */
+  const takeBack = (): void => {
+    while (lent[0] && lent[0].end <= (writer!.released ?? 0))
+      assembler.recycle(lent.shift()!.group);
+  };
 
   const take = async (batch: Batch): Promise<void> => {
     received += batch.length;
+    takeBack();
     await writeGroups(assembler.add(batch));
   };
   /** Builds on all fields, as the offer tells them now. */
@@ -159,6 +170,7 @@ export function createArrowSink(
     await writer!.abort();
     writer = await openTarget(target);
     encoder = undefined;
+    lent = [];
     received = 0;
     documents = 0;
     recordBatches = 0;

@@ -62,6 +62,7 @@ export function createTwinBuilder(columns: readonly Column[], query: Query = {})
       rows = 0;
       return taken;
     },
+    recycle: () => {},
   };
 }
 
