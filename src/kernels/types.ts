@@ -264,6 +264,8 @@ export interface IdIndex {
    * place in `conflict`; the caller confirms and goes on after it.
    */
   load(bytes: Uint8Array, limit: number): IndexLoad;
+  /** The same, but takes nothing in: passes over entries up to one whose hash is present. */
+  seek(bytes: Uint8Array, limit: number): IndexLoad;
   /** All entries' offsets and lengths, by ascending offset. */
   entries(): { offsets: Float64Array; lengths: Uint32Array };
 }

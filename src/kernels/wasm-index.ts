@@ -24,7 +24,7 @@ interface IndexExports {
   remove(entry: number): void;
   insertLines(from: number, to: number, base: number): number;
   live(count: number, base: number): void;
-  loadEntries(length: number, limit: number): number;
+  loadEntries(length: number, limit: number, enter: boolean): number;
   copyEntries(from: number, limit: number): void;
   slotCount(): number;
 }
@@ -81,16 +81,18 @@ export function createWasmIndex(): IdIndex {
       }
       return skip;
     },
-    load: (bytes, limit) => load(table, memory, bytes, limit),
+    load: (bytes, limit) => walk(table, memory, bytes, limit, true),
+    seek: (bytes, limit) => walk(table, memory, bytes, limit, false),
     entries: () => entries(table, memory),
   };
 }
 
-function load(
+function walk(
   table: IndexExports,
   memory: WebAssembly.Memory,
   bytes: Uint8Array,
   limit: number,
+  enter: boolean,
 ): IndexLoad {
   let consumed = 0;
   let count = 0;
@@ -98,7 +100,7 @@ function load(
   for (;;) {
     const piece = bytes.subarray(consumed, consumed + EXCHANGE_BYTES);
     new Uint8Array(memory.buffer, EXCHANGE).set(piece);
-    if (!table.loadEntries(piece.length, limit - count)) {
+    if (!table.loadEntries(piece.length, limit - count, enter)) {
       throw new EtlError('CORRUPTED_INDEX', 'an index entry cannot be right', {
         place: { offset: consumed },
       });

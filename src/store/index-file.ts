@@ -6,24 +6,25 @@
  * bytes after `count` entries mean nothing: so entries are appended behind `count` while documents
  * come in, and count for nothing until `publish` patches the count. A crash in between leaves the
  * old checkpoint as it was. Two syncs order the entries before the count.
+ *
+ * An entry of a deleted document is overwritten in place by a copy of a living one as long
+ * (replace-entries.ts). A crash in between leaves an index.bin that is not the checkpoint which the
+ * log names, and opening makes it anew from the data.
  */
 import { KeyKind, LineRecord, RECORD_WORDS } from '../core/batch.ts';
-import { isEtlError } from '../core/errors.ts';
 import type { Disk, DiskFile } from '../io/disk.ts';
-import type { IdIndex } from '../kernels/index.ts';
 import { keyText } from './indexer.ts';
 import { isValidIdAt } from './names.ts';
-import type { StoredLines } from './stored-lines.ts';
 import { FileTail } from './tail.ts';
 
-const INDEX_MAGIC = 0x5a445349;
-const INDEX_VERSION = 1;
+/** The first four bytes, little-endian. */
+export const INDEX_MAGIC = 0x5a445349;
+/** The next four. */
+export const INDEX_VERSION = 1;
 /** Bytes before the first entry. */
 export const INDEX_HEADER_BYTES = 16;
 /** Bytes of an entry beside its id. */
-const ENTRY_BYTES = 14;
-const PIECE_BYTES = 1 << 20;
-const CONFLICT_STEP_BYTES = 128;
+export const ENTRY_BYTES = 14;
 
 /** A position in index.bin behind whole entries. */
 export interface IndexPoint {
@@ -31,149 +32,10 @@ export interface IndexPoint {
   readonly bytes: number;
 }
 
-/** What an index.bin held; `end` is the largest offset + length in it. */
-export interface LoadedIndex extends IndexPoint {
-  readonly end: number;
-}
-
-/** Says whether the entry in conflict is of the same id as the stored line at `offset`. */
-export type ConfirmId = (offset: number, length: number, id: Uint8Array) => boolean;
-
-/**
- * Loads index.bin, binary or legacy text, into an empty index. Answers what was read and the
- * largest end of an entry; undefined where there is no readable index (missing, empty, damaged).
- */
-export async function loadIndex(
-  file: DiskFile,
-  index: IdIndex,
-  confirm: ConfirmId,
-): Promise<LoadedIndex | undefined> {
-  const header = new Uint8Array(INDEX_HEADER_BYTES);
-  const got = await file.read(header, 0);
-  const view = new DataView(header.buffer);
-  if (got === INDEX_HEADER_BYTES && view.getUint32(0, true) === INDEX_MAGIC) {
-    if (view.getUint32(4, true) !== INDEX_VERSION) return undefined;
-    const count = Number(view.getBigUint64(8, true));
-    const size = (await file.size()) - INDEX_HEADER_BYTES;
-    return loadBinary((target, offset) => file.read(target, offset), size, index, count, confirm);
-  }
-  return got === 0 ? undefined : loadText(file, index, confirm);
-}
-
-/** The same, confirmed against the stored lines; undefined also where its entries lead to none. */
-export async function tryLoadIndex(
-  file: DiskFile,
-  index: IdIndex,
-  stored: StoredLines,
-): Promise<LoadedIndex | undefined> {
-  try {
-    return await loadIndex(file, index, (offset, length, id) =>
-      stored.hasId(offset, length, Buffer.from(id).toString()),
-    );
-  } catch (error) {
-    // Entries that lead to no document: not an index of this data.
-    const wrong = isEtlError(error, 'IO_ERROR') || isEtlError(error, 'CORRUPTED_INDEX');
-    if (wrong || error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
-
-async function loadBinary(
-  read: (target: Uint8Array, offset: number) => Promise<number>,
-  size: number,
-  index: IdIndex,
-  count: number,
-  confirm: ConfirmId,
-): Promise<LoadedIndex | undefined> {
-  // The index makes room for as many entries as it is told of.
-  if (count * ENTRY_BYTES > size) return undefined;
-  let left = count;
-  let end = 0;
-  let at = INDEX_HEADER_BYTES;
-  let buffer = new Uint8Array(Math.max(1, Math.min(PIECE_BYTES, size)));
-  while (left > 0) {
-    const got = await read(buffer, at);
-    let used = 0;
-    // A call costs as much as the bytes it is given: few where ids come again and again.
-    let step = buffer.length;
-    while (left > 0) {
-      const piece = buffer.subarray(used, Math.min(got, used + step));
-      const loaded = index.load(piece, left);
-      used += loaded.consumed;
-      left -= loaded.count;
-      end = Math.max(end, loaded.end);
-      const { conflict } = loaded;
-      if (conflict === undefined) {
-        if (used + piece.length - loaded.consumed >= got) break;
-        step *= 4;
-        continue;
-      }
-      step = CONFLICT_STEP_BYTES;
-      const id = piece.subarray(conflict.idStart, conflict.idEnd);
-      const { hashLow, hashHigh, offset, length } = conflict;
-      place(index, hashLow, hashHigh, offset, length, id, confirm);
-      used += conflict.size;
-      left--;
-      end = Math.max(end, offset + length);
-    }
-    at += used;
-    if (left > 0 && used === 0) {
-      if (got < buffer.length) return undefined;
-      buffer = new Uint8Array(buffer.length * 2);
-    }
-  }
-  return { entries: count, bytes: at, end };
-}
-
-/** Puts an entry whose hash is present: over the entry of the same id, else beside it. */
-function place(
-  index: IdIndex,
-  low: number,
-  high: number,
-  offset: number,
-  length: number,
-  id: Uint8Array,
-  confirm: ConfirmId,
-): void {
-  for (let found = index.find(low, high); found >= 0; found = index.find(low, high, found)) {
-    if (confirm(index.offset(found), index.length(found), id)) {
-      index.set(found, offset, length);
-      return;
-    }
-  }
-  index.add(low, high, offset, length);
-}
-
-/** The old form, `id\toffset\tlength\n`, is loaded by writing it out in the new one first. */
-async function loadText(
-  file: DiskFile,
-  index: IdIndex,
-  confirm: ConfirmId,
-): Promise<LoadedIndex | undefined> {
-  const text = Buffer.alloc(await file.size());
-  await file.read(text, 0);
-  const lines = text.toString().split('\n');
-  const out = Buffer.alloc(text.length + lines.length * ENTRY_BYTES);
-  let at = 0;
-  let entries = 0;
-  for (const line of lines) {
-    if (line === '') continue;
-    const parts = /^(.+)\t(\d+)\t(\d+)\r?$/.exec(line);
-    if (parts === null) return undefined;
-    at = writeEntry(out, at, Buffer.from(parts[1]!), Number(parts[2]), Number(parts[3]));
-    entries++;
-  }
-  const read = async (target: Uint8Array, offset: number): Promise<number> => {
-    const part = out.subarray(
-      offset - INDEX_HEADER_BYTES,
-      Math.min(at, offset - INDEX_HEADER_BYTES + target.length),
-    );
-    target.set(part);
-    return part.length;
-  };
-  const loaded = await loadBinary(read, at, index, entries, confirm);
-  // Never the checkpoint that the log names, whatever it holds: no entries can be appended to it.
-  return loaded && { ...loaded, bytes: 0 };
+/** Bytes to stand over an entry, and where. */
+export interface EntryPatch {
+  readonly position: number;
+  readonly bytes: Uint8Array;
 }
 
 /** Where entries are put: a `FileTail`, or memory on its way elsewhere. */
@@ -232,7 +94,8 @@ export function appendEntry(tail: EntryRoom, id: string, offset: number, length:
   tail.claim(size + ENTRY_BYTES);
 }
 
-function writeEntry(
+/** Writes one entry at `at`; answers where it ends. */
+export function writeEntry(
   out: Uint8Array,
   at: number,
   id: Uint8Array,
@@ -269,11 +132,14 @@ export class IndexAppender {
   readonly tail: FileTail;
   /** Entries in the file, published or not. */
   entries: number;
-  readonly #file: DiskFile;
+  readonly file: DiskFile;
+  /** Entries that count. */
+  #published: number;
 
   constructor(file: DiskFile, point: IndexPoint, onFailure: (cause: unknown) => void) {
-    this.#file = file;
+    this.file = file;
     this.entries = point.entries;
+    this.#published = point.entries;
     this.tail = new FileTail(file, point.bytes, onFailure);
   }
 
@@ -291,18 +157,23 @@ export class IndexAppender {
     this.entries++;
   }
 
-  /** Makes the entries up to `point` count; durable once this resolves. */
-  async publish(point: IndexPoint): Promise<void> {
+  /**
+   * Writes `patches` over entries and makes all entries appended count; durable once this resolves.
+   */
+  async publish(patches: readonly EntryPatch[]): Promise<void> {
     await this.tail.drain();
-    await this.#file.sync();
+    for (const { position, bytes } of patches) await this.file.write(bytes, position);
+    await this.file.sync();
+    if (this.entries === this.#published) return;
     const count = new Uint8Array(8);
-    new DataView(count.buffer).setBigUint64(0, BigInt(point.entries), true);
-    await this.#file.write(count, 8);
-    await this.#file.sync();
+    new DataView(count.buffer).setBigUint64(0, BigInt(this.entries), true);
+    await this.file.write(count, 8);
+    await this.file.sync();
+    this.#published = this.entries;
   }
 
   close(): Promise<void> {
-    return this.#file.close();
+    return this.file.close();
   }
 }
 

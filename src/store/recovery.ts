@@ -19,16 +19,10 @@ import { adoptTail } from './adopt.ts';
 import type { CheckpointRecord, CommitLog, CommitRecord } from './commit-log.ts';
 import { formatSum } from './commit-log.ts';
 import { ForeignIndex } from './foreign-index.ts';
-import {
-  INDEX_HEADER_BYTES,
-  IndexAppender,
-  type IndexPoint,
-  indexHeader,
-  type LoadedIndex,
-  tryLoadIndex,
-} from './index-file.ts';
+import { INDEX_HEADER_BYTES, IndexAppender, type IndexPoint, indexHeader } from './index-file.ts';
 import { Indexer, keyText } from './indexer.ts';
 import type { CollectionPaths } from './layout.ts';
+import { type LoadedIndex, tryLoadIndex } from './load-index.ts';
 import { deletesOf, type LogState, readLog } from './log-state.ts';
 import { readPieces } from './pieces.ts';
 import type { StoredLines } from './stored-lines.ts';
@@ -83,6 +77,8 @@ export interface OpenState {
   readonly trusted: boolean;
   /** Where new index entries go; absent when index.bin must be rewritten at the next checkpoint. */
   readonly appender: IndexAppender | undefined;
+  /** Documents deleted since the checkpoint, whose entries stand in its index.bin. */
+  readonly deleted: readonly string[];
   readonly recovery: Recovery;
 }
 
@@ -178,8 +174,8 @@ export async function openState(input: OpenInput): Promise<OpenState> {
     };
     await log.append(commit);
   }
-  const { indexer, lines, appender } = result;
-  return { indexer, end, lines, commit, checkpoint, closed, trusted, appender, recovery };
+  const { indexer, lines, appender, deleted } = result;
+  return { indexer, end, lines, commit, checkpoint, closed, trusted, appender, deleted, recovery };
 }
 
 /**
@@ -237,6 +233,7 @@ interface Indexed {
   readonly lines: number;
   readonly foreignDeletes: string[];
   readonly appender: IndexAppender | undefined;
+  readonly deleted: string[];
 }
 
 async function indexData(input: OpenInput, plan: IndexPlan): Promise<Indexed> {
@@ -263,6 +260,19 @@ async function indexData(input: OpenInput, plan: IndexPlan): Promise<Indexed> {
     foreign?.take(table, base);
     await appender?.tail.settle(4 << 20);
   }
+  // Before those of other programs: what the log tells of was not theirs.
+  const deleted: string[] = [];
+  let removed = 0;
+  for await (const [id, at] of deletesOf(log, trusted ? state.deletes : undefined)) {
+    if (!indexer.remove(id, at)) continue;
+    removed++;
+    if (trusted) deleted.push(id);
+  }
+  if (removed > deleted.length) {
+    // Entries of dead documents stand in the file now, and nobody counted how many.
+    await appender?.close();
+    appender = undefined;
+  }
   const foreignDeletes: string[] = [];
   if (foreign?.damaged) recovery.indexRebuilt = 'index.bin has entries that lead to no document';
   const missing =
@@ -273,17 +283,8 @@ async function indexData(input: OpenInput, plan: IndexPlan): Promise<Indexed> {
     index.remove(entry);
     foreignDeletes.push(id);
   }
-  let removed = 0;
-  for await (const [id, at] of deletesOf(log, trusted ? state.deletes : undefined)) {
-    if (indexer.remove(id, at)) removed++;
-  }
   recovery.foreignDeletes = foreignDeletes.length;
-  if (removed > 0) {
-    // Entries of dead documents stand in the file now, so it has to be written anew.
-    await appender?.close();
-    appender = undefined;
-  }
-  return { indexer, lines, foreignDeletes, appender };
+  return { indexer, lines, foreignDeletes, appender, deleted };
 }
 
 /** index.bin for appending: behind the checkpoint's entries, or begun anew. */

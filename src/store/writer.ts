@@ -16,21 +16,13 @@
 import { EtlError } from '../core/errors.ts';
 import type { Disk, DiskFile } from '../io/disk.ts';
 import { DEFAULT_MAX_DEPTH, type Kernel } from '../kernels/index.ts';
-import {
-  type CheckpointRecord,
-  type CommitLog,
-  type CommitRecord,
-  type Counts,
-  formatSum,
-  withoutDeletes,
-} from './commit-log.ts';
-import type { IndexAppender } from './index-file.ts';
+import { Checkpointer } from './checkpointer.ts';
+import type { CommitLog, CommitRecord, Counts } from './commit-log.ts';
 import type { Indexer } from './indexer.ts';
 import type { CollectionPaths } from './layout.ts';
 import { Hold } from './move-writes.ts';
 import type { PreparedLines } from './prepare.ts';
 import type { OpenState } from './recovery.ts';
-import { rewriteFromData } from './rewrite-index.ts';
 import type { StoredLines } from './stored-lines.ts';
 import { FileTail } from './tail.ts';
 
@@ -83,15 +75,12 @@ export class Writer {
   readonly #input: WriterInput;
   readonly #indexer: Indexer;
   readonly #tail: FileTail;
-  #appender: IndexAppender | undefined;
-  #checkpoint: CheckpointRecord | undefined;
+  readonly #checkpointer: Checkpointer;
   /** The data end that commits given out so far cover. */
   #promised: number;
   #seq: number;
   #deletes: (readonly [string, number])[] = [];
   #begun = false;
-  /** Documents were deleted, so index.bin has entries too many. */
-  #removed = false;
   #lines: number;
   /** Lines put that are in no block and no index yet. */
   #puts = '';
@@ -101,8 +90,7 @@ export class Writer {
   constructor(input: WriterInput, state: OpenState) {
     this.#input = input;
     this.#indexer = state.indexer;
-    this.#appender = state.appender;
-    this.#checkpoint = state.trusted ? state.checkpoint : undefined;
+    this.#checkpointer = new Checkpointer(input, state);
     this.#tail = new FileTail(input.data, state.end, (cause) => this.poison(cause));
     this.#promised = state.end;
     this.#seq = state.commit?.seq ?? 0;
@@ -201,7 +189,7 @@ export class Writer {
     this.check();
     const result = this.take(lines);
     await this.#tail.settle(FLYING_BYTES);
-    await this.#appender?.tail.settle(FLYING_BYTES);
+    await this.#checkpointer.settle(FLYING_BYTES);
     return result;
   }
 
@@ -219,7 +207,7 @@ export class Writer {
       if (!this.#indexer.remove(id)) return false;
       this.held?.note(this.#tail.end, (writer) => writer.remove(id));
       this.#deletes.push([id, this.#tail.end]);
-      this.#removed = true;
+      this.#checkpointer.remove(id);
       return true;
     });
   }
@@ -282,10 +270,11 @@ export class Writer {
     await this.#serial(async () => {
       const { log } = this.#input;
       const end = this.#tail.end;
-      const checkpoint = await this.#makeCheckpoint();
+      const { commit } = this;
+      const checkpoint = await this.#checkpointer.make({ end, lines: this.#lines, commit });
       if (checkpoint === undefined && !this.#begun) return;
       const at = new Date().toISOString();
-      const ended = { op: 'close', end, seq: this.commit?.seq ?? 0, at } as const;
+      const ended = { op: 'close', end, seq: commit?.seq ?? 0, at } as const;
       await (checkpoint === undefined ? log.append(ended) : log.append(checkpoint, ended));
     });
   }
@@ -294,9 +283,7 @@ export class Writer {
   async release(): Promise<void> {
     await this.#chain;
     await this.#tail.landed();
-    await this.#appender?.tail.landed();
-    await this.#appender?.close();
-    this.#appender = undefined;
+    await this.#checkpointer.release();
   }
 
   /** Makes the log say that bytes behind the last commit are ours, before there are any. */
@@ -334,42 +321,8 @@ export class Writer {
   #enter(bytes: Uint8Array, records: Uint32Array, count: number, base: number): AppendResult {
     this.#lines += count;
     const { replaced, replacedHere } = this.#indexer.insert(bytes, records, count, base);
-    this.#appender?.append(bytes, records, 0, count, base);
+    this.#checkpointer.append(bytes, records, count, base);
     return { documents: count, bytes: bytes.length, replaced, duplicates: replacedHere };
-  }
-
-  /** index.bin for the committed state; undefined when it is current. */
-  async #makeCheckpoint(): Promise<CheckpointRecord | undefined> {
-    const { index } = this.#indexer;
-    const end = this.#tail.end;
-    const indexSum = formatSum(index.sum);
-    const old = this.#checkpoint;
-    if (old === undefined ? this.#lines === 0 : old.end === end && old.indexSum === indexSum)
-      return;
-    let appender = this.#appender;
-    // Entries that were replaced stay in the file and slow down opening; past a fifth of all it is
-    // cheaper to be rid of them.
-    const crowded = appender !== undefined && appender.entries > 1.25 * index.size + 1024;
-    if (this.#removed || crowded) {
-      await appender?.tail.drain();
-      await appender?.close();
-      this.#appender = undefined;
-      appender = undefined;
-    }
-    const point =
-      appender === undefined ? await rewriteFromData(this.#input, index, end) : appender.point;
-    if (appender !== undefined) await appender.publish(point);
-    this.#checkpoint = {
-      op: 'checkpoint',
-      end,
-      count: index.size,
-      lines: this.#lines,
-      indexSum,
-      indexBytes: point.bytes,
-      ...(this.commit ? { commit: withoutDeletes(this.commit) } : {}),
-      at: new Date().toISOString(),
-    };
-    return this.#checkpoint;
   }
 
   /** Runs changes of memory and disk that must not stop half-way. */

@@ -75,6 +75,22 @@ async function live(
   await store.close();
   onState(new Map(model), true);
   store = await FastStore.open('/s', 'c', { disk });
+  // One is written over in index.bin; its entry of before is another one's by now.
+  store.delete('d12');
+  model.delete('d12');
+  onState(new Map(model), false);
+  await store.close();
+  onState(new Map(model), true);
+  store = await FastStore.open('/s', 'c', { disk });
+  // As many as this: index.bin is written anew.
+  for (let i = 4; i < 24; i++) {
+    store.delete(`d${i}`);
+    model.delete(`d${i}`);
+  }
+  onState(new Map(model), false);
+  await store.close();
+  onState(new Map(model), true);
+  store = await FastStore.open('/s', 'c', { disk });
   store.put('never', {});
   await store.abandon();
 }

@@ -9,6 +9,7 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -93,6 +94,23 @@ describe.skipIf(reason)(`the crate${reason ? ` (skipped: ${reason})` : ''}`, () 
       );
       expect(await oracle.ask<unknown[]>('scan', { name: 'r' })).toHaveLength(expected.length);
       await close('r');
+    });
+
+    it('the living and no other where entries of the deleted were written over', async () => {
+      const alive = new Set(Array.from({ length: 500 }, (_, i) => `d${i}`));
+      await ourSession((store) => alive.forEach((id) => void store.put(id, { id })));
+      const { ino } = statSync(meta('index.bin'));
+      for (let turn = 1; turn < 9; turn++) {
+        await ourSession((store) => {
+          for (const id of [`d${turn * 11}`, `d${turn * 11 + 1}`, `d${turn + 100}`]) {
+            expect(store.delete(id)).toBe(alive.delete(id));
+          }
+          store.put(`d${turn * 30}`, { id: `d${turn * 30}` });
+          alive.add(`d${turn * 30}`);
+        });
+        expect(await crateAll()).toEqual(Object.fromEntries([...alive].map((id) => [id, { id }])));
+      }
+      expect(statSync(meta('index.bin')).ino).toBe(ino);
     });
 
     it('its own rebuild finds our ids, and whoever was deleted (a flaw of it)', async () => {

@@ -90,6 +90,44 @@ describe.each(kernels)('id index of the $name kernel', (kernel) => {
     );
   });
 
+  it('seeks the entries of known hashes in what an index.bin holds, and changes nothing', () => {
+    const id = fc.string({ maxLength: 3, unit: fc.constantFrom('a', 'b', 'é') });
+    const place = fc.tuple(id, fc.nat(300), fc.nat(300));
+    fc.assert(
+      fc.property(
+        fc.array(place, { maxLength: 40 }),
+        fc.array(id, { maxLength: 5 }),
+        fc.integer({ min: 1, max: 50 }),
+        (entries, wanted, limit) => {
+          const index = kernel.createIndex();
+          for (const each of wanted) {
+            kernel.hashKey(each);
+            index.add(kernel.keyHash[0]!, kernel.keyHash[1]!, 0, 1);
+          }
+          const { size, sum } = index;
+          const bytes = indexBody(entries);
+          const found: [string, number][] = [];
+          let passed = 0;
+          for (let at = 0; at < bytes.length; ) {
+            const { consumed, count, conflict } = index.seek(bytes.subarray(at), limit);
+            expect(count).toBeLessThanOrEqual(limit);
+            passed += count;
+            if (conflict) {
+              const text = Buffer.from(bytes.subarray(at + conflict.idStart, at + conflict.idEnd));
+              found.push([text.toString(), conflict.offset]);
+            }
+            at += conflict ? consumed + conflict.size : consumed;
+          }
+          const expected = entries.filter(([each]) => wanted.includes(each));
+          expect(found).toEqual(expected.map(([each, offset]) => [each, offset]));
+          expect(passed).toBe(entries.length - expected.length);
+          expect(index).toMatchObject({ size, sum });
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
   it('grows to many entries and finds each', () => {
     const index = kernel.createIndex();
     const entries = Array.from({ length: 20_000 }, (_, i) => {

@@ -129,6 +129,30 @@ class TwinIndex implements IdIndex {
   }
 
   load(bytes: Uint8Array, limit: number): IndexLoad {
+    return this.#walk(bytes, limit, true);
+  }
+
+  seek(bytes: Uint8Array, limit: number): IndexLoad {
+    return this.#walk(bytes, limit, false);
+  }
+
+  entries(): { offsets: Float64Array; lengths: Uint32Array } {
+    const places = new BigUint64Array(this.size);
+    const words = new Uint32Array(places.buffer);
+    for (let entry = 0, at = 0; entry <= this.#mask; entry++) {
+      if (isEmpty(this.#slots, entry)) continue;
+      words[at++] = this.#slots[entry * SLOT_WORDS + 2]!;
+      words[at++] = this.#slots[entry * SLOT_WORDS + 3]!;
+    }
+    places.sort();
+    const offsets = Float64Array.from(
+      places,
+      (_, i) => words[2 * i + 1]! * 256 + (words[2 * i]! >>> 24),
+    );
+    return { offsets, lengths: Uint32Array.from(places, (_, i) => words[2 * i]! & MAX_LENGTH) };
+  }
+
+  #walk(bytes: Uint8Array, limit: number, enter: boolean): IndexLoad {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let consumed = 0;
     let count = 0;
@@ -153,27 +177,11 @@ class TwinIndex implements IdIndex {
         const conflict = { idStart, idEnd, offset, length, size, hashLow, hashHigh };
         return { consumed, count, end, conflict };
       }
-      this.add(hashLow, hashHigh, offset, length);
+      if (enter) this.add(hashLow, hashHigh, offset, length);
       consumed = next;
       count++;
     }
     return { consumed, count, end };
-  }
-
-  entries(): { offsets: Float64Array; lengths: Uint32Array } {
-    const places = new BigUint64Array(this.size);
-    const words = new Uint32Array(places.buffer);
-    for (let entry = 0, at = 0; entry <= this.#mask; entry++) {
-      if (isEmpty(this.#slots, entry)) continue;
-      words[at++] = this.#slots[entry * SLOT_WORDS + 2]!;
-      words[at++] = this.#slots[entry * SLOT_WORDS + 3]!;
-    }
-    places.sort();
-    const offsets = Float64Array.from(
-      places,
-      (_, i) => words[2 * i + 1]! * 256 + (words[2 * i]! >>> 24),
-    );
-    return { offsets, lengths: Uint32Array.from(places, (_, i) => words[2 * i]! & MAX_LENGTH) };
   }
 
   get #mask(): number {

@@ -163,16 +163,16 @@ function hashAhead(p: usize, end: usize): u32 {
 
 /**
  * Reads at most `limit` entries (u16 id length, id, u64 offset, u32 length) from `length` bytes at
- * EXCHANGE. STATE: u32 bytes consumed, u32 entries, u32 1 if stopped at a present hash, u32 spare,
+ * EXCHANGE and, if `enter`, puts them into the table. STATE: u32 bytes consumed, u32 entries, u32 1 if stopped at a present hash, u32 spare,
  * f64 largest end. False if memory cannot be had or an entry cannot be right.
  */
-export function loadEntries(length: u32, limit: u32): bool {
+export function loadEntries(length: u32, limit: u32, enter: bool): bool {
   let p = EXCHANGE;
   const end = EXCHANGE + <usize>length;
   let count: u32 = 0;
   let largest: u64 = 0;
   store<u32>(STATE, 0, 8);
-  if (used == 0 && limit > 768) {
+  if (enter && used == 0 && limit > 768) {
     // Three quarters of the places for what is to come.
     const room = <u64>limit + <u64>limit / 3;
     if (!allot(TABLE, min(MAX_BITS, max(10, 64 - <u32>clz(room))))) return false;
@@ -190,7 +190,7 @@ export function loadEntries(length: u32, limit: u32): bool {
     const offset = load<u64>(p + 2 + idLength);
     const size = <u64>load<u32>(p + 10 + idLength);
     if (offset >> 40 || size == 0) return false;
-    if (isCrowded() && !grow()) return false;
+    if (enter && isCrowded() && !grow()) return false;
     const slot = seek(hash);
     largest = max(largest, offset + size);
     if (load<u64>(at(slot), 8) != 0 && load<u64>(at(slot)) == hash) {
@@ -198,7 +198,7 @@ export function loadEntries(length: u32, limit: u32): bool {
       store<u64>(STATE, hash, 24);
       break;
     }
-    if (!put(slot, hash, place(offset, size))) {
+    if (enter && !put(slot, hash, place(offset, size))) {
       if (!grow()) return false;
       continue;
     }

@@ -104,7 +104,7 @@ describe('verify', () => {
     const disk = await store();
     const wrong = await check(
       damaged(disk, INDEX, (bytes) => {
-        bytes[bytes.indexOf('d4') + 2]! += 1;
+        bytes[bytes.lastIndexOf('d4') + 2]! += 1;
         return bytes;
       }),
     );
