@@ -6,11 +6,15 @@
  * an old one back, knows nothing of what they committed, and nothing may be lost by that: so an index
  * that has no document behind the end of some earlier state (one of our checkpoints, or what another
  * program had left when we adopted it) is taken for as old as that state.
+ *
+ * What other programs added behind our last session is their own affair: of that the index tells all up
+ * to the last document that it has, having been written later.
  */
 import { LineRecord, RECORD_WORDS } from '../core/batch.ts';
 import type { IdIndex, LineTable } from '../kernels/index.ts';
 import type { LogRecord } from './commit-log.ts';
 import { keyText } from './indexer.ts';
+import type { LogState } from './log-state.ts';
 
 /** Broken lines remembered; behind more of them nothing is taken for deleted. */
 const MOST_BROKEN = 10_000;
@@ -21,20 +25,29 @@ export interface MissingLine {
   readonly offset: number;
 }
 
+/** What our log ends in. */
+export type LogEnd = Pick<LogState, 'checkpoint' | 'last'>;
+
 /** Takes all lines of the data in order, then tells. */
 export class ForeignIndex {
   readonly #index: IdIndex;
   readonly #end: number;
+  /** Where the lines begin that others added, and where the last one ends that the index could have. */
+  readonly #added: number;
+  readonly #addedEnd: number;
   readonly #missing: MissingLine[] = [];
   #confirmed = 0;
   #reach = 0;
   /** Where lines begin that are no documents any more. */
   readonly #broken: Set<number> = new Set();
 
-  /** `end`: where the data ended that the index could know of. */
-  constructor(index: IdIndex, end: number) {
+  /** `end`: the largest offset + length in the index. */
+  constructor(index: IdIndex, end: number, { checkpoint, last }: LogEnd) {
     this.#index = index;
-    this.#end = end;
+    this.#end = Math.min(end, checkpoint?.end ?? end);
+    this.#added = last?.end ?? 0;
+    // Behind a session that did not end there may be lines of ours.
+    this.#addedEnd = last === undefined || last.op === 'close' ? end : 0;
   }
 
   take({ bytes, records, count, bad }: LineTable, base: number): void {
@@ -48,7 +61,7 @@ export class ForeignIndex {
       if (dead[i] === 0) {
         this.#confirmed++;
         if (offset < this.#end) this.#reach = base + records[word + LineRecord.end]! + 1;
-      } else if (offset < this.#end) {
+      } else if (offset < this.#end || this.#isAdded(offset)) {
         const low = records[word + LineRecord.hashLow]!;
         const high = records[word + LineRecord.hashHigh]!;
         const id = this.#index.find(low, high) < 0 ? keyText(bytes, records, i) : undefined;
@@ -80,6 +93,10 @@ export class ForeignIndex {
       covered = Math.min(covered, end);
       break;
     }
-    return this.#missing.filter(({ offset }) => offset < covered);
+    return this.#missing.filter(({ offset }) => offset < covered || this.#isAdded(offset));
+  }
+
+  #isAdded(offset: number): boolean {
+    return offset >= this.#added && offset < this.#addedEnd;
   }
 }

@@ -127,7 +127,7 @@ export async function openState(input: OpenInput): Promise<OpenState> {
   let foreign: ForeignIndex | undefined;
   if (!trusted) {
     if (loaded !== undefined && loaded.entries > 0) {
-      foreign = new ForeignIndex(index, Math.min(loaded.end, checkpoint?.end ?? loaded.end));
+      foreign = new ForeignIndex(index, loaded.end, state);
     } else if (checkpoint !== undefined && writable)
       recovery.indexRebuilt = 'index.bin is missing or damaged';
     index = kernel.createIndex();

@@ -77,7 +77,8 @@ export function readReference(meta: string): ReferenceState | undefined {
     const covered = states.find(({ end }) => end >= last)?.end ?? known;
     const limit = Math.min(known, covered);
     for (const [id, { offset }] of newest) {
-      if (sound && offset < limit && !index.places.has(id)) newest.delete(id);
+      const isAdded = closed && offset >= committed && offset < reach;
+      if (sound && (offset < limit || isAdded) && !index.places.has(id)) newest.delete(id);
     }
   }
   return { documents: new Map([...newest].map(([id, line]) => [id, line.document])), trusted };

@@ -108,7 +108,7 @@ export async function inspect(
 
   const walk = new DataWalk(kernel, files, commitsOf(reading), findings, options, end, committed);
   const { checkpoint } = reading;
-  const other = closed ? await loadForeign(files, kernel, checkpoint) : undefined;
+  const other = closed ? await loadForeign(files, kernel, reading) : undefined;
   if (other) walk.onTable = (table, base) => other.take(table, base);
   // What another program added behind our last session stands in an index.bin of its own.
   const foreign = closed && size > committed;
@@ -153,14 +153,14 @@ export async function inspect(
 async function loadForeign(
   { index: file, stored }: InspectedFiles,
   kernel: Kernel,
-  checkpoint: LogReading['checkpoint'],
+  { checkpoint, last }: LogReading,
 ): Promise<ForeignIndex | undefined> {
   if (file === undefined) return undefined;
   const index = kernel.createIndex();
   const loaded = await tryLoadIndex(file, index, stored);
   if (loaded === undefined || loaded.entries === 0) return undefined;
   if (formatSum(index.sum) === checkpoint?.indexSum) return undefined;
-  return new ForeignIndex(index, Math.min(loaded.end, checkpoint?.end ?? loaded.end));
+  return new ForeignIndex(index, loaded.end, { checkpoint, last });
 }
 
 /** Takes out what opening would take for deleted by another program. */

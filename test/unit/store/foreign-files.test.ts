@@ -1,3 +1,4 @@
+/** Collections that other programs wrote, or wrote on. */
 import {
   appendFileSync,
   mkdirSync,
@@ -10,11 +11,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Batch } from '../../../src/core/batch.ts';
-import { sharedKernel } from '../../../src/kernels/index.ts';
 import { FastStore } from '../../../src/store/index.ts';
 
-const kernel = sharedKernel();
 let root: string;
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'zds-store-'));
@@ -23,13 +21,6 @@ afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 const meta = (name: string) => join(root, 'collections', 'c', 'meta', name);
 const open = (mode: 'read' | 'write' = 'write') => FastStore.open(root, 'c', { mode });
-const _batchOf = (text: string) =>
-  Batch.fromLines(kernel.lines(Buffer.from(text)), kernel.codec, {
-    source: 'in.jsonl',
-    line: 0,
-    offset: 0,
-  });
-
 describe('files of other programs', () => {
   const crateStore = (lines: string[], index?: Buffer | string) => {
     mkdirSync(join(root, 'collections', 'c', 'meta'), { recursive: true });
@@ -90,6 +81,50 @@ describe('files of other programs', () => {
     expect(readFileSync(store.recovery.tornPath!, 'utf8')).toBe('{"_id":"to');
     expect((await store.scanAll()).map((doc) => doc._id)).toEqual(['a', 'b', 'c', 'd', 'e']);
     await store.close();
+  });
+
+  describe('that added and deleted behind our last session', () => {
+    /** Adds lines, and makes index.bin lead to the newest lines of `known`. */
+    const addTo = (added: readonly string[], known: readonly string[]): void => {
+      for (const id of added) appendFileSync(meta('data.jsonl'), `{"_id":"${id}"}\n`);
+      const places = new Map<string, string>();
+      let offset = 0;
+      for (const line of readFileSync(meta('data.jsonl'), 'utf8').trimEnd().split('\n')) {
+        const { _id } = JSON.parse(line) as { _id: string };
+        if (known.includes(_id)) places.set(_id, `${_id}\t${offset}\t${line.length + 1}\n`);
+        offset += line.length + 1;
+      }
+      writeFileSync(meta('index.bin'), [...places.values()].join(''));
+    };
+    const ourSession = async (ids: readonly string[]): Promise<void> => {
+      const store = await open();
+      for (const id of ids) store.put(id, {});
+      await store.close();
+    };
+
+    it.each([
+      ['deleted before its last document', ['x', 'y', 'z'], ['a', 'b', 'z'], ['a', 'b', 'z']],
+      ['deleted and put again', ['x', 'y', 'x'], ['a', 'b', 'x'], ['a', 'b', 'x']],
+      ['newer versions of ours, deleted', ['a', 'y'], ['b', 'y'], ['b', 'y']],
+      // Nothing tells them from documents that it added and had no time to index.
+      ['deleted last', ['x', 'y'], ['a', 'b', 'x'], ['a', 'b', 'x', 'y']],
+      ['all deleted', ['x', 'y'], ['a', 'b'], ['a', 'b', 'x', 'y']],
+      // It read the index before our last session: what that committed is not its to delete.
+      ['not knowing of b', ['x', 'y', 'z'], ['a', 'z'], ['a', 'b', 'z']],
+    ])('%s', async (_, added, known, expected) => {
+      await ourSession(['a']);
+      await ourSession(['b']);
+      addTo(added, known);
+      for (const mode of ['read', 'write', 'write'] as const) {
+        const store = await open(mode);
+        expect((await store.scanAll()).map(({ _id }) => _id).sort()).toEqual(expected);
+        await store.close();
+      }
+      rmSync(meta('index.bin'));
+      const rebuilt = await open();
+      expect(rebuilt.count).toBe(expected.length);
+      await rebuilt.close();
+    });
   });
 
   it('passes over ids that no index can hold', async () => {
