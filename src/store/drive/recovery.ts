@@ -64,28 +64,30 @@ export async function findEnd(
   }
 }
 
-/** The last record of a session that died: from what was synced on, all must be sound. */
+/**
+ * The last record of a session that died: from what was synced on, all must be sound. Only an end that is
+ * sound itself is believed in: in front of zeros (padding whose payload was never written) many a place
+ * looks like a record whose chain leads to the beginning.
+ */
 function endOfSession(file: DiskFile, view: FileView, size: number, synced: number): FoundEnd {
   const whole = new Search(file, view, 0);
   const isThere = synced > 0 && synced <= size && whole.length(synced) !== undefined;
   const floor = isThere && whole.isSound(synced) ? synced : 0;
   const search = floor === 0 ? whole : new Search(file, view, floor);
-  let end = size;
-  for (;;) {
-    if (search.length(end) === undefined) end = search.last(end - 1);
-    const sound = search.soundUpTo(end);
-    if (sound > floor || end === floor)
-      return { tail: sound, damaged: false, dropped: sound < end };
-    // What seems to be the first record may be zeros that happen to point to the beginning.
-    end = search.firstTail(end) - 1;
+  const last = search.last(size);
+  let tail = floor;
+  for (let end = last; end > tail; ) {
+    const { sound, damaged } = search.soundUpTo(end);
+    tail = Math.max(tail, sound);
+    // Nothing that follows the damaged record counts, but the chain in front of it may be a chance.
+    end = damaged === undefined ? floor : search.last(damaged - 1);
   }
+  return { tail, damaged: false, dropped: tail < last };
 }
 
 /** For readers: the tail of the records that have come behind `floor`; the floor itself when none are whole. */
 export function findNewEnd(file: DiskFile, view: FileView, floor: number, size: number): number {
-  const search = new Search(file, view, floor);
-  if (search.length(size) !== undefined && search.isSound(size)) return size;
-  return search.last(size - 1);
+  return new Search(file, view, floor).last(size);
 }
 
 class Search {
@@ -127,6 +129,7 @@ class Search {
 
   /** The last tail at or before `from` with a sound record and a chain to the floor. */
   last(from: number): number {
+    if (this.length(from) !== undefined && this.isSound(from)) return from;
     const bytes = new Uint8Array(SCAN_BYTES + MIN_RECORD);
     for (let high = from; high >= this.#floor + MIN_RECORD; ) {
       const low = Math.max(this.#floor + MIN_RECORD, high - SCAN_BYTES + 1);
@@ -168,18 +171,16 @@ class Search {
     return found;
   }
 
-  /** The tail in front of the first damaged record of the chain that ends at `tail`. */
-  soundUpTo(tail: number): number {
+  /**
+   * Of the chain that ends at `tail`: the last tail in front of the first damaged record, the floor when
+   * that is the first, and the tail of that record.
+   */
+  soundUpTo(tail: number): { readonly sound: number; readonly damaged?: number } {
     let sound = this.#floor;
     for (const next of this.#records.tails(tail, this.#floor)!) {
-      if (!this.isSound(next)) break;
+      if (!this.isSound(next)) return { sound, damaged: next };
       sound = next;
     }
-    return sound;
-  }
-
-  /** The tail of the first record of the chain that ends at `tail`. */
-  firstTail(tail: number): number {
-    return this.#records.tails(tail, this.#floor)![0]!;
+    return { sound };
   }
 }

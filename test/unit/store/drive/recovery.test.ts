@@ -2,6 +2,7 @@
  * Drives that end where they should not: cut anywhere, with zeros, garbage or flipped bits behind and
  * inside. Every record that is whole must be there, and nothing else.
  */
+import { crc32 } from 'node:zlib';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { DataStore } from '../../../../src/store/index.ts';
 import { entriesOf, readReference, same, smallDrive } from '../../../support/drive.ts';
@@ -137,5 +138,34 @@ describe('a damaged end', () => {
     store = await DataStore.open(PATH, { disk });
     expect([store.len(), store.read('inner')!.size]).toEqual([1, whole.length]);
     await store.close();
+  });
+});
+
+describe('a session that died', () => {
+  /** What a writer finds behind a mark that says how far the drive was synced. */
+  async function lengthOf(bytes: Buffer, synced: number): Promise<number> {
+    const digits = String(synced).padStart(16, '0');
+    const sum = crc32(Buffer.from(digits)).toString(16).padStart(8, '0');
+    const mark = Buffer.from(`synced=${digits} sum=${sum}\n`);
+    const image: Image = new Map([
+      [PATH, bytes],
+      [`${PATH}.open`, mark],
+    ]);
+    const store = await DataStore.open(PATH, { disk: new FaultDisk(image) });
+    entriesOf(store);
+    expect(store.recovery.cutPath).toBeUndefined();
+    await store.abandon();
+    return bytes.length - store.recovery.cutBytes;
+  }
+
+  // Where only padding was written, its zeros make places that look like records.
+  it('at any byte of a write leaves every record before it', async () => {
+    for (const synced of [0, tails[3]!]) {
+      for (let length = synced; length <= whole.length; length++) {
+        const tail = Math.max(0, ...tails.filter((each) => each <= length));
+        const what = `synced to ${synced}, cut at ${length}`;
+        expect(await lengthOf(whole.subarray(0, length), synced), what).toBe(tail);
+      }
+    }
   });
 });
