@@ -6,6 +6,13 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import type { ByteReader } from '../core/stage.ts';
 import { ioStep } from '../io/file-reader.ts';
 import { HEAD_BYTES, type InputReader, readFrom, readThrough, TAIL_BYTES } from './input-place.ts';
+import {
+  findNext,
+  findRenamed,
+  findRest,
+  type OpenedRotated,
+  type RotatedFile,
+} from './tail-rotated.ts';
 import type { TailPlace } from './tail-source.ts';
 
 /** Bytes read at a time. */
@@ -29,6 +36,8 @@ export class FollowedFile {
   #modifiedMs = -1;
   /** When its name was first seen to belong to another file, and nothing was written since. */
   #quietSince: number | undefined;
+  /** The one that had the name before, as long as nothing is known of the one that has it now. */
+  #old: RotatedFile | undefined;
   readonly #graceMs: number;
 
   /** A file whose name has gone is left when nothing was written to it for `graceMs`. */
@@ -52,7 +61,8 @@ export class FollowedFile {
     } else {
       if (!now) return this.place ? 'other' : 'same';
       if (!now.isFile()) return 'same';
-      this.#handle = await ioStep(this.path, 'cannot be opened', () => open(this.path, 'r'));
+      this.#handle = await ioStep(this.path, 'cannot be opened', () => openIfThere(this.path));
+      if (!this.#handle) return this.place ? 'other' : 'same';
     }
     if (this.place && !(await this.#isWhatItWas(this.place))) return 'other';
     if (this.#fromEnd) await this.#skipToEnd();
@@ -83,8 +93,29 @@ export class FollowedFile {
     return this.#open(size, false);
   }
 
-  /** Begins anew with whatever has the name now. */
-  async forget(): Promise<void> {
+  /** Finds the rest of what the file was under another name. Errors: the signal's reason. */
+  findRest(signal: AbortSignal): Promise<OpenedRotated | undefined> {
+    return findRest(this.path, this.place!, signal);
+  }
+
+  /**
+   * A file that had the name after the one that was left, and before the one that has it now.
+   * Errors: IO_ERROR, the signal's reason.
+   */
+  async findBetween(signal: AbortSignal): Promise<OpenedRotated | undefined> {
+    if (this.place || !this.#old) return undefined;
+    const current = await this.#handle?.stat({ bigint: true });
+    const how = { current: current?.ino, graceMs: this.#graceMs, signal };
+    const found = await findNext(this.path, this.#old, how);
+    this.place = found?.place;
+    return found;
+  }
+
+  /** Begins anew with whatever has the name now; `old` is the file left, if it is not the open one. */
+  async forget(old?: RotatedFile): Promise<void> {
+    const mine = await this.#handle?.stat({ bigint: true });
+    if (old) this.#old = { ...old, place: this.place };
+    else if (mine) this.#old = await findRenamed(this.path, mine, this.place);
     await this.close();
     this.place = undefined;
     this.#seen = -1;
@@ -146,6 +177,15 @@ export class FollowedFile {
     const read = () => this.#handle!.read(target, 0, count, from);
     const { bytesRead } = await ioStep(this.path, 'cannot be read', read);
     return target.subarray(0, bytesRead);
+  }
+}
+
+async function openIfThere(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
   }
 }
 

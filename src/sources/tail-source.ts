@@ -9,11 +9,11 @@
  * - copied and truncated: the copy is looked for beside it, read to its end, then the file from its
  *   beginning;
  * - while nobody was reading: as for a copy; decompressed if need be.
+ * After each of these come the files that had the name since and have been rotated too.
  * Where the rest of the old bytes cannot be found, it is an error, or passed over as `onLost` says.
  */
 import { watch } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import type { Batch, Document } from '../core/batch.ts';
 import { EtlError, isEtlError } from '../core/errors.ts';
 import { waitMs } from '../core/retry.ts';
@@ -21,9 +21,9 @@ import type { Source, Wants } from '../core/stage.ts';
 import { decodeLines } from '../formats/jsonl.ts';
 import { expandPaths } from '../io/glob.ts';
 import { SourceStream } from '../streams/source-stream.ts';
-import { openFileInput } from './byte-input.ts';
 import { type InputPlace, type InputReader, parsePlace } from './input-place.ts';
 import { FollowedFile } from './tail-file.ts';
+import type { OpenedRotated } from './tail-rotated.ts';
 import type { TextSourceOptions } from './text-source.ts';
 
 export interface TailSourceOptions extends TextSourceOptions {
@@ -172,10 +172,11 @@ class Tail {
         await file.forget();
         continue;
       }
-      if (state === 'other') {
-        const rest = await this.#findRest(file.place!);
-        if (rest) yield* this.#decode(file, rest);
-        await file.forget();
+      const other = state === 'other' ? await this.#findRest(file) : undefined;
+      const rotated = other ?? (await file.findBetween(this.#signal));
+      if (rotated) yield* this.#decode(file, rotated.reader);
+      if (rotated || state === 'other') {
+        await file.forget(rotated);
         continue;
       }
       if (state === 'grown') yield* this.#decode(file, await file.openGrown());
@@ -209,26 +210,12 @@ class Tail {
     return [...known, ...this.#places.values()];
   }
 
-  /** Looks for the bytes of a place under other names beside it: `a.log.1`, `a-2024.log.gz`. */
-  async #findRest(place: TailPlace): Promise<InputReader | undefined> {
-    const folder = dirname(place.source);
-    const name = basename(place.source);
-    const stem = name.replace(/\.[^.]*$/, '');
-    const names = await readdir(folder).catch(() => [] as string[]);
-    for (const other of names.sort()) {
-      if (other === name || !other.startsWith(stem)) continue;
-      const path = join(folder, other);
-      try {
-        const how = { signal: this.#signal, chunkBytes: 1 << 20, from: place };
-        return await openFileInput(path, { ...how, at: { name: path, input: 0 } });
-      } catch (error) {
-        this.#signal.throwIfAborted();
-        if (!isEtlError(error)) throw error;
-      }
-    }
-    if (this.#options.onLost === 'skip') return undefined;
+  /** Errors: CURSOR_MISMATCH where it is nowhere, unless that is to be passed over. */
+  async #findRest(file: FollowedFile): Promise<OpenedRotated | undefined> {
+    const found = await file.findRest(this.#signal);
+    if (found || this.#options.onLost === 'skip') return found;
     const what = 'has been replaced, and the rest of what it was is nowhere beside it';
-    const { source: path, offset } = place;
+    const { source: path, offset } = file.place!;
     throw new EtlError('CURSOR_MISMATCH', what, { place: { path, offset } });
   }
 }

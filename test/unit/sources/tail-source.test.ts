@@ -1,10 +1,14 @@
 import {
   appendFileSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
+  readFileSync,
   renameSync,
   rmSync,
+  statSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -135,6 +139,63 @@ describe('tailSource', () => {
     const third = follow(path, {}, later);
     await third.until(1);
     await third.stop();
+  });
+
+  it.each([
+    ['plain', (text: string) => text, (i: number) => `a.log.${i}`],
+    ['compressed', gzipSync, (i: number) => `a-2026112${9 - i}.log.gz`],
+  ])('misses nothing when there were several rotations: %s', async (_, write, nameOf) => {
+    const folder = temporaryFolder();
+    const path = join(folder, 'a.log');
+    const rotated = async (i: number, text: string) => {
+      writeFileSync(join(folder, nameOf(i)), write(text));
+      await sleep(10);
+    };
+    await rotated(9, lines(900, 990));
+    writeFileSync(path, lines(0, 300));
+    const tail = follow(path);
+    await tail.until(300);
+    const cursor = await tail.stop();
+    await rotated(3, lines(0, 310));
+    await rotated(2, lines(310, 400));
+    await rotated(1, lines(400, 401));
+    writeFileSync(join(folder, 'a-other.log.1'), lines(900, 990));
+    writeFileSync(path, lines(401, 410));
+    const again = follow(path, { batchBytes: 200 }, cursor);
+    await again.until(110);
+    expect(again.seen).toEqual(upTo(410, 300));
+    await again.stop();
+    rmSync(path);
+    const absent = follow(path, { idleMs: 50 }, cursor);
+    expect(await absent.ended).toBeUndefined();
+    expect(absent.seen).toEqual(upTo(401, 300));
+  });
+
+  it.each([0, 1])('misses nothing when it is slower than the rotation: gzip %i', async (gzip) => {
+    const folder = temporaryFolder();
+    const path = join(folder, 'a.log');
+    writeFileSync(path, lines(0, 3));
+    const seen: unknown[] = [];
+    for await (const document of tailSource(path, { pollMs: 5, idleMs: 60 })) {
+      seen.push(document.n);
+      if (document.n !== 2) continue;
+      for (const n of [3, 4, 5]) {
+        appendFileSync(path, lines(n, n + 1));
+        for (let i = 5; i > 0; i--) {
+          const name = i === 1 ? path : `${path}.${i - 1}`;
+          if (existsSync(name)) renameSync(name, `${path}.${i}`);
+        }
+        await sleep(10);
+      }
+      if (gzip) {
+        const { atime, mtime } = statSync(`${path}.3`);
+        writeFileSync(`${path}.3.gz`, gzipSync(readFileSync(`${path}.3`)));
+        utimesSync(`${path}.3.gz`, atime, mtime);
+        rmSync(`${path}.3`);
+      }
+      writeFileSync(path, lines(6, 7));
+    }
+    expect(seen).toEqual(upTo(7));
   });
 
   it.each([
