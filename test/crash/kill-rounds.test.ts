@@ -8,11 +8,10 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { FastStore, verify } from '../../src/store/index.ts';
+import { built, seededRandom } from '../support/lives.ts';
 
-const built = fileURLToPath(new URL('../../dist/index.js', import.meta.url));
 const ROUNDS = Number(process.env.ZDS_KILL_ROUNDS ?? 10);
 const SEED = Number(process.env.ZDS_KILL_SEED ?? Date.now() % 1e9);
 const BATCH = 40;
@@ -91,22 +90,13 @@ async function check(root: string, told: number): Promise<number> {
   return cursor;
 }
 
-/** Numbers from 0 to 1 that a seed gives again. */
-function random(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
-
 describe('a load that is killed', () => {
   it.skipIf(!existsSync(built))(
     `is whole after each of ${ROUNDS} kills, and at the end every document is there once`,
     async () => {
       console.log(`ZDS_KILL_SEED=${SEED}`);
       const root = join(folder, 'store');
-      const next = random(SEED);
+      const next = seededRandom(SEED);
       let cursor = 0;
       for (let round = 0; round < ROUNDS; round++) {
         const { told, complaint } = await run(root, Number.POSITIVE_INFINITY, next() * 120);

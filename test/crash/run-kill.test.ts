@@ -4,16 +4,14 @@
  * ones. And signals: the first stops a run in good order, the second ends the process.
  * ZDS_KILL_ROUNDS sets the number of kills for each kind; the seed is printed.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
 import { FastStore, listRuns, verify } from '../../src/store/index.ts';
+import { built, live, seededRandom } from '../support/lives.ts';
 
-const built = fileURLToPath(new URL('../../dist/index.js', import.meta.url));
 const ROUNDS = Number(process.env.ZDS_KILL_ROUNDS ?? 3);
 const SEED = Number(process.env.ZDS_KILL_SEED ?? Date.now() % 1e9);
 const DOCUMENTS = 6000;
@@ -41,29 +39,10 @@ const child = (root: string, input: string, ids: 'own' | 'made') => `
   process.stdout.write(outcome + '\\n');
 `;
 
-interface Life {
-  readonly outcome: string | undefined;
-  readonly code: number | null;
-  readonly complaint: string;
-}
-
-/** Runs it; `meet` is called with it at its first word. */
-function live(script: string, meet: (process: ChildProcess) => void = () => {}): Promise<Life> {
-  return new Promise((resolve) => {
-    const running = spawn(process.execPath, ['--input-type=module', '-e', script]);
-    let said = '';
-    let complaint = '';
-    running.stdout.on('data', (text: Buffer) => {
-      if (said === '') meet(running);
-      said += text.toString();
-    });
-    running.stderr.on('data', (text: Buffer) => {
-      complaint += text.toString();
-    });
-    running.once('close', (code) => {
-      resolve({ outcome: /done|stopped/.exec(said)?.[0], code, complaint });
-    });
-  });
+/** A life with the last word of its run, if it came to that. */
+async function lead(...args: Parameters<typeof live>) {
+  const { said, ...rest } = await live(...args);
+  return { outcome: /done|stopped/.exec(said)?.[0], ...rest };
 }
 
 /** What is there is what the input has from its start on, filtered; answers how much. */
@@ -76,15 +55,6 @@ async function check(root: string): Promise<number> {
   const all = Array.from({ length: DOCUMENTS }, (_, n) => n).filter((n) => n % 3 !== 0);
   expect(seen).toEqual(all.slice(0, seen.length));
   return seen.length;
-}
-
-/** Numbers from 0 to 1 that a seed gives again. */
-function random(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
 }
 
 describe.skipIf(!existsSync(built))('a run in a process', () => {
@@ -101,12 +71,12 @@ describe.skipIf(!existsSync(built))('a run in a process', () => {
     `that is killed ${ROUNDS} times loses nothing and repeats nothing: %s ids`,
     async (ids) => {
       console.log(`ZDS_KILL_SEED=${SEED}`);
-      const next = random(SEED);
+      const next = seededRandom(SEED);
       const whole = (DOCUMENTS / 3) * 2;
       let root = join(folder, `${ids}-0`);
       let before = 0;
       for (let round = 0; round < ROUNDS; round++) {
-        const { complaint } = await live(child(root, inputs[ids], ids), (running) => {
+        const { complaint } = await lead(child(root, inputs[ids], ids), (running) => {
           setTimeout(() => running.kill('SIGKILL'), next() * 100);
         });
         expect(complaint).toBe('');
@@ -118,7 +88,7 @@ describe.skipIf(!existsSync(built))('a run in a process', () => {
           before = 0;
         }
       }
-      const last = await live(child(root, inputs[ids], ids));
+      const last = await lead(child(root, inputs[ids], ids));
       expect(last).toEqual({ outcome: 'done', code: 0, complaint: '' });
       expect(await check(root)).toBe(whole);
       expect(await verify(root, 'c')).toMatchObject([{ ok: true, notices: 0 }]);
@@ -129,11 +99,11 @@ describe.skipIf(!existsSync(built))('a run in a process', () => {
   it('stops in good order at SIGTERM, and goes on from there', { timeout: 30_000 }, async () => {
     const root = join(folder, 'signals');
     const script = child(root, inputs.own, 'own');
-    const stopped = await live(script, (running) => running.kill('SIGTERM'));
+    const stopped = await lead(script, (running) => running.kill('SIGTERM'));
     expect(stopped).toEqual({ outcome: 'stopped', code: 0, complaint: '' });
     const there = await check(root);
     expect(there).toBeGreaterThan(0);
-    const done = await live(script);
+    const done = await lead(script);
     expect(done).toEqual({ outcome: 'done', code: 0, complaint: '' });
     const totals = (await listRuns(root, 'c')).map((each) => each.totals);
     expect(totals).toMatchObject([{ outcome: 'stopped', written: there }, { outcome: 'done' }]);
@@ -153,7 +123,7 @@ describe.skipIf(!existsSync(built))('a run in a process', () => {
       process.stdout.write('here\\n');
       await run({ name: 'x', source: fromIterable([{ n: 1 }]), sink, signals: true });
     `;
-    const life = await live(stuck, (running) => {
+    const life = await lead(stuck, (running) => {
       setTimeout(() => running.kill('SIGINT'), 100);
       setTimeout(() => running.kill('SIGINT'), 300);
     });
