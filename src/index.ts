@@ -50,7 +50,7 @@ export {
   type GenerateOptions,
   generateSource,
 } from './sources/generate-source.ts';
-export type { HttpPage, HttpPages } from './sources/http-pages.ts';
+export type { HttpPage, HttpPages } from './sources/http-next-page.ts';
 export {
   type HttpRequestInput,
   type HttpSourceOptions,

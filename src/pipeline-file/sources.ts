@@ -9,7 +9,7 @@ import {
   type GenerateOptions,
   generateSource,
 } from '../sources/generate-source.ts';
-import type { HttpPages } from '../sources/http-pages.ts';
+import type { HttpPages } from '../sources/http-next-page.ts';
 import { type HttpSourceOptions, httpSource } from '../sources/http-source.ts';
 import { type JsonSourceOptions, jsonSource } from '../sources/json-source.ts';
 import { type JsonlSourceOptions, jsonlSource } from '../sources/jsonl-source.ts';
@@ -210,7 +210,7 @@ export const sourceTypes: Readonly<Record<string, StageType<AnySource>>> = {
       csv: option(fields(csvOptions), 'How CSV is read.', 'found out'),
       pages: option(pages, 'How the next page is found.', 'an answer is all there is'),
       maxPages: option(count, 'Most pages of one URL.', 10_000),
-      maxPageBytes: option(size, 'Longest page held whole.', '64MiB'),
+      maxPageBytes: option(size, 'Most bytes kept of a page to find the next in.', '64MiB'),
       concurrency: option(count, 'Requests at once.', 1),
       requestsPerSecond: option({ type: 'number', minimum: 0.001 }, 'Most requests a second.'),
       retry: option(retry, 'How failed requests are tried again.'),

@@ -174,9 +174,17 @@ async function seekTo(file: FileReader, at: InputName, from: InputPlace): Promis
 }
 
 /** Closing passes through the decompressor in its own time; this waits for the file itself. */
-function closingToo(reader: ByteReader, file: { close(): Promise<void> }): ByteReader {
+function closingToo(
+  reader: ByteReader,
+  file: { close(): Promise<void> },
+  tap?: { add(bytes: Uint8Array): void },
+): ByteReader {
   return {
-    read: (carry) => reader.read(carry),
+    async read(carry) {
+      const piece = await reader.read(carry);
+      if (piece) tap?.add(piece.subarray(carry.length));
+      return piece;
+    },
     async close() {
       await reader.close();
       await file.close();
@@ -220,12 +228,17 @@ function streamInput(name: string, stream: () => ByteStream): Input {
   };
 }
 
-async function openStream(
+/**
+ * Opens a stream of bytes, decompressed if need be; `below` is closed with it, and `tap` told of every
+ * piece of plain bytes. Errors: CORRUPTED_INPUT, CURSOR_MISMATCH, those of the stream.
+ */
+export async function openStream(
   stream: ByteStream,
   place: Place,
   name: string,
   { signal, chunkBytes, at, from }: OpenHow,
   below: { close(): Promise<void> } = { close: async () => {} },
+  tap?: { add(bytes: Uint8Array): void },
 ): Promise<InputReader> {
   const reader = readChunks(asBytes(stream, place), { chunkBytes: SNIFF_BYTES, signal });
   const head = await reader.read(new Uint8Array(0));
@@ -235,7 +248,7 @@ async function openStream(
   // The offset of compressed bytes is not that of the plain ones.
   const named = compression === 'none' ? at : { ...at, etag: undefined };
   try {
-    return await readThrough(closingToo(plain, below), named, from, signal);
+    return await readThrough(closingToo(plain, below, tap), named, from, signal);
   } catch (error) {
     await plain.close();
     throw error;

@@ -1,6 +1,7 @@
 /**
- * Answers that are held whole: pages that follow each other, and requests several at a time. The next
- * page is under way while one is being worked on; of later requests the first page is.
+ * Answers in pages that follow each other, and requests several at a time. Documents are given as a body
+ * comes; the next page is asked for before the last batch is given, where that is quick to tell. Of the requests behind the one
+ * that is being read, the first pages are under way: each is read up to `AHEAD_BYTES`, then waits.
  *
  * The last batch of a page has a cursor, the others have none: the request, and the URL of the page to
  * go on with. What the URL shares with the request's own query is left out of the cursor, keys and
@@ -9,67 +10,26 @@
 import pLimit from 'p-limit';
 import { Batch } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
-import { type PathInput, parsePath } from '../core/path.ts';
 import { redactUrl } from '../core/redact.ts';
-import type { ByteReader, Wants } from '../core/stage.ts';
-import { joinBytes, readChunks } from '../formats/chunk-reader.ts';
-import { compressionOf, decompress, detectCompression } from '../io/decompress.ts';
-import { type BodyOptions, openBody } from '../io/http-body.ts';
-import { type HttpHeaders, type HttpRequest, parseUrl } from '../io/http-exchange.ts';
+import type { Reject } from '../core/reject.ts';
+import { waitMs } from '../core/retry.ts';
+import type { Wants } from '../core/stage.ts';
+import type { BodyOptions } from '../io/http-body.ts';
+import { type HttpRequest, parseUrl } from '../io/http-exchange.ts';
 import { sharedKernel } from '../kernels/index.ts';
+import { firstUrl, type HttpPage, type HttpPages, neededOf, nextUrl } from './http-next-page.ts';
+import { type DecodeBody, KeptBody, openPage, type Page } from './http-page.ts';
 import type { TextSourceOptions } from './text-source.ts';
-
-/** A page that has been read, for a function that finds the next. */
-export interface HttpPage {
-  readonly url: URL;
-  readonly headers: Headers;
-  /** 0 for the first. */
-  readonly index: number;
-  /** Documents on it, bad ones included. */
-  readonly documents: number;
-  /** The body as JSON.parse gives it. */
-  json(): unknown;
-}
-
-/**
- * Where the next page is: the `Link` header's `rel="next"`; a URL in the body; a cursor in the body
- * that goes into a parameter; an offset or a page number that grows until a page is empty, or has
- * fewer documents than `size`; or what a function says, undefined being the end.
- */
-export type HttpPages =
-  | { readonly type: 'link' }
-  | { readonly type: 'body'; readonly next: PathInput }
-  | { readonly type: 'cursor'; readonly cursor: PathInput; readonly parameter?: string }
-  | {
-      readonly type: 'offset';
-      readonly size: number;
-      /** Default `offset`. */
-      readonly parameter?: string;
-      /** Default `limit`. */
-      readonly sizeParameter?: string;
-    }
-  | {
-      readonly type: 'page';
-      /** Default 1. */
-      readonly first?: number;
-      /** Default `page`. */
-      readonly parameter?: string;
-      readonly size?: number;
-      /** Default `per_page`. */
-      readonly sizeParameter?: string;
-    }
-  | ((page: HttpPage) => string | URL | undefined | Promise<string | URL | undefined>);
 
 interface PagesOptions extends TextSourceOptions {
   readonly pages: HttpPages | undefined;
   readonly concurrency: number;
   readonly maxPages?: number;
   readonly maxPageBytes?: number;
+  /** Containers open between the documents of a JSON array. */
+  readonly level: number;
   readonly sending: BodyOptions;
-  readonly decode: (
-    reader: ByteReader & { readonly contentType?: string },
-    options: object,
-  ) => AsyncGenerator<Batch, void, void>;
+  readonly decode: DecodeBody;
 }
 
 /** Where to go on: before `page` of a request, at `url` without the parameters that are its own. */
@@ -82,13 +42,10 @@ interface PageCursor {
   readonly ordinal: number;
 }
 
-interface Fetched {
-  readonly url: URL;
-  readonly headers: Headers;
-  readonly bytes: Uint8Array;
-}
-
-/** Errors: those of `openBody`; IO_ERROR for a page too long; CURSOR_MISMATCH; INVALID_ARGUMENT. */
+/**
+ * Errors: those of `openBody`; LIMIT_EXCEEDED for what is kept of a page; CURSOR_MISMATCH;
+ * INVALID_ARGUMENT.
+ */
 export async function* readPages(
   requests: Iterable<HttpRequest> | AsyncIterable<HttpRequest>,
   options: PagesOptions,
@@ -97,45 +54,44 @@ export async function* readPages(
   from: unknown,
 ): AsyncGenerator<Batch, void, void> {
   const cursor = parseCursor(from);
-  const { pages, concurrency, maxPages = 10_000 } = options;
-  const limit = pLimit(concurrency);
+  const { pages, concurrency, maxPages = 10_000, sending } = options;
+  // The request being read goes on with its pages whatever the others do.
+  const limit = pLimit(Math.max(1, pages ? concurrency - 1 : concurrency));
   const life = new AbortController();
   const stop = (): void => life.abort(signal.reason);
   if (signal.aborted) stop();
   signal.addEventListener('abort', stop, { once: true });
-  const get = (request: HttpRequest, url: URL): Promise<Fetched> => {
+  const get = (request: HttpRequest, url: URL): Promise<Page> => {
     const headers = { ...parseUrl(request.url).headers, ...request.headers };
-    const fetched = limit(() => fetchWhole({ ...request, headers, url }, options, life.signal));
-    // Whoever waits for it learns of its failure; nobody may be left to.
-    fetched.catch(() => {});
-    return fetched;
+    return quiet(openPage({ ...request, headers, url }, sending, life.signal));
   };
-  const onError = options.onError ?? wants.onReject ?? 'stop';
   let ordinal = cursor?.ordinal ?? 0;
   try {
     for await (const { request, at, first } of startAhead(requests, cursor, concurrency, begin)) {
-      let fetched = await first;
+      let opened = await first;
       for (let page = cursor?.request === at ? cursor.page : 0; ; page++) {
-        signal.throwIfAborted();
-        const read = await decodePage(fetched, { ...options, ...wants, onError, ordinal });
-        const goesOn = pages && !read.failure;
-        const url = goesOn && (await nextUrl(pages, fetched, read.elements, page));
+        const reading = new PageReading(opened, { ...options, ...wants, ordinal }, life);
+        for await (const batch of reading.batches()) {
+          ordinal += batch.length;
+          yield batch;
+          signal.throwIfAborted();
+        }
+        ordinal += reading.last.length;
+        const { url: own } = parseUrl(request.url);
+        const url = pages && !reading.failure && (await nextUrl(pages, reading.about(page)));
         if (url && page + 1 >= maxPages) {
           throw new EtlError('INVALID_ARGUMENT', `more than ${maxPages} pages`, {
             place: { url: redactUrl(url) },
           });
         }
         const next = url ? get(request, url) : undefined;
-        for (const batch of read.batches) ordinal += batch.length;
-        const own = parseUrl(request.url).url;
         const position = { request: url ? at : at + 1, page: url ? page + 1 : 0, ordinal };
         const place = { ...position, ...(url ? withoutOwn(url, own) : { url: null, same: [] }) };
-        yield* read.batches.slice(0, -1);
-        const last = read.batches.at(-1) ?? Batch.fromDocuments([], sharedKernel().codec);
-        yield read.failure ? last : last.withCursor(place);
-        if (read.failure) throw read.failure;
+        yield reading.failure ? reading.last : reading.last.withCursor(place);
+        if (reading.failure) throw reading.failure;
         if (!next) break;
-        fetched = await next;
+        signal.throwIfAborted();
+        opened = await next;
       }
     }
   } finally {
@@ -143,17 +99,129 @@ export async function* readPages(
     life.abort(new EtlError('ABORTED', 'nobody needs more'));
   }
 
-  function begin(request: HttpRequest, at: number): Promise<Fetched> {
+  function begin(request: HttpRequest, at: number): Promise<Page> {
     const { url } = parseUrl(request.url);
     const goesOn = cursor?.request === at && cursor.url !== null;
-    return get(request, goesOn ? withOwn(cursor, url) : firstUrl(pages, url));
+    const start = (): Promise<Page> =>
+      get(request, goesOn ? withOwn(cursor, url) : firstUrl(pages, url));
+    if (concurrency === 1) return start();
+    return quiet(
+      new Promise((resolve, reject) => {
+        const whole = limit(async () => {
+          const page = await start();
+          resolve(page);
+          page.readAhead();
+          await page.ended;
+        });
+        whole.catch(reject);
+      }),
+    );
+  }
+}
+
+/** Whoever waits for it learns of its failure; nobody may be left to. */
+function quiet<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}
+
+/** Longest time that a batch waits for the next, or for the end of its page. */
+const LINGER_MS = 10;
+
+async function isSoon(step: Promise<unknown>): Promise<boolean> {
+  const enough = new AbortController();
+  const late = waitMs(LINGER_MS, enough.signal).then(
+    () => false,
+    () => true,
+  );
+  const soon = step.then(
+    () => true,
+    () => true,
+  );
+  return Promise.race([soon, late]).finally(() => enough.abort());
+}
+
+const emptyBatch = (): Batch => Batch.fromDocuments([], sharedKernel().codec);
+
+/** One page on its way through a decoder. */
+class PageReading {
+  /** What `batches` does not give of the end: a batch, or an empty one. */
+  last: Batch = emptyBatch();
+  /** What stopped the reading, to be thrown behind the last batch. */
+  failure: unknown;
+  readonly #page: Page;
+  readonly #options: PagesOptions & Wants & { readonly ordinal: number };
+  readonly #life: AbortController;
+  readonly #kept: KeptBody | undefined;
+  #documents = 0;
+
+  constructor(
+    page: Page,
+    options: PagesOptions & Wants & { ordinal: number },
+    life: AbortController,
+  ) {
+    this.#page = page;
+    this.#options = options;
+    this.#life = life;
+    const needed = neededOf(options.pages);
+    const { maxPageBytes = 64 << 20, level } = options;
+    const kept = { maxBytes: maxPageBytes, level: needed === 'frame' ? level : undefined };
+    this.#kept = needed === 'none' ? undefined : new KeptBody(page.url, kept);
+  }
+
+  async *batches(): AsyncGenerator<Batch, void, void> {
+    const { decode, onError = this.#options.onReject ?? 'stop' } = this.#options;
+    const counted = (reject: Reject): void => {
+      this.#documents++;
+      if (typeof onError === 'function') onError(reject);
+    };
+    const decoding = {
+      ...this.#options,
+      onError: onError === 'stop' ? onError : counted,
+      source: redactUrl(this.#page.url),
+      cursorAt: (mark: { offset: number; level?: number }) => this.#kept?.passed(mark),
+    };
+    let batches: AsyncGenerator<Batch, void, void> | undefined;
+    let isWhole = false;
+    try {
+      const reader = await this.#page.open(this.#options, this.#life.signal, this.#kept);
+      batches = decode(reader, decoding);
+      for (;;) {
+        const next = quiet(batches.next());
+        if (this.last.length > 0 && !(await isSoon(next))) yield this.#take();
+        const { done, value } = await next;
+        if (done) break;
+        this.#documents += value.length;
+        if (this.last.length > 0) yield this.#take();
+        this.last = value;
+      }
+      isWhole = true;
+    } catch (failure) {
+      this.failure = failure;
+      isWhole = true;
+    } finally {
+      // What is being read may never come.
+      if (!isWhole) this.#life.abort(new EtlError('ABORTED', 'nobody needs more'));
+      await batches?.return().catch(() => {});
+    }
+  }
+
+  #take(): Batch {
+    const { last } = this;
+    this.last = emptyBatch();
+    return last;
+  }
+
+  about(index: number): HttpPage {
+    const { url, headers } = this.#page;
+    return { url, headers, index, documents: this.#documents, json: () => this.#kept!.json() };
   }
 }
 
 interface Started {
   readonly request: HttpRequest;
   readonly at: number;
-  readonly first: Promise<Fetched>;
+  readonly first: Promise<Page>;
 }
 
 /** The requests from the cursor on, in order, each begun some time before its turn. */
@@ -161,7 +229,7 @@ async function* startAhead(
   requests: Iterable<HttpRequest> | AsyncIterable<HttpRequest>,
   cursor: PageCursor | undefined,
   concurrency: number,
-  begin: (request: HttpRequest, at: number) => Promise<Fetched>,
+  begin: (request: HttpRequest, at: number) => Promise<Page>,
 ): AsyncGenerator<Started, void, void> {
   const ahead = concurrency === 1 ? 0 : 2 * concurrency - 1;
   const started: Started[] = [];
@@ -172,165 +240,6 @@ async function* startAhead(
     if (started.length > ahead) yield started.shift()!;
   }
   yield* started;
-}
-
-async function fetchWhole(
-  request: HttpRequest,
-  options: PagesOptions,
-  signal: AbortSignal,
-): Promise<Fetched> {
-  const { maxPageBytes = 64 << 20, sending } = options;
-  const body = await openBody(request, sending, signal);
-  const { url } = parseUrl(request.url);
-  const place = { url: redactUrl(url) };
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  const add = (chunk: Uint8Array): void => {
-    size += chunk.length;
-    if (size > maxPageBytes) {
-      throw new EtlError('IO_ERROR', `the page is longer than ${maxPageBytes} bytes`, { place });
-    }
-    chunks.push(chunk);
-  };
-  for await (const chunk of body.chunks) add(chunk);
-  let bytes = joinBytes(chunks, size);
-  const encoding = compressionOf(body.encoding, place);
-  for (const compression of [encoding, undefined]) {
-    chunks.length = 0;
-    size = 0;
-    const kind = compression ?? detectCompression(bytes, url.pathname);
-    for await (const chunk of decompress(once(bytes), kind, place)) add(chunk);
-    bytes = joinBytes(chunks, size);
-  }
-  return { url, headers: body.headers, bytes };
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, void> {
-  yield bytes;
-}
-
-interface ReadPage {
-  readonly batches: readonly Batch[];
-  readonly elements: number;
-  /** What stopped the reading, to be thrown behind the batches. */
-  readonly failure: unknown;
-}
-
-async function decodePage(
-  { url, headers, bytes }: Fetched,
-  options: PagesOptions & { readonly onError: unknown; readonly ordinal: number },
-): Promise<ReadPage> {
-  let elements = 0;
-  const { onError } = options;
-  const contentType = headers.get('content-type');
-  const reader = Object.assign(readChunks([bytes]), contentType === null ? {} : { contentType });
-  const batches: Batch[] = [];
-  const counted = (reject: never): void => {
-    elements++;
-    if (typeof onError === 'function') onError(reject);
-  };
-  const decoding = {
-    ...options,
-    onError: onError === 'stop' ? 'stop' : counted,
-    source: redactUrl(url),
-    cursorAt: () => undefined,
-  };
-  try {
-    for await (const batch of options.decode(reader, decoding)) {
-      elements += batch.length;
-      batches.push(batch);
-    }
-  } catch (failure) {
-    return { batches, elements, failure };
-  }
-  return { batches, elements, failure: undefined };
-}
-
-function firstUrl(pages: HttpPages | undefined, url: URL): URL {
-  if (typeof pages !== 'object' || (pages.type !== 'offset' && pages.type !== 'page')) return url;
-  const { size, sizeParameter = pages.type === 'offset' ? 'limit' : 'per_page' } = pages;
-  const made = new URL(url);
-  if (size !== undefined) made.searchParams.set(sizeParameter, String(size));
-  return withNumber(made, pages, pages.type === 'offset' ? 0 : (pages.first ?? 1));
-}
-
-/** Errors: IO_ERROR when the next page is the same, on another server, or has no usable URL. */
-async function nextUrl(
-  pages: HttpPages,
-  { url, headers, bytes }: Fetched,
-  documents: number,
-  index: number,
-): Promise<URL | undefined> {
-  const json = (): unknown => JSON.parse(new TextDecoder().decode(bytes));
-  const found =
-    typeof pages === 'function'
-      ? await pages({ url: new URL(url), headers, index, documents, json })
-      : findNext(pages, url, headers, documents, json);
-  if (found === undefined || found === null || found === '') return undefined;
-  const place = { url: redactUrl(url) };
-  let next: URL;
-  try {
-    next = parseUrl(new URL(String(found), url)).url;
-  } catch {
-    throw new EtlError('IO_ERROR', 'the next page has no usable URL', { place });
-  }
-  if (next.href === url.href) {
-    throw new EtlError('IO_ERROR', 'the page names itself as the next', { place });
-  }
-  // What was given for this origin is sent with every page.
-  if (next.origin === url.origin) return next;
-  throw new EtlError('IO_ERROR', 'the next page is on another server', { place });
-}
-
-function findNext(
-  pages: Exclude<HttpPages, (...args: never[]) => unknown>,
-  url: URL,
-  headers: Headers,
-  documents: number,
-  json: () => unknown,
-): unknown {
-  switch (pages.type) {
-    case 'link':
-      return nextLink(headers.get('link') ?? '');
-    case 'body':
-      return valueAt(json(), pages.next);
-    case 'cursor': {
-      const cursor = valueAt(json(), pages.cursor);
-      if (cursor === undefined || cursor === null || cursor === '') return undefined;
-      const next = new URL(url);
-      next.searchParams.set(pages.parameter ?? 'cursor', String(cursor));
-      return next;
-    }
-    default: {
-      if (documents === 0 || documents < (pages.size ?? 1)) return undefined;
-      const now = Number(url.searchParams.get(pages.parameter ?? pages.type));
-      return withNumber(url, pages, now + (pages.type === 'offset' ? documents : 1));
-    }
-  }
-}
-
-function withNumber(url: URL, pages: { type: string; parameter?: string }, value: number): URL {
-  const next = new URL(url);
-  next.searchParams.set(pages.parameter ?? pages.type, String(value));
-  return next;
-}
-
-/** The target of `rel="next"` in a Link header (RFC 8288). */
-function nextLink(header: string): string | undefined {
-  for (const [, target, parameters] of header.matchAll(LINK)) {
-    const rel = /;\s*rel\s*=\s*"?([^";]*)"?/i.exec(parameters ?? '')?.[1] ?? '';
-    if (rel.toLowerCase().split(/\s+/).includes('next')) return target;
-  }
-  return undefined;
-}
-
-/** A link: its target, and parameters whose values may be quoted. */
-const LINK = /<([^>]*)>((?:\s*;\s*[\w*-]+(?:\s*=\s*(?:"[^"]*"|[^\s",;]*))?)*)/g;
-
-function valueAt(value: unknown, path: PathInput): unknown {
-  let at = value;
-  for (const step of parsePath(path)) at = (at as HttpHeaders | null | undefined)?.[step];
-  return at;
 }
 
 function withoutOwn(url: URL, own: URL): { url: string; same: string[] } {

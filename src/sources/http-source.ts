@@ -13,7 +13,8 @@ import type { BodyOptions } from '../io/http-body.ts';
 import { type HttpOptions, type HttpRequest, parseUrl } from '../io/http-exchange.ts';
 import { SourceStream } from '../streams/source-stream.ts';
 import { httpInput } from './byte-input.ts';
-import { type HttpPages, readPages } from './http-pages.ts';
+import type { HttpPages } from './http-next-page.ts';
+import { readPages } from './http-pages.ts';
 import { createTextSource, type TextSourceOptions } from './text-source.ts';
 
 /** A URL, or a request with method, headers and body. */
@@ -38,11 +39,15 @@ export interface HttpSourceOptions extends TextSourceOptions, HttpOptions {
   /** Pages of one request. Default 10,000. Error: INVALID_ARGUMENT. */
   readonly maxPages?: number;
   /**
-   * Requests at once; their documents come in the order of the requests. Above 1, bodies are held
-   * whole, at most twice as many as this. Default 1.
+   * Requests at once; their documents come in the order of the requests. Above 1, of at most twice
+   * as many bodies as this up to 1 MiB is read before its turn. Default 1.
    */
   readonly concurrency?: number;
-  /** Longest body that is held whole (with `pages` or `concurrency`). Default 64 MiB. */
+  /**
+   * Most bytes kept of a page in which the next is looked for: of a JSON body what stands around the
+   * documents and the first of them, the whole body for a function. Default 64 MiB.
+   * Error: LIMIT_EXCEEDED.
+   */
   readonly maxPageBytes?: number;
   /** Stops the reading with ABORTED. */
   readonly signal?: AbortSignal;
@@ -80,17 +85,18 @@ export function createHttpSource(
     ...rest,
     ...(pace ? { beforeRequest: (signal: AbortSignal) => pace.turn(signal) } : {}),
   };
-  const decode = chooseDecoder(format, path === undefined ? [] : parsePath(path), csv);
+  const steps = path === undefined ? [] : parsePath(path);
+  const decode = chooseDecoder(format, steps, csv);
   const known = oneOrMany(requests);
   if (known && pages === undefined && concurrency === 1) {
     const inputs = known.map((request) => httpInput(request, sending));
     return createTextSource('httpSource', 'ordinal', inputs, rest, decode);
   }
+  const paging = { pages, concurrency, sending, decode, level: steps.length + 1 };
   const list = known ?? toRequests(requests as AsyncIterable<HttpRequestInput>);
   return {
     name: 'httpSource',
-    batches: (signal, wants, from) =>
-      readPages(list, { ...rest, pages, concurrency, sending, decode }, signal, wants, from),
+    batches: (signal, wants, from) => readPages(list, { ...rest, ...paging }, signal, wants, from),
   };
 }
 

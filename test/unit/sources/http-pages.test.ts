@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import type { HttpPage } from '../../../src/sources/http-next-page.ts';
 import {
   createHttpSource,
   type HttpRequestInput,
@@ -136,8 +137,11 @@ describe('httpSource with pages', () => {
     });
     await expect(read(base, { pages: { type: 'page' }, maxPages: 5 })).rejects.toThrow(/5 pages/);
     expect(requests).toHaveLength(5);
-    const long = read(base, { pages: { type: 'page' }, maxPageBytes: 10_000 });
-    await expect(long).rejects.toThrow(/longer than 10000 bytes/);
+    const pages = ({ url, index }: HttpPage) => new URL(`?page=${index + 8}`, url);
+    await expect(read(base, { pages, maxPageBytes: 10_000 })).rejects.toMatchObject({
+      code: 'LIMIT_EXCEEDED',
+      place: { url: expect.stringContaining(base) },
+    });
   });
 });
 

@@ -1,0 +1,132 @@
+/** Where the next page of an answer is. */
+import { EtlError } from '../core/errors.ts';
+import { type PathInput, parsePath } from '../core/path.ts';
+import { redactUrl } from '../core/redact.ts';
+import { type HttpHeaders, parseUrl } from '../io/http-exchange.ts';
+
+/** A page that has been read, for a function that finds the next. */
+export interface HttpPage {
+  readonly url: URL;
+  readonly headers: Headers;
+  /** 0 for the first. */
+  readonly index: number;
+  /** Documents on it, bad ones included. */
+  readonly documents: number;
+  /** The body as JSON.parse gives it. */
+  json(): unknown;
+}
+
+/**
+ * Where the next page is: the `Link` header's `rel="next"`; a URL in the body; a cursor in the body
+ * that goes into a parameter; an offset or a page number that grows until a page is empty, or has
+ * fewer documents than `size`; or what a function says, undefined being the end.
+ */
+export type HttpPages =
+  | { readonly type: 'link' }
+  | { readonly type: 'body'; readonly next: PathInput }
+  | { readonly type: 'cursor'; readonly cursor: PathInput; readonly parameter?: string }
+  | {
+      readonly type: 'offset';
+      readonly size: number;
+      /** Default `offset`. */
+      readonly parameter?: string;
+      /** Default `limit`. */
+      readonly sizeParameter?: string;
+    }
+  | {
+      readonly type: 'page';
+      /** Default 1. */
+      readonly first?: number;
+      /** Default `page`. */
+      readonly parameter?: string;
+      readonly size?: number;
+      /** Default `per_page`. */
+      readonly sizeParameter?: string;
+    }
+  | ((page: HttpPage) => string | URL | undefined | Promise<string | URL | undefined>);
+
+/** What it takes of a page to find the next: nothing of its body, what is beside the documents, or all. */
+export function neededOf(pages: HttpPages | undefined): 'none' | 'frame' | 'whole' {
+  if (typeof pages === 'function') return 'whole';
+  return pages?.type === 'body' || pages?.type === 'cursor' ? 'frame' : 'none';
+}
+
+/** The URL of a request's first page. */
+export function firstUrl(pages: HttpPages | undefined, url: URL): URL {
+  if (typeof pages !== 'object' || (pages.type !== 'offset' && pages.type !== 'page')) return url;
+  const { size, sizeParameter = pages.type === 'offset' ? 'limit' : 'per_page' } = pages;
+  const made = new URL(url);
+  if (size !== undefined) made.searchParams.set(sizeParameter, String(size));
+  return withNumber(made, pages, pages.type === 'offset' ? 0 : (pages.first ?? 1));
+}
+
+/** Errors: IO_ERROR when the next page is the same, on another server, or has no usable URL. */
+export async function nextUrl(pages: HttpPages, page: HttpPage): Promise<URL | undefined> {
+  const { url } = page;
+  const found =
+    typeof pages === 'function'
+      ? await pages({ ...page, url: new URL(url) })
+      : findNext(pages, page);
+  if (found === undefined || found === null || found === '') return undefined;
+  const place = { url: redactUrl(url) };
+  let next: URL;
+  try {
+    next = parseUrl(new URL(String(found), url)).url;
+  } catch {
+    throw new EtlError('IO_ERROR', 'the next page has no usable URL', { place });
+  }
+  if (next.href === url.href) {
+    throw new EtlError('IO_ERROR', 'the page names itself as the next', { place });
+  }
+  // What was given for this origin is sent with every page.
+  if (next.origin === url.origin) return next;
+  throw new EtlError('IO_ERROR', 'the next page is on another server', { place });
+}
+
+function findNext(
+  pages: Exclude<HttpPages, (...args: never[]) => unknown>,
+  { url, headers, documents, json }: HttpPage,
+): unknown {
+  switch (pages.type) {
+    case 'link':
+      return nextLink(headers.get('link') ?? '');
+    case 'body':
+      return valueAt(json(), pages.next);
+    case 'cursor': {
+      const cursor = valueAt(json(), pages.cursor);
+      if (cursor === undefined || cursor === null || cursor === '') return undefined;
+      const next = new URL(url);
+      next.searchParams.set(pages.parameter ?? 'cursor', String(cursor));
+      return next;
+    }
+    default: {
+      if (documents === 0 || documents < (pages.size ?? 1)) return undefined;
+      const now = Number(url.searchParams.get(pages.parameter ?? pages.type));
+      return withNumber(url, pages, now + (pages.type === 'offset' ? documents : 1));
+    }
+  }
+}
+
+function withNumber(url: URL, pages: { type: string; parameter?: string }, value: number): URL {
+  const next = new URL(url);
+  next.searchParams.set(pages.parameter ?? pages.type, String(value));
+  return next;
+}
+
+/** The target of `rel="next"` in a Link header (RFC 8288). */
+function nextLink(header: string): string | undefined {
+  for (const [, target, parameters] of header.matchAll(LINK)) {
+    const rel = /;\s*rel\s*=\s*"?([^";]*)"?/i.exec(parameters ?? '')?.[1] ?? '';
+    if (rel.toLowerCase().split(/\s+/).includes('next')) return target;
+  }
+  return undefined;
+}
+
+/** A link: its target, and parameters whose values may be quoted. */
+const LINK = /<([^>]*)>((?:\s*;\s*[\w*-]+(?:\s*=\s*(?:"[^"]*"|[^\s",;]*))?)*)/g;
+
+function valueAt(value: unknown, path: PathInput): unknown {
+  let at = value;
+  for (const step of parsePath(path)) at = (at as HttpHeaders | null | undefined)?.[step];
+  return at;
+}

@@ -1,0 +1,154 @@
+/** Pages and several requests: bodies flow, and what is read ahead of its turn is bounded. */
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { httpSource } from '../../../src/sources/http-source.ts';
+import { lines, read, upTo } from '../../support/http-documents.ts';
+import { sendFile, serve } from '../../support/http-server.ts';
+
+const MIB = 1 << 20;
+const pad = 'x'.repeat(1000);
+
+/** Writes documents from `from` on as fast as they are taken. */
+async function flow(response: ServerResponse, from: number, count: number): Promise<void> {
+  response.on('close', () => response.emit('drain'));
+  for (let n = from; n < from + count && !response.destroyed; n++) {
+    if (!response.write(`{"n":${n},"pad":"${pad}"}\n`)) await once(response, 'drain');
+  }
+  response.end();
+}
+
+describe('httpSource with pages', () => {
+  it('gives documents before the page has ended', async () => {
+    let finish: () => void = () => {};
+    const { base } = await serve((_, response, ordinal) => {
+      if (ordinal > 0) return response.end('{"n":2}\n');
+      response.setHeader('link', '</b>; rel=next');
+      response.write(lines(0, 2), () => {});
+      finish = () => response.end();
+    });
+    const options = { pages: { type: 'link' as const }, batchBytes: 50 };
+    const seen: unknown[] = [];
+    for await (const { n } of httpSource(base, options)) {
+      seen.push(n);
+      finish();
+    }
+    expect(seen).toEqual([0, 1, 2]);
+  });
+
+  it('is left at once, though more of the page is waited for', async () => {
+    const { base, connections } = await serve((_, response) => void response.write(lines(0, 2)));
+    const begun = performance.now();
+    for await (const _ of httpSource(base, { pages: { type: 'page' } })) break;
+    expect(performance.now() - begun).toBeLessThan(2000);
+    await sleep(20);
+    expect(await connections()).toBe(0);
+  });
+
+  it.each([
+    ['a link', { type: 'body', next: 'links.next' }],
+    ['a cursor', { type: 'cursor', cursor: 'links.cursor', parameter: 'page' }],
+  ] as const)('finds %s behind more documents than may be kept', async (_, pages) => {
+    const { base } = await serve((request, response) => {
+      const page = Number(new URL(request.url!, 'http://host').searchParams.get('page'));
+      const documents = lines(page * 40_000, (page + 1) * 40_000)
+        .toString()
+        .trimEnd();
+      const links = page < 2 ? { next: `/?page=${page + 1}`, cursor: page + 1 } : {};
+      const text = documents.replaceAll('\n', ',\n');
+      response.end(`{"about":[[{}]],"data":{"items":[${text}]},"links":${JSON.stringify(links)}}`);
+    });
+    for (const documents of [true, false]) {
+      const seen: unknown[] = [];
+      const settings = { pages, path: 'data.items', maxPageBytes: 3 * MIB } as const;
+      const source = httpSource(base, settings);
+      if (documents) for await (const { n } of source) seen.push(n);
+      else for await (const batch of source.batches()) seen.push(...batch.documents().map(nOf));
+      expect(seen).toEqual(upTo(120_000));
+    }
+    const whole = read(base, { pages: () => undefined, path: 'data.items', maxPageBytes: 3 * MIB });
+    expect((await whole).error).toMatchObject({
+      code: 'LIMIT_EXCEEDED',
+      place: { url: `${base}/` },
+    });
+  });
+});
+
+const nOf = ({ n }: { n?: unknown }): unknown => n;
+
+describe('httpSource with several requests at once', () => {
+  it.each([
+    ['requests', {}],
+    ['requests with pages', { pages: { type: 'link' as const } }],
+  ])('reads little of a body before its turn: %s', async (_, options) => {
+    const each = 24_000;
+    const answers: ServerResponse[] = [];
+    let go: () => void = () => {};
+    const started = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const { base } = await serve(async (request, response) => {
+      const [, at, page] = request.url!.split('/').map(Number);
+      answers.push(response);
+      if ('pages' in options && !page) response.setHeader('link', `</${at}/1>; rel=next`);
+      if (at === 0 && !page) await started;
+      await flow(response, at! * each + (page ? each - 1 : 0), page ? 1 : each - 1);
+    });
+    const urls = upTo(5).map((n) => `${base}/${n}`);
+    const reading = async () => {
+      const seen: unknown[] = [];
+      for await (const { n } of httpSource(urls, { concurrency: 4, ...options })) seen.push(n);
+      return seen;
+    };
+    const before = process.memoryUsage().arrayBuffers;
+    const all = reading();
+    for (let i = 0; i < 100 && answers.length < 3; i++) await sleep(10);
+    await sleep(200);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(3 * 3 * MIB);
+    for (const { socket } of answers) expect(socket!.bytesWritten).toBeLessThan(16 * MIB);
+    go();
+    const seen = await all;
+    const expected =
+      'pages' in options ? upTo(5 * each) : upTo(5 * each).filter((n) => (n + 1) % each);
+    expect(seen.length).toBe(expected.length);
+    expect(seen.find((n, i) => n !== expected[i])).toBeUndefined();
+  });
+
+  it.each([
+    ['a strong ETag', { etag: '"v1"' }],
+    ['no ETag', {}],
+    ['gzip', { gzip: true }],
+  ])('goes on where a body broke before its turn: %s', async (_, { gzip, ...options }: Body) => {
+    const { base, requests } = await serve(async (request, response) => {
+      const at = Number(request.url!.slice(1));
+      const text = lines(at * 3000, (at + 1) * 3000);
+      const first = requests.filter(({ url }) => url === request.url).length === 1;
+      if (at === 0) await sleep(60);
+      const cut = first ? { cut: 5000 } : {};
+      sendFile(request, response, gzip ? gzipSync(text) : text, { ...options, ...cut });
+    });
+    const urls = upTo(5).map((n) => `${base}/${n}`);
+    expect(await read(urls, { concurrency: 3 })).toEqual({ seen: upTo(15_000), error: undefined });
+    expect(requests).toHaveLength(10);
+  });
+
+  it('tells of what failed before its turn behind what came before it', async () => {
+    const { base } = await serve(async (request, response) => {
+      const at = Number(request.url!.slice(1));
+      if (at === 0) await sleep(60);
+      sendFile(request, response, lines(at * 10, at * 10 + 10), at === 2 ? { cut: 300 } : {});
+    });
+    const urls = upTo(4).map((n) => `${base}/${n}`);
+    const { seen, error } = await read(urls, { concurrency: 4, batchBytes: 100 });
+    expect(error).toMatchObject({ code: 'IO_ERROR', place: { url: `${base}/2` } });
+    expect(seen).toEqual(upTo(seen.length));
+    expect(seen.length).toBeGreaterThan(20);
+  });
+});
+
+interface Body {
+  readonly etag?: string;
+  readonly gzip?: boolean;
+}
