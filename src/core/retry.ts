@@ -94,7 +94,7 @@ export function isTransientStatus(status: number): boolean {
 
 /**
  * True for what networks do by themselves: connections refused, reset, cut or too slow, names not
- * resolved for now. Looks at the error's code, and at its causes'. Time-outs made by
+ * resolved for now; and for files that are busy just now (EAGAIN, EBUSY, EINTR). Looks at the error's code, and at its causes'. Time-outs made by
  * `AbortSignal.timeout` count.
  */
 export function isTransientError(error: unknown): boolean {
@@ -142,6 +142,9 @@ const TRANSIENT: ReadonlySet<string> = new Set([
   'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
   'ERR_STREAM_PREMATURE_CLOSE',
   'HPE_INVALID_EOF_STATE',
+  'EAGAIN',
+  'EBUSY',
+  'EINTR',
 ]);
 
 const judgeByClass = (error: unknown): number | false => (isTransientError(error) ? 0 : false);

@@ -3,7 +3,8 @@
  * `src/streams` puts the Node and Web edges around them.
  *
  * A source opens on the first pull and closes when the iteration ends, however it ends. A sink's
- * `finish` means durable. After an error or abort `abort` is called once, and nothing afterwards.
+ * `finish` means durable. After an error or abort `abort` is called once, and nothing afterwards but
+ * `open`, where the sink is made for that.
  */
 import type { Batch } from './batch.ts';
 import type { Path } from './path.ts';
@@ -61,7 +62,11 @@ export interface Transform {
    * cursor and given to `restore`, before the first batch, when the run of that name is run again.
    */
   save?(): unknown;
-  /** Takes what `save` gave, perhaps in another process. Errors: CURSOR_MISMATCH. */
+  /**
+   * Remembers what `save` gave, perhaps in another process, in place of what it remembers now; without
+   * a state what it did when it was made. A transform with a memory has it, or a run cannot go back
+   * (`Sink.afterFailure`). Errors: CURSOR_MISMATCH.
+   */
   restore?(state: unknown): void;
   /**
    * Zero or more batches for one; must not keep the batch. Documents it cannot take go to `onReject`;
@@ -85,12 +90,19 @@ export interface Sink<Summary> {
    */
   readonly satisfied?: boolean | undefined;
   /**
+   * What may follow a failure that passes by itself, in a run that retries. `'repeat'`: the same
+   * `write` or `finish` again; taking a batch twice does what taking it once does. `'reopen'`: `abort`,
+   * then `open` and `lastCursor`, and the run goes on behind that cursor, no two of which are the same;
+   * what was not committed has left no trace. Absent: nothing, the failure ends the run.
+   */
+  readonly afterFailure?: 'repeat' | 'reopen' | undefined;
+  /**
    * In a run, a sink that commits as it goes does so behind batches with a cursor only: there all
    * that the cursor covers has been written, and nothing else.
    */
   open(signal: AbortSignal, run?: RunInfo): Promise<void>;
   /**
-   * The cursor committed last under the run's name; called once, after `open`. Only sinks that commit
+   * The cursor committed last under the run's name; called once after each `open`. Only sinks that commit
    * cursors have it, and only they are given batches without documents, to take the cursor from.
    */
   lastCursor?(name: string): Promise<unknown>;

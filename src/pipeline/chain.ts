@@ -11,6 +11,7 @@ import { Batch } from '../core/batch.ts';
 import type { OnReject } from '../core/reject.ts';
 import type { Transform } from '../core/stage.ts';
 import { bytesOf, type OpenCounts } from './ledger.ts';
+import { Position } from './position.ts';
 
 /** A transform with what goes with it. */
 export interface Link {
@@ -49,6 +50,9 @@ export class Chain {
 
   async #pass(batch: Batch, at: number): Promise<void> {
     const link = this.#links[at];
+    if (at > 0 && batch.cursor instanceof Position) {
+      batch.cursor.leave(at, this.#links[at - 1]!.counts);
+    }
     if (link === undefined) return this.#deliver(batch);
     const { transform, counts, onReject } = link;
     const knowsCursors = transform.flush !== undefined;

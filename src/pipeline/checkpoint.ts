@@ -1,9 +1,14 @@
 /**
  * What a run commits with its data: the source's own cursor and what the transforms remember, with a
  * fingerprint of the source, so that another source's cursor is never taken for this one's.
+ *
+ * What a transform remembers stands under its id, or under its name: `dedupe`, and `dedupe#2` for the
+ * second one without an id. So transforms can be put in, taken out and moved; what one remembered that
+ * is no longer there is dropped with the next commit, and the run says so when it starts.
  */
 import { EtlError } from '../core/errors.ts';
 import type { Source, Transform } from '../core/stage.ts';
+import type { StageMark } from './position.ts';
 
 /** As it stands in the sink: JSON. */
 export interface Checkpoint {
@@ -11,20 +16,53 @@ export interface Checkpoint {
   readonly source: string;
   /** The source's cursor; absent where the source has none. */
   readonly at?: unknown;
-  /** What each transform saved, by its place in the run. */
+  /** What each transform saved, by its state's name. */
   readonly states?: Readonly<Record<string, unknown>>;
+  /** Of a run that may go back to here: which one it was, and how far. */
+  readonly mark?: CheckpointMark;
+}
+
+export interface CheckpointMark {
+  readonly loadId: string;
+  /** What each stage had counted. */
+  readonly counts: readonly StageMark[];
+  /** The source had been read to its end, and nothing was left in the transforms. */
+  readonly ended: boolean;
+}
+
+/** A transform with the name that its state is kept under. */
+export interface NamedTransform {
+  readonly key: string;
+  readonly transform: Transform;
+}
+
+/** Names the states. Errors: INVALID_ARGUMENT for an id that is given twice. */
+export function nameStates(
+  transforms: readonly { readonly id?: string | undefined; readonly transform: Transform }[],
+): NamedTransform[] {
+  const seen = new Map<string, number>();
+  const named = transforms.map(({ id, transform }) => {
+    if (id !== undefined) return { key: id, transform };
+    const nth = (seen.get(transform.name) ?? 0) + 1;
+    seen.set(transform.name, nth);
+    return { key: nth === 1 ? transform.name : `${transform.name}#${nth}`, transform };
+  });
+  const keys = named.map(({ key }) => key);
+  const twice = keys.find((key, i) => keys.indexOf(key) < i);
+  if (twice === undefined) return named;
+  throw new EtlError('INVALID_ARGUMENT', `two transforms of the run have the id ${twice}`);
 }
 
 /** The checkpoint behind everything written so far. */
 export function makeCheckpoint(
   source: Source,
-  transforms: readonly Transform[],
+  transforms: readonly NamedTransform[],
   at: unknown,
 ): Checkpoint {
   const states: Record<string, unknown> = {};
-  for (const [i, transform] of transforms.entries()) {
+  for (const { key, transform } of transforms) {
     const state = transform.save?.();
-    if (state !== undefined) states[stateKey(transform, i)] = state;
+    if (state !== undefined) states[key] = state;
   }
   return {
     source: source.name,
@@ -33,13 +71,25 @@ export function makeCheckpoint(
   };
 }
 
-/** Gives the transforms back what they saved. */
-export function restoreStates(checkpoint: Checkpoint, transforms: readonly Transform[]): void {
-  const { states = {} } = checkpoint;
-  for (const [i, transform] of transforms.entries()) {
-    const state = states[stateKey(transform, i)];
-    if (state !== undefined) transform.restore?.(state);
+/**
+ * Gives the transforms back what they saved, and nothing to those that saved nothing. Answers the names
+ * of states that there is no transform for.
+ */
+export function restoreStates(
+  checkpoint: Checkpoint,
+  transforms: readonly NamedTransform[],
+): string[] {
+  const states = new Map(Object.entries(byName(checkpoint.states ?? {})));
+  for (const { key, transform } of transforms) {
+    transform.restore?.(states.get(key));
+    states.delete(key);
   }
+  return [...states.keys()];
+}
+
+/** True if every transform can go back to what it remembered before. */
+export function canGoBack(transforms: readonly NamedTransform[]): boolean {
+  return transforms.every(({ transform }) => transform.restore || !transform.flush);
 }
 
 /**
@@ -74,6 +124,17 @@ export function cannotResume(source: Source, name: string): EtlError {
   );
 }
 
-function stateKey(transform: Transform, i: number): string {
-  return `${i}:${transform.name}`;
+/** Earlier states stood under place and name, `0:dedupe`; their order tells which is the second. */
+function byName(states: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const placed = Object.keys(states).filter((key) => /^\d+:/.test(key));
+  if (placed.length === 0) return states;
+  placed.sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
+  const named: Record<string, unknown> = {};
+  for (const key of placed) {
+    const name = key.slice(key.indexOf(':') + 1);
+    let free = name;
+    for (let nth = 2; free in named; nth++) free = `${name}#${nth}`;
+    named[free] = states[key];
+  }
+  return named;
 }

@@ -6,6 +6,7 @@
 import type { Batch } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
 import type { RunCounts } from '../core/run-info.ts';
+import { type StageMark, setBack } from './position.ts';
 
 /** The counts of one stage: in + expanded = out + filtered + rejected. */
 export interface StageCounts {
@@ -59,6 +60,19 @@ export class Ledger {
       rejected: this.rejected,
       expanded: sum('expanded'),
     };
+  }
+
+  /** Counts a stage's bad record. */
+  reject(counts: OpenCounts, count = 1): void {
+    counts.rejected += count;
+    this.rejected += count;
+  }
+
+  /** Goes back to what was counted at a position; to nothing without marks. */
+  setBack(marks: readonly StageMark[]): void {
+    const stages = [this.source, ...this.transforms, this.sink];
+    for (const [i, counts] of stages.entries()) setBack(counts, marks[i]);
+    this.rejected = stages.reduce((sum, { rejected }) => sum + rejected, 0);
   }
 
   /** Counts a batch that the source gave. */

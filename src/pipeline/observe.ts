@@ -41,8 +41,10 @@ export class Observer {
     this.#logger = logger;
   }
 
-  started(stages: readonly string[], resumed: boolean): void {
-    this.#tell('start', 'info', { stages, resumed }, 'run started');
+  /** `dropped`: what transforms remembered that are no longer there. */
+  started(stages: readonly string[], resumed: boolean, dropped: readonly string[]): void {
+    if (dropped.length === 0) this.#tell('start', 'info', { stages, resumed }, 'run started');
+    else this.#tell('start', 'warn', { stages, resumed, dropped }, 'run started; states dropped');
   }
 
   progressed({ stages: _, ...progress }: RunProgress): void {

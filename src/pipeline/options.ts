@@ -9,8 +9,14 @@ import type { Telemetry } from './telemetry.ts';
 
 /** A source as a contract, or the stream around it, which is then not used. */
 export type AnySource = Source | { readonly source: Source };
-/** The same for a transform. */
-export type AnyTransform = Transform | { readonly transform: Transform };
+/**
+ * The same for a transform. With an `id`, what it remembers is kept under that; else under its name, and
+ * `name#2` for the second one of that name, so that its place may change.
+ */
+export type AnyTransform =
+  | Transform
+  | { readonly transform: Transform }
+  | { readonly id: string; readonly transform: Transform | { readonly transform: Transform } };
 /** The same for a sink. */
 export type AnySink<Summary> = Sink<Summary> | { readonly sink: Sink<Summary> };
 
@@ -35,7 +41,9 @@ export interface RunOptions<Summary = unknown> {
   readonly maxErrors?: MaxErrors;
   /**
    * Trying again after errors that pass by themselves: a source that failed is opened again behind
-   * its last cursor, a sink that is locked is waited for. Default: not.
+   * its last cursor, a sink that is locked is waited for, and one that failed is tried again as far as
+   * it allows (`Sink.afterFailure`): a store is opened again, and the run goes on behind its last
+   * commit. Default: not.
    */
   readonly retry?: RetryOptions;
   /**

@@ -47,9 +47,8 @@ export class RejectGate {
     if (this.#policy === 'stop') return undefined;
     const isSource = counts === this.#ledger.source;
     return (reject) => {
-      counts.rejected++;
+      this.#ledger.reject(counts);
       if (isSource) counts.in++;
-      this.#ledger.rejected++;
       this.#first ??= reject;
       this.deadLetter?.add(reject, counts.name);
       if (typeof this.#policy === 'function') this.#policy(reject);

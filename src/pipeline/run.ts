@@ -5,28 +5,38 @@
  * cursor is asked of it, the source begins, and every batch goes through all transforms to the sink
  * before the next. The first failure ends everything: source and sink are closed, what is committed
  * stays, and the failure comes out as it was thrown. A run whose counts do not add up fails, too.
+ *
+ * Going back. Where a sink failed that can be opened again (`delivery.ts`), it is, and asked what it
+ * has. If that is a commit of this run, the source goes on behind it, else where the run began;
+ * transforms remember what they did there, and counts are set back. Nothing that was read is kept, so
+ * each document is written behind one commit only. Bad records behind it are told a second time.
+ * Attempts are counted anew once a commit further on has been reached.
  */
 import { EventEmitter } from 'node:events';
-import { unlessAborted } from '../core/abort.ts';
 import type { Batch } from '../core/batch.ts';
-import { EtlError, isEtlError } from '../core/errors.ts';
+import { EtlError } from '../core/errors.ts';
 import { createIdGenerator } from '../core/generate-id.ts';
-import { isTransientError, retry } from '../core/retry.ts';
+import { backoffMs, waitMs } from '../core/retry.ts';
 import type { RunInfo, RunOutcome, RunTotals } from '../core/run-info.ts';
 import type { Sink, Source, Transform, Wants } from '../core/stage.ts';
 import { Chain, positionOf } from './chain.ts';
 import {
   type Checkpoint,
+  canGoBack,
   cannotResume,
   makeCheckpoint,
+  type NamedTransform,
+  nameStates,
   readCheckpoint,
   restoreStates,
   sourceCursor,
 } from './checkpoint.ts';
+import { Delivery } from './delivery.ts';
 import { Feed } from './feed.ts';
-import { bytesOf, Ledger } from './ledger.ts';
+import { Ledger } from './ledger.ts';
 import { Observer } from './observe.ts';
-import type { RunOptions, RunProgress, RunSummary } from './options.ts';
+import type { AnyTransform, RunOptions, RunProgress, RunSummary } from './options.ts';
+import { Position } from './position.ts';
 import { RejectGate } from './reject-gate.ts';
 import { RunTelemetry } from './telemetry.ts';
 
@@ -35,15 +45,12 @@ const DEFAULT_PROGRESS_MS = 250;
 
 const newLoadId: () => string = createIdGenerator('ulid');
 
-/** Stands for a cursor where the source has none: a place to commit at, not one to go on from. */
-const NOWHERE = Symbol('no cursor');
-
 export class Runner<Summary> {
   readonly loadId: string = newLoadId();
   readonly events: EventEmitter = new EventEmitter();
   readonly #options: RunOptions<Summary>;
   readonly #source: Source;
-  readonly #transforms: readonly Transform[];
+  readonly #transforms: readonly NamedTransform[];
   readonly #sink: Sink<Summary>;
   readonly #ledger: Ledger;
   readonly #gate: RejectGate;
@@ -51,14 +58,20 @@ export class Runner<Summary> {
   readonly #telemetry: RunTelemetry | undefined;
   readonly #controller = new AbortController();
   readonly #chain: Chain;
+  readonly #delivery: Delivery<Summary>;
   #feed: Feed | undefined;
   #stopping: (() => void) | undefined;
   #isStopping = false;
-  #opened = false;
-  #finished = false;
   #resumed = false;
+  /** Where the run began, with what the transforms remembered. */
+  #start: Checkpoint | undefined;
   /** Behind the batch taken last. */
-  #cursor: unknown;
+  #position: Position | undefined;
+  /** The source has been read to its end and the transforms are empty. */
+  #ended = false;
+  /** Failures of the sink since it was last found further on, and how far that was. */
+  #attempts = 0;
+  #reached = 0;
   /** The last checkpoint of a run that was cut short. */
   #frozen: Checkpoint | undefined;
   #toldAt = Number.NEGATIVE_INFINITY;
@@ -71,9 +84,9 @@ export class Runner<Summary> {
     }
     this.#options = options;
     this.#source = 'source' in source ? source.source : source;
-    this.#transforms = transforms.map((each) => ('transform' in each ? each.transform : each));
+    this.#transforms = nameStates(transforms.map(unwrap));
     this.#sink = 'sink' in sink ? sink.sink : sink;
-    const names = this.#transforms.map((each) => each.name);
+    const names = this.#transforms.map(({ transform }) => transform.name);
     this.#ledger = new Ledger(this.#source.name, names, this.#sink.name);
     this.#observer = new Observer({ run: name, loadId: this.loadId }, options.logger);
     this.#telemetry = options.telemetry && new RunTelemetry(options.telemetry, name, this.loadId);
@@ -81,11 +94,22 @@ export class Runner<Summary> {
       this.#observer.rejected(reject, stage);
       this.events.emit('reject', reject, stage);
     });
-    const links = this.#transforms.map((transform, i) => {
+    const links = this.#transforms.map(({ transform }, i) => {
       const counts = this.#ledger.transforms[i]!;
       return { transform, counts, onReject: this.#gate.takerFor(counts) };
     });
     this.#chain = new Chain(links, this.#controller.signal, (batch) => this.#deliver(batch));
+    const beforeCommit = () => this.#gate.deadLetter?.sync();
+    const info: RunInfo = { name, loadId: this.loadId, beforeCommit };
+    this.#delivery = new Delivery({
+      sink: this.#sink,
+      info,
+      ledger: this.#ledger,
+      gate: this.#gate,
+      retry: options.retry,
+      signal: this.#controller.signal,
+      onRetry: this.#retried(this.#sink.name),
+    });
   }
 
   get progress(): RunProgress {
@@ -108,9 +132,15 @@ export class Runner<Summary> {
   /** Does it all. Errors: the first of any stage; ABORTED; TOO_MANY_REJECTS; INTERNAL. */
   async run(): Promise<RunSummary<Summary>> {
     try {
-      const resumeFrom = await this.#open();
-      await this.#drive(resumeFrom);
-      return await this.#finish();
+      let from = await this.#open();
+      for (;;) {
+        try {
+          if (!this.#ended) await this.#drive(from);
+          return await this.#finish();
+        } catch (error) {
+          from = await this.#goBack(error);
+        }
+      }
     } catch (error) {
       throw await this.#fail(error);
     }
@@ -118,29 +148,46 @@ export class Runner<Summary> {
 
   /** Opens the sink and answers where the source is to begin. */
   async #open(): Promise<unknown> {
-    const { name, resume = false, reset = false, retry: retrying } = this.#options;
-    const { signal } = this.#controller;
-    const beforeCommit = () => this.#gate.deadLetter?.sync();
-    const info: RunInfo = { name, loadId: this.loadId, beforeCommit };
+    const { name, resume = false, reset = false } = this.#options;
     if (resume && !this.#sink.lastCursor) {
       throw new EtlError('UNSUPPORTED', `${this.#sink.name} keeps no cursors to resume from`);
     }
-    signal.throwIfAborted();
-    const open = () => {
-      this.#opened = true;
-      return unlessAborted(this.#sink.open(signal, info), signal);
-    };
-    const judge = (error: unknown) =>
-      isEtlError(error, 'LOCKED') || isTransientError(error) ? 0 : (false as const);
-    const onRetry = this.#retried(this.#sink.name);
-    await (retrying ? retry(open, retrying, { signal, judge, onRetry }) : open());
-    const committed = await unlessAborted(this.#sink.lastCursor?.(name), signal);
-    const checkpoint = readCheckpoint(committed);
-    if (checkpoint && !reset) restoreStates(checkpoint, this.#transforms);
+    const checkpoint = readCheckpoint(await this.#delivery.open());
+    const dropped = checkpoint && !reset ? restoreStates(checkpoint, this.#transforms) : [];
     this.#resumed = resume && checkpoint !== undefined;
     const stages = this.#ledger.stages.map((stage) => stage.name);
-    this.#observer.started(stages, this.#resumed);
-    return this.#resumed ? sourceCursor(checkpoint!, this.#source, name) : undefined;
+    this.#observer.started(stages, this.#resumed, dropped);
+    const from = this.#resumed ? sourceCursor(checkpoint!, this.#source, name) : undefined;
+    this.#start = makeCheckpoint(this.#source, this.#transforms, from);
+    return from;
+  }
+
+  /**
+   * Opens a sink again that failed, and sets everything back to what it has committed; answers where
+   * the source is to begin. Errors: the failure, where nothing can be done about it.
+   */
+  async #goBack(error: unknown): Promise<unknown> {
+    const { signal } = this.#controller;
+    const { retry = {} } = this.#options;
+    const { retries = 5 } = retry;
+    const readsAgain = this.#position === undefined || this.#position.at !== undefined;
+    const can = readsAgain && canGoBack(this.#transforms) && this.#delivery.canReopen(error);
+    if (signal.aborted || !can || this.#attempts >= retries) throw error;
+    const delayMs = backoffMs(this.#attempts, retry);
+    this.#attempts++;
+    this.#retried(this.#sink.name)(error, this.#attempts, delayMs);
+    await this.#feed?.close();
+    await this.#delivery.abort(error);
+    await waitMs(delayMs, signal);
+    const committed = readCheckpoint(await this.#delivery.open());
+    const checkpoint = committed?.mark?.loadId === this.loadId ? committed : this.#start!;
+    restoreStates(checkpoint, this.#transforms);
+    this.#ledger.setBack(checkpoint.mark?.counts ?? []);
+    const { read } = this.#ledger.counts;
+    if (read > this.#reached) this.#attempts = 1;
+    this.#reached = read;
+    this.#ended = checkpoint.mark?.ended === true;
+    return checkpoint.at;
   }
 
   async #drive(from: unknown): Promise<void> {
@@ -156,7 +203,8 @@ export class Runner<Summary> {
       onRetry: this.#retried(this.#source.name),
     });
     this.#feed = feed;
-    this.#cursor = from;
+    this.#position = undefined;
+    this.#frozen = undefined;
     let last: Batch | undefined;
     while (!this.#isStopping && !this.#sink.satisfied) {
       const since = performance.now();
@@ -164,39 +212,35 @@ export class Runner<Summary> {
       source.seconds += (performance.now() - since) / 1000;
       if (batch === undefined) break;
       if (resume && batch.cursor === undefined) throw cannotResume(this.#source, name);
-      feed.readAhead(batch);
       this.#ledger.read(batch);
-      this.#cursor = batch.cursor;
-      last = batch.withCursor(batch.cursor ?? NOWHERE);
+      this.#position = new Position(batch.cursor, source);
+      feed.readAhead(batch);
+      last = batch.withCursor(this.#position);
       await this.#chain.push(last);
       this.#tellProgress();
     }
     await feed.close();
     const cut = this.#isStopping || this.#sink.satisfied === true;
     // What transforms remember of an input that was not read to its end, they must not take for all.
-    if (cut && last) this.#frozen = this.#checkpoint(last.cursor);
+    if (cut && this.#position) this.#frozen = this.#checkpoint(this.#position);
     // Documents held back are read again on resuming, and must not be written half-finished now.
-    const rereads = cut && last !== undefined && last.cursor !== NOWHERE;
-    if (rereads) return;
+    if (cut && this.#position?.at !== undefined) return;
     await this.#chain.flush();
-    if (last && this.#sink.lastCursor) await this.#deliver(positionOf(last));
+    this.#ended = true;
+    if (!last) return;
+    for (const [i, counts] of this.#ledger.transforms.entries())
+      this.#position!.leave(i + 1, counts);
+    await this.#deliver(positionOf(last));
   }
 
   async #finish(): Promise<RunSummary<Summary>> {
     this.#gate.checkAtEnd();
     this.#gate.deadLetter?.sync();
     const outcome: RunOutcome = this.#isStopping ? 'stopped' : 'done';
-    const { sink: counts } = this.#ledger;
-    const since = performance.now();
     // What the sink will have written is not known before it has finished.
     this.#ledger.settle(undefined);
     this.#ledger.check();
-    const summary = await unlessAborted(
-      this.#sink.finish(this.#totals(outcome)),
-      this.#controller.signal,
-    );
-    this.#finished = true;
-    counts.seconds += (performance.now() - since) / 1000;
+    const summary = await this.#delivery.finish(() => this.#totals(outcome));
     this.#ledger.settle(summary);
     this.#ledger.check();
     this.#gate.deadLetter?.close();
@@ -210,7 +254,7 @@ export class Runner<Summary> {
       ...totals,
       sink: summary,
       resumed: this.#resumed,
-      cursor: this.#cursor,
+      cursor: this.#position ? this.#position.at : this.#start?.at,
       deadLetter: deadLetter && deadLetter.count > 0 ? deadLetter.path : undefined,
     };
   }
@@ -222,7 +266,7 @@ export class Runner<Summary> {
     const cause = signal.reason;
     const totals = this.#totals('failed');
     await this.#feed?.close();
-    if (this.#opened && !this.#finished) await this.#sink.abort(cause, totals).catch(() => {});
+    await this.#delivery.abort(cause, totals);
     try {
       this.#gate.deadLetter?.close();
     } catch {
@@ -234,24 +278,23 @@ export class Runner<Summary> {
   }
 
   async #deliver(batch: Batch): Promise<void> {
-    const { sink: counts } = this.#ledger;
-    const commits = this.#sink.lastCursor !== undefined;
-    if (batch.length === 0 && !commits) return;
-    const { cursor } = batch;
-    const checkpoint =
-      commits && cursor !== undefined ? (this.#frozen ?? this.#checkpoint(cursor)) : undefined;
-    counts.in += batch.length;
-    const since = performance.now();
-    const written = this.#sink.write(batch.withCursor(checkpoint), this.#gate.takerFor(counts));
-    await unlessAborted(written, this.#controller.signal);
-    counts.seconds += (performance.now() - since) / 1000;
-    counts.bytes += bytesOf(batch);
-    counts.out = counts.in - counts.rejected;
+    const position = this.#sink.lastCursor && (batch.cursor as Position | undefined);
+    let rest = batch;
+    // What the sink counts of the documents stands in the checkpoint behind them.
+    const apart = position !== undefined && this.#delivery.reopens;
+    if (batch.length > 0 && (apart || position === undefined)) {
+      await this.#delivery.write(batch.withCursor(undefined));
+      rest = positionOf(batch);
+    }
+    if (position === undefined) return;
+    position.leave(this.#transforms.length + 1, this.#ledger.sink);
+    await this.#delivery.write(rest.withCursor(this.#frozen ?? this.#checkpoint(position)));
   }
 
-  #checkpoint(cursor: unknown): Checkpoint {
-    const at = cursor === NOWHERE ? undefined : cursor;
-    return makeCheckpoint(this.#source, this.#transforms, at);
+  #checkpoint({ at, marks: counts }: Position): Checkpoint {
+    const checkpoint = makeCheckpoint(this.#source, this.#transforms, at);
+    if (!this.#delivery.reopens) return checkpoint;
+    return { ...checkpoint, mark: { loadId: this.loadId, counts, ended: this.#ended } };
   }
 
   /** The first receiver's wishes; behind transforms the sink's key is a hint that may still help. */
@@ -296,4 +339,10 @@ export class Runner<Summary> {
     this.#telemetry?.progressed(progress);
     this.events.emit('progress', progress);
   }
+}
+
+function unwrap(each: AnyTransform): { id?: string; transform: Transform } {
+  if (!('transform' in each)) return { transform: each };
+  const { transform } = unwrap(each.transform);
+  return 'id' in each ? { id: each.id, transform } : { transform };
 }

@@ -36,6 +36,7 @@ export class Clearing {
   readonly #path: Path;
   readonly #selector: Selector;
   readonly #cleared = new Set<Scalar>();
+  #begun = false;
 
   constructor(store: FastStore<object>, write: Exclude<WriteDisposition, string>) {
     this.#store = store;
@@ -44,16 +45,19 @@ export class Clearing {
     this.#selector = sharedKernel().selector({ select: [this.#path] });
   }
 
-  /** Before the first batch. */
+  /** Before the first batch, and before a commit without any; again does nothing. */
   async begin(): Promise<void> {
+    if (this.#begun) return;
+    this.#begun = true;
     if ('deleteWhere' in this.#write) await this.#delete(this.#write.deleteWhere);
   }
 
   /**
-   * Before each batch: a value met first is cleared. Errors: INVALID_DOCUMENT naming the first
+   * Before each batch: begins, and a value met first is cleared. Errors: INVALID_DOCUMENT naming the first
    * document whose field holds an object or array.
    */
   async admit(batch: Batch): Promise<void> {
+    await this.begin();
     if ('deleteWhere' in this.#write) return;
     const { documents } = this.#selector.documents(batch.bytes());
     for (const [i, document] of documents.entries()) {

@@ -7,6 +7,9 @@
  *
  * In a run commits stand only where the documents written are exactly those that a cursor covers, so
  * that going on from it neither repeats nor misses one. The run's history goes to meta/runs.jsonl.
+ *
+ * Opened again after a failure, it goes back to the last commit that the disk has, also if that is the
+ * one that failed, which its cursor tells; its counts go back with it.
  */
 import type { Batch, Document } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
@@ -85,8 +88,11 @@ export function createZdsSink(
   return new ZdsSink(root, collection, options);
 }
 
+const NOTHING = { documents: 0, bytes: 0, commits: 0, replaced: 0, duplicates: 0 };
+
 class ZdsSink implements Sink<ZdsSinkSummary> {
   readonly name = 'zdsSink';
+  readonly afterFailure: 'reopen' | undefined;
   readonly wants: Wants;
   readonly #root: string | ZdsRoot | FastStore<object>;
   readonly #collection: string;
@@ -98,8 +104,11 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
   #history: RunLog | undefined;
   #clearing: Clearing | undefined;
   #store: FastStore<object> | undefined;
-  #total = { documents: 0, bytes: 0, commits: 0, replaced: 0, duplicates: 0 };
+  #total = { ...NOTHING };
   #since = { documents: 0, bytes: 0 };
+  /** Counts at the last commit acknowledged, and at the one begun last. */
+  #done = NOTHING;
+  #doing: { readonly cursor: unknown; readonly total: typeof NOTHING } | undefined;
   #cursor: unknown;
   /** What was written is what the cursor covers, so that a commit may stand here. */
   #settled = true;
@@ -138,6 +147,8 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
     this.#ids = write === 'append' ? { ...options, refuseExisting: true } : options;
     const rule = createIdRule(options);
     this.wants = rule.make === undefined ? { key: rule.path } : {};
+    // A store handed in is its owner's to open.
+    this.afterFailure = root instanceof FastStore ? undefined : 'reopen';
     this.#root = root;
     this.#collection = collection;
     this.#options = options;
@@ -156,20 +167,33 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
         replace: this.#write === 'replace',
       });
     }
+    this.#since = { documents: 0, bytes: 0 };
+    this.#cursor = undefined;
+    this.#settled = true;
+    this.#moved = false;
+    this.#due = false;
+    this.#failure = undefined;
     this.#run = run;
-    if (run) {
-      this.#history = new RunLog(this.#store.disk, this.#store.root, this.#collection);
-      await this.#history.start(run.name, run.loadId);
-    }
+    await this.#tellStart();
     if (typeof this.#write === 'object') {
       this.#clearing = new Clearing(this.#store, this.#write);
-      await this.#clearing.begin();
     }
   }
 
   /** None for what begins anew each time. */
   async lastCursor(name: string): Promise<unknown> {
-    return this.#write === 'replace' ? undefined : this.#store!.cursor(name);
+    if (this.#write === 'replace') {
+      this.#total = { ...NOTHING };
+      return undefined;
+    }
+    const cursor = await this.#store!.cursor(name);
+    const doing = this.#doing;
+    const arrived = doing !== undefined && JSON.stringify(doing.cursor) === JSON.stringify(cursor);
+    if (arrived) this.#done = doing.total;
+    this.#total = { ...this.#done };
+    // What a commit has cleared and written is not to be cleared again.
+    if (arrived) this.#clearing = undefined;
+    return cursor;
   }
 
   async write(batch: Batch, onReject?: OnReject): Promise<void> {
@@ -202,6 +226,7 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
     clearTimeout(this.#timer);
     await this.#committing;
     this.#rethrow();
+    await this.#clearing?.begin();
     if (this.#since.documents > 0 || this.#moved || this.#clearing) await this.#commit();
     this.#rethrow();
     const store = this.#store!;
@@ -219,6 +244,19 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
     } finally {
       if (this.#store !== this.#root) await this.#store?.abandon();
     }
+  }
+
+  async #tellStart(): Promise<void> {
+    if (!this.#run || this.#history) return;
+    const { disk, root } = this.#store!;
+    const history = new RunLog(disk, root, this.#collection);
+    try {
+      await history.start(this.#run.name, this.#run.loadId);
+    } catch (error) {
+      if (this.#store !== this.#root) await this.#store!.abandon();
+      throw error;
+    }
+    this.#history = history;
   }
 
   async #tellEnd(totals: RunTotals | undefined, reason?: unknown): Promise<void> {
@@ -241,9 +279,12 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
     this.#moved = false;
     const { loadId = this.#run?.loadId } = this.#options;
     const cursor = this.#cursor;
+    const total = { ...this.#total, commits: this.#total.commits + 1 };
+    this.#doing = { cursor, total };
     this.#committing = this.#flush({ cursor, loadId, run: this.#run?.name, counts }).then(
       () => {
         this.#total.commits++;
+        this.#done = total;
         this.#committing = undefined;
       },
       (cause: unknown) => {

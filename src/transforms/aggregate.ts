@@ -86,8 +86,14 @@ export function aggregateTransform(options: AggregateOptions): Transform {
     bytes += GROUP_BYTES + MEASURE_BYTES * specs.length + 2 * text;
     return group;
   };
+  const forget = (): void => {
+    groups.clear();
+    distinct = new Fingerprints(sharedKernel());
+    bytes = 0;
+  };
   return {
     name: 'aggregate',
+    restore: forget,
     apply(batch, _signal, onReject) {
       reader.read(batch, onReject, (index, values) => {
         const group = groupOf(values.slice(0, keys.length));
@@ -111,8 +117,7 @@ export function aggregateTransform(options: AggregateOptions): Transform {
     *flush() {
       if (keys.length === 0) groupOf([]).used = true;
       yield* writeGroups(groups.values(), keys, specs);
-      groups.clear();
-      distinct = new Fingerprints(sharedKernel());
+      forget();
     },
   };
 }

@@ -33,6 +33,7 @@ export function batchTransform(options: BatchOptions): Transform {
   };
   return {
     name: 'batch',
+    restore: () => void release(),
     *apply(batch) {
       const size = batch.bytes().byteLength;
       const fits = heldCount + batch.length <= count && heldBytes + size <= bytes;

@@ -81,6 +81,8 @@ class Contract implements Transform {
   }
 
   restore(state: unknown): void {
+    this.#known.clear();
+    this.#learnSchema(this.#options.schema ?? {});
     this.#learnSchema((state ?? {}) as Record<string, ContractType[]>);
   }
 

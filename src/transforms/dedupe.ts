@@ -49,6 +49,10 @@ export function dedupeTransform(options: DedupeOptions = {}): Transform {
   };
   return {
     name: 'dedupe',
+    restore() {
+      keys = new Fingerprints(sharedKernel());
+      older = undefined;
+    },
     apply(batch, _signal, onReject) {
       const kept: number[] = [];
       reader.read(batch, onReject, (index, values) => {

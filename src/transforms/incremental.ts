@@ -37,6 +37,8 @@ interface Mark {
 }
 
 interface State {
+  /** Absent in states of earlier versions. */
+  readonly field?: string;
   readonly floor?: Mark;
   readonly reached?: Mark;
 }
@@ -57,6 +59,7 @@ export function incrementalTransform(options: IncrementalOptions): Transform {
 class Incremental implements Transform {
   readonly name = 'incremental';
   readonly #path: Path;
+  readonly #field: string;
   readonly #options: IncrementalOptions;
   readonly #selector: Selector;
   #floor: Mark | undefined;
@@ -68,29 +71,36 @@ class Incremental implements Transform {
 
   constructor(options: IncrementalOptions) {
     this.#path = parsePath(options.field);
+    this.#field = formatPath(this.#path);
     this.#options = options;
     this.#selector = sharedKernel().selector({ select: [this.#path] });
-    const { initial } = options;
-    if (initial !== undefined) this.#setFloor({ max: initial, ties: [] });
+    this.restore(undefined);
   }
 
   save(): State {
     const reached = this.#reached();
     const floor = this.#options.sorted ? (reached ?? this.#floor) : this.#floor;
-    return { ...(floor ? { floor } : {}), ...(reached ? { reached } : {}) };
+    if (!floor && !reached) return {};
+    return { field: this.#field, ...(floor ? { floor } : {}), ...(reached ? { reached } : {}) };
   }
 
   restore(state: unknown): void {
-    const { floor, reached } = (state ?? {}) as State;
+    const { initial } = this.#options;
+    const first = initial === undefined ? undefined : { max: initial, ties: [] };
+    const { field = this.#field, floor = first, reached } = (state ?? {}) as State;
     for (const mark of [floor, reached]) {
       if (mark && !Array.isArray(mark.ties)) {
         throw new EtlError('CURSOR_MISMATCH', 'the state is none of an incremental transform');
       }
     }
-    if (floor) this.#setFloor(floor);
-    if (!reached) return;
-    this.#max = reached.max;
-    this.#ties = new Set(reached.ties);
+    if (field !== this.#field) {
+      const text = `incremental: the mark is one of ${field}, not of ${this.#field}; reset it`;
+      throw new EtlError('CURSOR_MISMATCH', text);
+    }
+    this.#setFloor(floor);
+    this.#max = reached?.max;
+    this.#ties = new Set(reached?.ties);
+    this.#last = undefined;
   }
 
   apply(batch: Batch, _signal: AbortSignal, onReject?: OnReject): Batch[] {
@@ -124,8 +134,7 @@ class Incremental implements Transform {
     }
     for (const i of tied) this.#ties.add(hash(i));
     if (this.#ties.size > MOST_TIES) {
-      const field = formatPath(this.#path);
-      const text = `more than ${MOST_TIES} documents have the highest ${field}, ${this.#max}`;
+      const text = `more than ${MOST_TIES} documents have the highest ${this.#field}, ${this.#max}`;
       throw new EtlError('INVALID_ARGUMENT', `${text}: take a field that tells more apart`);
     }
     return kept.length === batch.length ? [batch] : [batch.pick(kept)];
@@ -157,16 +166,20 @@ class Incremental implements Transform {
     const { missing = 'reject' } = this.#options;
     const none = at === undefined || at === null;
     if (none && missing !== 'reject') return null;
-    const field = formatPath(this.#path);
     const fault = none ? 'is missing' : 'is no string, nor a number that can be compared';
-    rejectDocument(batch, i, { code: 'INVALID_DOCUMENT', reason: `${field} ${fault}` }, onReject);
+    rejectDocument(
+      batch,
+      i,
+      { code: 'INVALID_DOCUMENT', reason: `${this.#field} ${fault}` },
+      onReject,
+    );
     return undefined;
   }
 
   #compare(a: Value, b: Value, batch: Batch, i: number): number {
     if (typeof a === 'number' && typeof b === 'number') return a - b;
     if (typeof a === 'string' && typeof b === 'string') return compareText(a, b);
-    const text = `${formatPath(this.#path)} is a ${typeof a} here and a ${typeof b} before`;
+    const text = `${this.#field} is a ${typeof a} here and a ${typeof b} before`;
     throw new EtlError('INVALID_DOCUMENT', text, { place: batch.place(i) });
   }
 
@@ -174,14 +187,14 @@ class Incremental implements Transform {
   #checkOrder(value: Value, batch: Batch, i: number): void {
     if (!this.#options.sorted) return;
     if (this.#last !== undefined && this.#compare(value, this.#last, batch, i) < 0) {
-      const text = `${formatPath(this.#path)} ${value} comes after ${this.#last}`;
+      const text = `${this.#field} ${value} comes after ${this.#last}`;
       throw new EtlError('NOT_SORTED', text, { place: batch.place(i) });
     }
     this.#last = value;
   }
 
-  #setFloor(mark: Mark): void {
+  #setFloor(mark: Mark | undefined): void {
     this.#floor = mark;
-    this.#known = new Set(mark.ties);
+    this.#known = new Set(mark?.ties);
   }
 }

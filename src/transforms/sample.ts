@@ -39,10 +39,11 @@ export function sampleTransform(options: SampleOptions): Transform {
 }
 
 function sampleBy(memory: { state: number }, keep: () => boolean): Transform {
+  const { state: first } = memory;
   return {
     name: 'sample',
     save: () => memory.state,
-    restore(state) {
+    restore(state = first) {
       if (typeof state !== 'number') {
         throw new EtlError('CURSOR_MISMATCH', 'sample: the state is none of a sample');
       }
@@ -61,9 +62,15 @@ function sampleBy(memory: { state: number }, keep: () => boolean): Transform {
 function reservoir(count: number, random: Random): Transform {
   assert(Number.isInteger(count) && count > 0, 'count is a positive integer');
   const held: { ordinal: number; bytes: Uint8Array }[] = [];
+  const { state: first } = random;
   let ordinal = 0;
   return {
     name: 'sample',
+    restore() {
+      held.length = 0;
+      ordinal = 0;
+      random.state = first;
+    },
     apply(batch) {
       const { bytes } = batch.lines();
       for (let i = 0; i < batch.length; i++, ordinal++) {

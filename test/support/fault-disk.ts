@@ -19,7 +19,8 @@ import type {
 } from '../../src/io/disk.ts';
 import { openFileView } from '../../src/io/index.ts';
 
-export type Fault = 'die' | 'EIO' | 'ENOSPC' | 'short';
+/** `late`: it is done, but EBUSY is what is heard of it. */
+export type Fault = 'die' | 'EIO' | 'ENOSPC' | 'short' | 'EBUSY' | 'late';
 /** File contents by path, as found after a restart. */
 export type Image = ReadonlyMap<string, Uint8Array>;
 
@@ -67,12 +68,7 @@ export class FaultDisk implements Disk {
 
   constructor(image?: Image) {
     for (const [path, bytes] of image ?? []) {
-      this.#names.set(path, {
-        id: this.#inodes++,
-        now: bytes.slice(),
-        durable: bytes.slice(),
-        changes: [],
-      });
+      this.#names.set(path, this.#makeInode(bytes));
       for (let at = path.indexOf('/', 1); at > 0; at = path.indexOf('/', at + 1)) {
         this.#folders.add(path.slice(0, at));
       }
@@ -86,12 +82,7 @@ export class FaultDisk implements Disk {
     if (inode === undefined) {
       if (mode !== 'create') throw failure(path, 'ENOENT');
       this.operate(path, () => undefined);
-      inode = {
-        id: this.#inodes++,
-        now: new Uint8Array(0),
-        durable: new Uint8Array(0),
-        changes: [],
-      };
+      inode = this.#makeInode(new Uint8Array(0));
       this.#names.set(path, inode);
     }
     return new FaultFile(this, path, inode);
@@ -141,6 +132,7 @@ export class FaultDisk implements Disk {
     if (inode === undefined) throw failure(from, 'ENOENT');
     this.#names.delete(from);
     this.#names.set(to, inode);
+    this.done(to);
   }
 
   async remove(path: string): Promise<void> {
@@ -186,6 +178,10 @@ export class FaultDisk implements Disk {
     if (this.dead) throw new PowerCut('the machine is off');
   }
 
+  #makeInode(bytes: Uint8Array): Inode {
+    return { id: this.#inodes++, now: bytes.slice(), durable: bytes.slice(), changes: [] };
+  }
+
   #renameFolder(from: string, to: string): void {
     if (this.#folders.has(to) || this.#names.has(to)) throw failure(to, 'ENOTEMPTY');
     const names = moved(this.#names, { from, to });
@@ -202,13 +198,18 @@ export class FaultDisk implements Disk {
   /** Counts an operation; `partly` does half of it when this one fails. */
   operate(path: string, partly: () => void): void {
     this.alive();
-    if (this.operations++ !== this.dieAt) return;
-    if (this.fault !== 'EIO') partly();
+    if (this.operations++ !== this.dieAt || this.fault === 'late') return;
+    if (this.fault !== 'EIO' && this.fault !== 'EBUSY') partly();
     if (this.fault === 'die') {
       this.dead = true;
       throw new PowerCut('the machine stopped');
     }
     throw failure(path, this.fault === 'short' ? 'ENOSPC' : this.fault);
+  }
+
+  /** Called when an operation has been done. */
+  done(path: string): void {
+    if (this.fault === 'late' && this.operations === this.dieAt + 1) throw failure(path, 'EBUSY');
   }
 
   /** The names and bytes as a process would see them now: a restart that loses nothing. */
@@ -315,6 +316,7 @@ class FaultFile implements DiskFile {
     const change: Change = { offset, bytes: bytes.slice() };
     this.#disk.operate(this.path, () => this.#change(tear(change)));
     this.#change(change);
+    this.#disk.done(this.path);
   }
 
   async sync(): Promise<void> {
@@ -326,6 +328,7 @@ class FaultFile implements DiskFile {
     if (this.#disk.broken.ignoreSync?.test(this.path)) return;
     this.#inode.durable = this.#inode.now.slice();
     this.#inode.changes = [];
+    this.#disk.done(this.path);
   }
 
   async truncate(size: number): Promise<void> {

@@ -1,0 +1,68 @@
+/** What transforms remember, as it is kept when the chain changes. */
+import { describe, expect, it } from 'vitest';
+import type { Source, Transform } from '../../../src/core/stage.ts';
+import {
+  type Checkpoint,
+  makeCheckpoint,
+  nameStates,
+  restoreStates,
+} from '../../../src/pipeline/checkpoint.ts';
+import { run } from '../../../src/pipeline/index.ts';
+import { probeSink, probeSource } from '../../support/stages.ts';
+
+/** A transform that remembers what it is given. */
+function memory(name: string, state?: unknown): Transform & { state: unknown } {
+  return {
+    name,
+    state,
+    apply: (batch) => [batch],
+    save() {
+      return this.state;
+    },
+    restore(given) {
+      this.state = given;
+    },
+  };
+}
+
+const source: Source = probeSource(1, 1);
+const save = (...chain: readonly { id?: string; transform: Transform }[]): Checkpoint =>
+  JSON.parse(JSON.stringify(makeCheckpoint(source, nameStates(chain), 1)));
+const unnamed = (...transforms: readonly Transform[]) =>
+  transforms.map((transform) => ({ transform }));
+
+describe('the states of transforms', () => {
+  it('are found again whatever stands around them', () => {
+    const saved = save(
+      { transform: memory('a', 1) },
+      { transform: memory('a', 2) },
+      { id: 'mine', transform: memory('a', 3) },
+    );
+    const mine = memory('a');
+    const [first, other, second] = [memory('a', 'old'), memory('b', 'old'), memory('a')];
+    const chain = [
+      { id: 'mine', transform: mine },
+      ...unnamed({ name: 'map', apply: (batch) => [batch] }, first, other, second),
+    ];
+    expect(restoreStates(saved, nameStates(chain))).toEqual([]);
+    expect([mine, first, second, other].map(({ state }) => state)).toEqual([3, 1, 2, undefined]);
+  });
+
+  it('of transforms that are gone are dropped and told', () => {
+    const saved = save(...unnamed(memory('a', 1), memory('a', 2), memory('b', 3)));
+    expect(restoreStates(saved, nameStates(unnamed(memory('a'))))).toEqual(['a#2', 'b']);
+  });
+
+  it('are read as they were kept before, by place', () => {
+    const states = { '10:a': 3, '0:b': 1, '2:a': 2 };
+    const chain = [memory('a'), memory('b'), memory('a')];
+    expect(restoreStates({ source: 'x', states }, nameStates(unnamed(...chain)))).toEqual([]);
+    expect(chain.map(({ state }) => state)).toEqual([2, 1, 3]);
+  });
+
+  it('need ids that differ', () => {
+    const transform = memory('a');
+    const transforms = [transform, { id: 'a', transform }];
+    expect(() => run({ name: 'x', source, transforms, sink: probeSink() })).toThrow(/the id a$/);
+  });
+});
