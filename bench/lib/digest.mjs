@@ -53,14 +53,22 @@ export class Tally {
   }
 }
 
-/** What a timed reading of CSV does with every row. */
+/** What a timed reading of CSV does with every row: every field is touched. */
 export class RowTally {
   count = 0;
   sum = 0;
 
   add(row) {
     this.count++;
-    this.sum += row.age + row.score + row.name.length + row.source.length;
+    this.sum +=
+      row._id.length +
+      row.name.length +
+      row.email.length +
+      row.age +
+      row.score +
+      (row.active ? 1 : 0) +
+      row.created.length +
+      row.source.length;
   }
 
   toString() {

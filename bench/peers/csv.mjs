@@ -1,6 +1,5 @@
 /** Readers of CSV: udsv, PapaParse and csv-parse to typed objects, DuckDB into a table. */
 import { createReadStream, statSync } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { parse } from 'csv-parse';
 import Papa from 'papaparse';
@@ -46,15 +45,17 @@ function readPapa(file, visitor) {
   });
 }
 
-function readCsvParse(file, visitor) {
-  const cast = (value, { column, header }) => {
-    if (header || !TYPED[column]) return value;
-    return column === 'active' ? value === 'true' : Number(value);
-  };
-  const parser = parse({ columns: true, cast });
-  return pipeline(createReadStream(file, CHUNK), parser, async (rows) => {
-    for await (const row of rows) visitor.add(row);
-  });
+/**
+ * The three columns are converted here: with the option `cast` csv-parse builds an object about
+ * every field for the function, which takes ten times as long as everything else it does.
+ */
+async function readCsvParse(file, visitor) {
+  for await (const row of createReadStream(file).pipe(parse({ columns: true }))) {
+    row.age = Number(row.age);
+    row.score = Number(row.score);
+    row.active = row.active === 'true';
+    visitor.add(row);
+  }
 }
 
 const udsv = reading(readUdsv);

@@ -8,7 +8,12 @@ const toObjects = (suffix, work, batches) => [
   { ...ours, name: 'zds-stream, batches', work: batches },
   { ...peer, name: 'udsv', work: `udsv${suffix}`, note: 'incremental, typed' },
   { ...peer, name: 'PapaParse', work: `papa${suffix}`, note: 'chunks, three columns typed' },
-  { ...peer, name: 'csv-parse', work: `csvParse${suffix}`, note: 'stream, three columns cast' },
+  {
+    ...peer,
+    name: 'csv-parse',
+    work: `csvParse${suffix}`,
+    note: 'stream, three columns converted by hand',
+  },
 ];
 const targets = [
   { against: 'udsv', times: 1 },
