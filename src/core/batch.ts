@@ -51,6 +51,8 @@ export class Batch implements Iterable<Document> {
   #encoded: EncodedLines | undefined;
   #documents: readonly Document[] | undefined;
   #sites: Uint32Array | undefined;
+  /** Makes the bytes of documents that were read from something else; the codec does if absent. */
+  readonly #encode: (() => EncodedLines) | undefined;
 
   private constructor(
     length: number,
@@ -60,6 +62,7 @@ export class Batch implements Iterable<Document> {
     origin: Origin,
     cursor: unknown,
     sites?: Uint32Array,
+    encode?: () => EncodedLines,
   ) {
     this.length = length;
     this.origin = origin;
@@ -68,6 +71,7 @@ export class Batch implements Iterable<Document> {
     this.#encoded = encoded;
     this.#documents = documents;
     this.#sites = sites;
+    this.#encode = encode;
   }
 
   /**
@@ -93,6 +97,22 @@ export class Batch implements Iterable<Document> {
     cursor?: unknown,
   ): Batch {
     return new Batch(documents.length, codec, undefined, documents, origin, cursor);
+  }
+
+  /**
+   * A batch over objects that were read from something else than JSON, with their sites. `encode` makes
+   * the bytes from what was read, so that they hold what the objects cannot (all digits of a number).
+   */
+  static fromRows(
+    documents: readonly Document[],
+    encode: () => EncodedLines,
+    codec: BatchCodec,
+    origin: Origin,
+    cursor: unknown,
+    sites: Uint32Array,
+  ): Batch {
+    const { length } = documents;
+    return new Batch(length, codec, undefined, documents, origin, cursor, sites, encode);
   }
 
   /**
@@ -123,7 +143,7 @@ export class Batch implements Iterable<Document> {
    * Places and cursor are kept.
    */
   pick(chosen: readonly number[]): Batch {
-    const lines = this.#encoded;
+    const lines = this.#linesRead();
     let picked: EncodedLines | undefined;
     if (lines) {
       const records = new Uint32Array(chosen.length * RECORD_WORDS);
@@ -168,7 +188,8 @@ export class Batch implements Iterable<Document> {
   withCursor(cursor: unknown): Batch {
     if (cursor === this.cursor) return this;
     const { length, codec, origin } = this;
-    return new Batch(length, codec, this.#encoded, this.#documents, origin, cursor, this.#sites);
+    const [lines, documents, sites] = [this.#encoded, this.#documents, this.#sites];
+    return new Batch(length, codec, lines, documents, origin, cursor, sites, this.#encode);
   }
 
   /** Documents `from` to `to` (not included), with their places and no cursor; shares memory. */
@@ -176,10 +197,10 @@ export class Batch implements Iterable<Document> {
     const { codec, origin } = this;
     const chosen = Array.from({ length: to - from }, (_, i) => from + i);
     const sites = this.#sitesOf(to - from, chosen);
-    let lines: EncodedLines | undefined;
-    if (this.#encoded) {
-      const records = this.#encoded.records.subarray(from * RECORD_WORDS, to * RECORD_WORDS);
-      lines = { ...this.#encoded, records, count: to - from, dense: false };
+    let lines = this.#linesRead();
+    if (lines) {
+      const records = lines.records.subarray(from * RECORD_WORDS, to * RECORD_WORDS);
+      lines = { ...lines, records, count: to - from, dense: false };
     }
     const documents = this.#documents?.slice(from, to);
     return new Batch(to - from, codec, lines, documents, origin, undefined, sites);
@@ -215,7 +236,7 @@ export class Batch implements Iterable<Document> {
   lines(): EncodedLines {
     if (this.#encoded === undefined) {
       try {
-        this.#encoded = this.codec.encode(this.#documents!);
+        this.#encoded = this.#encode?.() ?? this.codec.encode(this.#documents!);
       } catch (cause) {
         throw this.#explainUnwritable(cause);
       }
@@ -264,6 +285,11 @@ export class Batch implements Iterable<Document> {
       ...(line === undefined || !known(1) ? {} : { line: line + site[1]! + 1 }),
       ...(ordinal === undefined || !known(2) ? {} : { ordinal: ordinal + site[2]! }),
     };
+  }
+
+  /** The bytes, unless they only repeat the objects. */
+  #linesRead(): EncodedLines | undefined {
+    return this.#encode ? this.lines() : this.#encoded;
   }
 
   #sitesOf(count: number, from?: readonly number[]): Uint32Array {

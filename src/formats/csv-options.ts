@@ -6,9 +6,9 @@ import type { CsvDialect, CsvEmpty, CsvMisfitPolicy, CsvRagged, CsvType } from '
 export interface CsvDialectOptions {
   /** One ASCII character. */
   readonly delimiter?: string;
-  /** One ASCII character; null for a file without quotes. */
+  /** One ASCII character that is no letter, digit or sign; null for a file without quotes. */
   readonly quote?: string | null;
-  /** Makes a quote inside of quotes a plain one: the quote itself (doubled), or a character of its own. */
+  /** Makes a quote inside of quotes a plain one: the quote itself (doubled), or another such character. */
   readonly escape?: string;
   /** Lines that begin with this ASCII character are no rows. Default: there are none. */
   readonly comment?: string;
@@ -73,6 +73,10 @@ export function buildDialect(
     ...(comment === undefined ? {} : { comment: asciiByte('comment', comment) }),
   };
   const { delimiter: first, ...others } = bytes;
+  // Else a value with escapes could be a number, and the kernels say that it is a text.
+  if (/[\w.+-]/.test(`${quote ?? ''}${escapeBy ?? ''}`)) {
+    throw new EtlError('INVALID_ARGUMENT', 'quote and escape must not be letters, digits or signs');
+  }
   if (Object.values(others).includes(first) || (quote !== null && quote === comment)) {
     throw new EtlError('INVALID_ARGUMENT', 'one character cannot mean two things in a CSV dialect');
   }

@@ -2,22 +2,32 @@
  * CSV to batches: a pure async generator over bytes that runs anywhere.
  *
  * Bytes are decompressed UTF-8; a byte order mark at the very start is dropped. A kernel writes every
- * row as a line of JSON, so a batch needs no further reading. Every byte of a batch lies in memory of
- * its own. Memory is bounded by a few pieces of `batchBytes` and one row of `maxRowBytes`.
+ * row as a line of JSON, so a batch needs no further reading. Where objects are asked for, they are
+ * made from the fields at once; such a batch keeps its part of the chunk, and writes its lines only if
+ * somebody wants them. Memory is bounded by a few pieces of `batchBytes` and one row of `maxRowBytes`.
  *
  * How the file is written and what its columns hold is found out from its beginning and from the
  * samples given, once, before the first row; from then on it stands (`CsvLayout`) and goes into every
  * cursor. A bad row stops the reading by default, after all good rows before it have been yielded.
  */
-import { Batch, type EncodedLines, RECORD_WORDS, SITE_WORDS, sourcePlace } from '../core/batch.ts';
+import {
+  Batch,
+  type EncodedLines,
+  type Origin,
+  RECORD_WORDS,
+  SITE_WORDS,
+  sourcePlace,
+} from '../core/batch.ts';
 import { EtlError, type Place } from '../core/errors.ts';
 import type { OnError } from '../core/reject.ts';
 import type { ByteReader } from '../core/stage.ts';
 import {
   type BadRow,
+  type CsvObjects,
   type CsvProgram,
   type CsvReader,
   CsvReason,
+  type CsvRows,
   type CsvTable,
   createCsvReader,
   csvFaults,
@@ -64,7 +74,7 @@ export interface CsvOptions extends CsvRowOptions {
   readonly onMisfits?: (misfits: readonly CsvMisfits[]) => void;
   /** The key to find and hash in every document. Default `_id`. */
   readonly key?: readonly string[];
-  /** Make small batches, whose documents die young. Default false. */
+  /** Make small batches of objects, which die young; their bytes are made on demand. Default false. */
   readonly documents?: boolean;
   /** Pieces of the middle and end of the source, to look at beside its beginning. */
   readonly samples?: readonly Uint8Array[];
@@ -104,7 +114,8 @@ export async function* decodeRows(
   reader: ByteReader,
   options: CsvOptions = {},
 ): AsyncGenerator<Batch, void, void> {
-  const { batchBytes = DEFAULT_BATCH_BYTES } = options;
+  const { batchBytes: most = DEFAULT_BATCH_BYTES, documents } = options;
+  const batchBytes = documents ? Math.min(most, OBJECT_PIECE_BYTES) : most;
   let next: Promise<Uint8Array | undefined> | undefined;
   try {
     const start = options.from ? NOTHING : await readHead(reader);
@@ -126,16 +137,16 @@ export async function* decodeRows(
       const part = bytes.length > 2 * size ? bytes.subarray(0, size) : bytes;
       const isEnd = last && part.length === bytes.length;
       if (isEnd && reader.endsMidLine) break;
-      const table = decoder.read(part, isEnd);
-      bytes = bytes.subarray(table.consumed);
-      if (table.overlong) bytes = await passLine(reader, bytes, decoder);
-      isHeld = table.consumed === 0 && !table.overlong && part.length >= size;
+      const { batch, consumed, overlong } = decoder.read(part, isEnd);
+      bytes = bytes.subarray(consumed);
+      if (overlong) bytes = await passLine(reader, bytes, decoder);
+      isHeld = consumed === 0 && !overlong && part.length >= size;
       size = isHeld ? 2 * part.length + 1 : batchBytes;
       if (!isHeld && !last && !decoder.failure && bytes.length < size) {
         next = reader.read(bytes);
         next.catch(() => {});
       }
-      yield* decoder.batches(table);
+      if (batch) yield batch;
       if (decoder.failure) throw decoder.failure;
       if (isEnd) break;
     }
@@ -199,10 +210,6 @@ class RowDecoder {
   #offset: number;
   #line: number;
   #row: number;
-  /** Place of the first byte of the table read last. */
-  #origin: { offset: number; line: number } = { offset: 0, line: 0 };
-  /** Documents of that table that come before the failure. */
-  #good = 0;
 
   constructor(options: CsvOptions, head: Uint8Array, isWhole: boolean) {
     this.#options = options;
@@ -228,27 +235,36 @@ class RowDecoder {
     this.#reader = createCsvReader(this.#program(), options.implementation);
   }
 
-  read(bytes: Uint8Array, last: boolean): CsvTable {
+  /** Goes over a chunk: the batch of its rows, if there are any, and what `CsvRows` says of it. */
+  read(bytes: Uint8Array, last: boolean): { batch?: Batch; consumed: number; overlong: boolean } {
     // A source without any row has no columns, and nothing to read.
-    if (this.#layout.columns.length === 0) return nothingOf(bytes);
-    const table = this.#reader.rows(bytes, last);
-    this.#origin = { offset: this.#offset, line: this.#line };
-    this.#good = table.count;
-    for (const bad of table.bad) {
+    if (this.#layout.columns.length === 0) return { consumed: bytes.length, overlong: false };
+    const isObjects = this.#options.documents === true;
+    const rows = this.#reader[isObjects ? 'objects' : 'rows'](bytes, last);
+    const { consumed, overlong } = rows;
+    const origin = { offset: this.#offset, line: this.#line };
+    const good = this.#account(rows, bytes);
+    if (good === 0) return { consumed, overlong };
+    const read = bytes.subarray(0, this.#offset - origin.offset);
+    return { batch: this.#batch(rows, good, origin, read), consumed, overlong };
+  }
+
+  /** Notes what was found; answers how many rows come before the failure, if there is one. */
+  #account(rows: CsvRows, bytes: Uint8Array): number {
+    for (const bad of rows.bad) {
       const place = this.#placeOf(bad, bytes);
       const most = bad.reason === CsvReason.tooLong ? this.#longHead : Number.POSITIVE_INFINITY;
       const end = Math.min(bad.end, bad.start + most);
       this.#reject(bad.reason, place, () => bytes.slice(bad.start, end));
       if (!this.failure) continue;
-      this.#good = bad.before;
       this.#offset += bad.start;
       this.#line += bad.line;
-      return table;
+      return bad.before;
     }
-    for (const misfit of table.misfits) this.#count(misfit);
-    this.#offset += table.consumed;
-    this.#line += table.lineCount;
-    return table;
+    for (const misfit of rows.misfits) this.#count(misfit);
+    this.#offset += rows.consumed;
+    this.#line += rows.lineCount;
+    return rows.count;
   }
 
   /** Notes the row at which the reading stands, whose first line is `size` bytes, its end included. */
@@ -260,16 +276,6 @@ class RowDecoder {
     if (this.failure) return;
     this.#offset += size;
     this.#line++;
-  }
-
-  *batches(table: CsvTable): Generator<Batch, void, void> {
-    const size = this.#options.documents ? OBJECT_PIECE_BYTES : Number.POSITIVE_INFINITY;
-    for (let from = 0; from < this.#good; ) {
-      const to = endOfPiece(table.records, from, this.#good, size);
-      const isLast = to === this.#good;
-      yield this.#batch(table, from, to, isLast);
-      from = to;
-    }
   }
 
   finish(): void {
@@ -298,23 +304,29 @@ class RowDecoder {
     };
   }
 
-  #batch(table: CsvTable, from: number, to: number, isLast: boolean): Batch {
-    const { source, cursorAt } = this.#options;
+  /** The first `count` rows of what was read from `bytes`, which began at `origin`. */
+  #batch(
+    rows: CsvTable | CsvObjects,
+    count: number,
+    { offset, line }: Required<Pick<Origin, 'offset' | 'line'>>,
+    bytes: Uint8Array,
+  ): Batch {
+    const { source, cursorAt, kernel = sharedKernel() } = this.#options;
     const named = source === undefined ? {} : { source };
-    const { offset, line } = this.#origin;
-    const sites = table.sites.subarray(from * SITE_WORDS, to * SITE_WORDS);
+    const sites = rows.sites.subarray(0, count * SITE_WORDS);
     const origin = { ...named, offset, line, ordinal: this.#row };
-    const after = table.sites.subarray(to * SITE_WORDS);
-    const at = isLast
-      ? { offset: this.#offset, line: this.#line }
-      : { offset: offset + after[0]!, line: line + after[1]! };
-    if (from > 0) for (let i = 2; i < sites.length; i += SITE_WORDS) sites[i]! -= from;
-    const row = this.#row + to - from;
-    this.#row = row;
-    const place: CsvCursor = { ...named, ...at, row, layout: this.#layout };
+    this.#row += count;
+    const at = { offset: this.#offset, line: this.#line, row: this.#row };
+    const place: CsvCursor = { ...named, ...at, layout: this.#layout };
     const cursor = cursorAt ? cursorAt(place) : place;
-    const { codec } = this.#options.kernel ?? sharedKernel();
-    return Batch.fromLines(pickLines(table, from, to), codec, origin, cursor, sites);
+    const { codec } = kernel;
+    if (!('documents' in rows)) {
+      return Batch.fromLines(firstLines(rows, count), codec, origin, cursor, sites);
+    }
+    const documents = count < rows.count ? rows.documents.slice(0, count) : rows.documents;
+    // Everything in front of where the reading stands is whole rows, so read again it is the same.
+    const encode = () => firstLines(this.#reader.rows(bytes, true), count);
+    return Batch.fromRows(documents, encode, codec, origin, cursor, sites);
   }
 
   #placeOf(bad: BadRow, bytes: Uint8Array): Place {
@@ -350,47 +362,13 @@ class RowDecoder {
   }
 }
 
-function nothingOf(bytes: Uint8Array): CsvTable {
-  const none = new Uint32Array(0);
-  const lines = { bytes: NOTHING, records: none, count: 0, dense: true, sites: none };
-  const rest = { lineCount: 0, consumed: bytes.length, overlong: false };
-  return { ...lines, ...rest, bad: [], misfits: [] };
-}
-
 function layoutOf({ delimiter, quote, columns, types, ...sniff }: CsvSniff): CsvLayout {
   return { delimiter, quote, escape: sniff.escape, columns, types };
 }
 
-/** The first record behind `from` that begins a piece of its own. */
-function endOfPiece(records: Uint32Array, from: number, count: number, size: number): number {
-  const limit = records[from * RECORD_WORDS]! + size;
-  let to = from + 1;
-  while (to < count && records[to * RECORD_WORDS + 1]! <= limit) to++;
-  return to;
-}
-
-/** Documents [from, to) of a table. */
-function pickLines(table: CsvTable, from: number, to: number): EncodedLines {
-  const { bytes, records, count, key } = table;
+/** The first `count` documents of a table. */
+function firstLines({ bytes, records, count: all, key }: CsvTable, count: number): EncodedLines {
+  const end = count < all ? records[count * RECORD_WORDS]! : bytes.length;
   const named = key === undefined ? {} : { key };
-  const all = from === 0 && to === count;
-  if (all) return { bytes, records, count, dense: true, ...named };
-  const start = records[from * RECORD_WORDS]!;
-  const end = records[(to - 1) * RECORD_WORDS + 1]! + 1;
-  const picked = records.slice(from * RECORD_WORDS, to * RECORD_WORDS);
-  for (let i = 0; i < picked.length; i += RECORD_WORDS) {
-    picked[i]! -= start;
-    picked[i + 1]! -= start;
-    picked[i + 2]! -= from;
-    if (picked[i + 5] === 0) continue;
-    picked[i + 3]! -= start;
-    picked[i + 4]! -= start;
-  }
-  return {
-    bytes: bytes.subarray(start, end),
-    records: picked,
-    count: to - from,
-    dense: true,
-    ...named,
-  };
+  return { bytes: bytes.subarray(0, end), records, count, dense: true, ...named };
 }

@@ -3,37 +3,24 @@
  * program, and drives the module over the chunk piece by piece. The instance is shared by all readers
  * of a thread; nothing but the program bound last stays in it between calls.
  */
-import { KeyKind, LineRecord, RECORD_WORDS } from '../core/batch.ts';
+import { type Document, KeyKind, LineRecord, RECORD_WORDS, SITE_WORDS } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
 import { formatPath } from '../core/path.ts';
+import { CsvLayout } from './csv-layout.ts';
+import { RowBuilder } from './csv-objects.ts';
 import {
   type BadRow,
   type CsvMisfit,
   CsvNumbers,
+  type CsvObjects,
   type CsvProgram,
   type CsvReader,
+  type CsvRows,
   type CsvTable,
 } from './csv-types.ts';
 import { csvModule } from './generated/csv-module.ts';
 import { decodeBase64 } from './wasm-bytes.ts';
 import { concat } from './wasm-results.ts';
-
-/** Addresses of wasm/csv-layout.ts that the loader uses; a test compares them. */
-export const CsvLayout = {
-  state: 0x10000,
-  bad: 0x11000,
-  badSize: 24,
-  nulls: 0x18000,
-  nullsEnd: 0x20000,
-  columns: 0x20000,
-  columnSize: 32,
-  columnsEnd: 0xa0000,
-  keys: 0xa0000,
-  keysEnd: 0x1a0000,
-  records: 0x1a0000,
-  sites: 0x2a0000,
-  input: 0x310000,
-} as const;
 
 interface CsvExports {
   setDialect(
@@ -56,6 +43,7 @@ interface CsvExports {
   ): void;
   begin(length: number, last: number, out: number): void;
   run(from: number, outEnd: number): number;
+  runTable(from: number, outEnd: number): number;
 }
 
 const Status = { done: 0, full: 1, overlong: 2 } as const;
@@ -74,7 +62,12 @@ export function createWasmCsvReader(program: CsvProgram): CsvReader | undefined 
   if (!image) return undefined;
   shared ??= new CsvMachine();
   const machine = shared;
-  return { name: 'wasm', rows: (bytes, last) => machine.read(image, bytes, last) };
+  const builder = new RowBuilder(program);
+  return {
+    name: 'wasm',
+    rows: (bytes, last) => machine.read(image, bytes, last),
+    objects: (bytes, last) => machine.build(image, builder, bytes, last),
+  };
 }
 
 /** A program as it goes into the module's memory. */
@@ -138,6 +131,34 @@ class CsvMachine {
   }
 
   read(image: Image, bytes: Uint8Array, last: boolean): CsvTable {
+    const pieces = new Pieces();
+    const { run } = this.#exports;
+    const { key } = image.program;
+    const rows = this.#drive(image, bytes, last, run, ({ count, out, outAt }) => {
+      const at = CsvLayout.records >> 2;
+      const records = this.#u32.slice(at, at + count * RECORD_WORDS);
+      pieces.add(this.#u8.slice(out, outAt), records);
+    });
+    return { ...rows, ...pieces.join(), dense: true, ...(key ? { key: formatPath([key]) } : {}) };
+  }
+
+  build(image: Image, builder: RowBuilder, bytes: Uint8Array, last: boolean): CsvObjects {
+    const documents: Document[] = [];
+    const { runTable } = this.#exports;
+    const rows = this.#drive(image, bytes, last, runTable, ({ count, out, end }) => {
+      builder.build(this.#u8, count, out, end, documents);
+    });
+    return { ...rows, documents };
+  }
+
+  /** Goes over a chunk; what the module leaves in memory is taken piece by piece. */
+  #drive(
+    image: Image,
+    bytes: Uint8Array,
+    last: boolean,
+    run: CsvExports['run'],
+    take: (piece: Piece) => void,
+  ): CsvRows {
     const { input } = CsvLayout;
     const out = align(input + bytes.length + PADDING);
     let outEnd = out + Math.max(2 * bytes.length, MIN_OUTPUT) + 2 * image.longestKey;
@@ -145,27 +166,32 @@ class CsvMachine {
     this.#bind(image);
     this.#u8.set(bytes, input);
     this.#exports.begin(bytes.length, last ? 1 : 0, out);
-    const pieces = new Pieces();
+    const bad: BadRow[] = [];
+    const sites: Uint32Array[] = [];
     const state = CsvLayout.state >> 2;
     let at: number = input;
     let misfits = 0;
+    let found = 0;
     for (;;) {
-      at = this.#exports.run(at, outEnd);
-      const [status, count, bad, , outAt, misfit] = this.#u32.subarray(state, state + 6);
+      at = run(at, outEnd);
+      const [status, count, badCount, , outAt, misfit] = this.#u32.subarray(state, state + 6);
       misfits |= misfit!;
-      this.#readBad(pieces, bad!);
-      if (count! > 0) this.#take(pieces, count!, out, outAt!);
+      this.#readBad(bad, badCount!, found);
+      if (count! > 0) {
+        sites.push(this.#readSites(count!, found));
+        take({ count: count!, out, outAt: outAt!, end: at });
+        found += count!;
+      }
       if (status !== Status.full) break;
-      if (count === 0 && bad === 0) {
+      if (count === 0 && badCount === 0) {
         outEnd = out + 2 * (outEnd - out);
         this.#reserve(outEnd + PADDING);
       }
     }
-    const key = image.program.key;
     return {
-      ...pieces.join(),
-      dense: true,
-      ...(key === undefined ? {} : { key: formatPath([key]) }),
+      count: found,
+      sites: concat(sites, (length) => new Uint32Array(length)),
+      bad,
       lineCount: this.#u32[state + 3]!,
       consumed: at - input,
       overlong: this.#u32[state] === Status.overlong,
@@ -197,27 +223,24 @@ class CsvMachine {
     this.#bound = image;
   }
 
-  #take(pieces: Pieces, count: number, from: number, to: number): void {
-    const records = CsvLayout.records >> 2;
-    const sites = CsvLayout.sites >> 2;
-    pieces.add(
-      this.#u8.slice(from, to),
-      this.#u32.slice(records, records + count * RECORD_WORDS),
-      this.#u32.slice(sites, sites + count * 3),
-    );
+  #readSites(count: number, before: number): Uint32Array {
+    const at = CsvLayout.sites >> 2;
+    const sites = this.#u32.slice(at, at + count * SITE_WORDS);
+    if (before > 0) for (let i = 2; i < sites.length; i += SITE_WORDS) sites[i]! += before;
+    return sites;
   }
 
-  #readBad(pieces: Pieces, count: number): void {
+  #readBad(found: BadRow[], count: number, rowsBefore: number): void {
     for (let i = 0; i < count; i++) {
       const at = (CsvLayout.bad + i * CsvLayout.badSize) >> 2;
       const [start, end, line, offset, reason, before] = this.#u32.subarray(at, at + 6);
-      pieces.bad.push({
+      found.push({
         start: start!,
         end: end!,
         line: line!,
         offset: offset!,
         reason: reason!,
-        before: before! + pieces.count,
+        before: before! + rowsBefore,
       });
     }
   }
@@ -252,42 +275,42 @@ class CsvMachine {
   }
 }
 
+/** What one call of the module has left: rows, where output begins and ends, where input was read to. */
+interface Piece {
+  readonly count: number;
+  readonly out: number;
+  readonly outAt: number;
+  readonly end: number;
+}
+
 /** Gathers the pieces of a chunk's output; offsets and ordinals go on from piece to piece. */
 class Pieces {
-  readonly bad: BadRow[] = [];
-  count = 0;
+  #count = 0;
   #size = 0;
   readonly #bytes: Uint8Array[] = [];
   readonly #records: Uint32Array[] = [];
-  readonly #sites: Uint32Array[] = [];
 
-  add(bytes: Uint8Array, records: Uint32Array, sites: Uint32Array): void {
-    if (this.count > 0) {
+  add(bytes: Uint8Array, records: Uint32Array): void {
+    if (this.#count > 0) {
       for (let i = 0; i < records.length; i += RECORD_WORDS) {
         records[i]! += this.#size;
         records[i + LineRecord.end]! += this.#size;
-        records[i + LineRecord.line]! += this.count;
+        records[i + LineRecord.line]! += this.#count;
         if (records[i + LineRecord.keyKind] === KeyKind.missing) continue;
         records[i + LineRecord.keyStart]! += this.#size;
         records[i + LineRecord.keyEnd]! += this.#size;
       }
-      for (let i = 2; i < sites.length; i += 3) sites[i]! += this.count;
     }
-    this.count += records.length / RECORD_WORDS;
+    this.#count += records.length / RECORD_WORDS;
     this.#size += bytes.length;
     this.#bytes.push(bytes);
     this.#records.push(records);
-    this.#sites.push(sites);
   }
 
-  join(): Pick<CsvTable, 'bytes' | 'records' | 'sites' | 'count' | 'bad'> {
-    const { count, bad } = this;
+  join(): Pick<CsvTable, 'bytes' | 'records'> {
     return {
       bytes: concat(this.#bytes, (length) => new Uint8Array(length)),
       records: concat(this.#records, (length) => new Uint32Array(length)),
-      sites: concat(this.#sites, (length) => new Uint32Array(length)),
-      count,
-      bad,
     };
   }
 }

@@ -1,7 +1,7 @@
 /**
- * What the CSV kernel does: rows of CSV to lines of JSON. Two implementations give the same answers
- * for the same bytes, bad input included: WebAssembly SIMD (`csv-machine.ts`) and plain TypeScript
- * (`twin/csv.ts`).
+ * What the CSV kernel does: rows of CSV to lines of JSON, or to the objects that those lines say. Two
+ * implementations give the same answers for the same bytes, bad input included: WebAssembly SIMD
+ * (`csv-machine.ts`) and plain TypeScript (`twin/csv.ts`).
  *
  * The grammar is that of RFC 4180, wider: LF, CRLF and CR end a row; a quote has its meaning only at
  * the beginning of a field; empty lines are no rows. A row is bad when a closing quote is followed by
@@ -9,7 +9,7 @@
  * is not UTF-8, or too long. Reading goes on behind a bad row; where the row has no end, because its
  * quote is never closed or it is too long, behind its first line.
  */
-import type { EncodedLines } from '../core/batch.ts';
+import type { Document, EncodedLines } from '../core/batch.ts';
 import type { ErrorCode } from '../core/errors.ts';
 
 /** What the values of a column are in JSON; see `CsvProgram.columns`. */
@@ -75,8 +75,10 @@ export interface CsvMisfit {
   readonly line: number;
 }
 
-/** The rows of a chunk as JSONL; `dense`, all memory fresh. The records' lines count documents. */
-export interface CsvTable extends EncodedLines {
+/** What there is to say about the rows of a chunk beside what they hold. */
+export interface CsvRows {
+  /** Rows that became documents. */
+  readonly count: number;
   /** Per document: offset and physical line of its row in the chunk, and its own ordinal. */
   readonly sites: Uint32Array;
   readonly bad: readonly BadRow[];
@@ -89,11 +91,23 @@ export interface CsvTable extends EncodedLines {
   readonly misfits: readonly CsvMisfit[];
 }
 
+/** The rows of a chunk as JSONL; `dense`, all memory fresh. The records' lines count documents. */
+export interface CsvTable extends CsvRows, EncodedLines {
+  readonly count: number;
+}
+
+/** The rows of a chunk as objects, as `JSON.parse` makes them of the lines of `CsvTable`. */
+export interface CsvObjects extends CsvRows {
+  readonly documents: readonly Document[];
+}
+
 /** Reads rows by one program. */
 export interface CsvReader {
   readonly name: 'wasm' | 'typescript';
   /** A chunk that starts with a row; `last` if it is the last of its source. The input is kept as is. */
   rows(bytes: Uint8Array, last: boolean): CsvTable;
+  /** As `rows`, to objects. */
+  objects(bytes: Uint8Array, last: boolean): CsvObjects;
 }
 
 /** Why a row is bad; the WebAssembly kernel has the same numbers. */

@@ -68,6 +68,29 @@ describe('the CSV kernels', () => {
     );
   });
 
+  it('make the objects that their lines say', () => {
+    fc.assert(
+      fc.property(csvBytes, csvProgram, fc.boolean(), (bytes, program, last) => {
+        for (const implementation of ['wasm', 'typescript'] as const) {
+          const reader = createCsvReader(program, implementation);
+          const {
+            bytes: lines,
+            records: _,
+            dense: __,
+            key: ___,
+            ...rows
+          } = reader.rows(bytes, last);
+          const texts = decoder.decode(lines).split('\n').slice(0, -1);
+          const documents = texts.map((text) => JSON.parse(text) as object);
+          const objects = reader.objects(bytes, last);
+          expect(objects).toEqual({ ...rows, documents });
+          expect(JSON.stringify(objects.documents)).toBe(JSON.stringify(documents));
+        }
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
   it('say the same however the source is cut', () => {
     fc.assert(
       fc.property(csvBytes, csvProgram, (bytes, program) => {

@@ -52,6 +52,45 @@ describe('CSV cut anywhere', () => {
   });
 });
 
+describe('CSV read to objects', () => {
+  const how = fc.record(
+    {
+      columns: fc.constant(names),
+      ragged: fc.constantFrom('fit' as const, 'error' as const),
+      types: fc.constantFrom('infer' as const, { a: 'number' as const, b: 'integer' as const }),
+      empty: fc.constantFrom('null' as const, 'omit' as const, 'string' as const),
+      onError: fc.constantFrom('stop' as const, 'skip' as const),
+      maxRowBytes: fc.constantFrom(12, 1000),
+    },
+    { requiredKeys: ['columns'] },
+  );
+
+  async function collect(bytes: Uint8Array, options: CsvOptions) {
+    const found = { lines: '', documents: [] as string[], cursors: [] as unknown[], error: '' };
+    try {
+      for await (const batch of decodeCsv([bytes.slice()], options)) {
+        found.documents.push(...batch.documents().map((each) => JSON.stringify(each)));
+        found.lines += new TextDecoder().decode(batch.bytes());
+        found.cursors.push(batch.cursor);
+      }
+    } catch (error) {
+      found.error = String(error);
+    }
+    return found;
+  }
+
+  it('gives, on demand, the very bytes of the other way', async () => {
+    await fc.assert(
+      fc.asyncProperty(csvBytes, how, async (bytes, options) => {
+        expect(await collect(bytes, { ...options, documents: true })).toEqual(
+          await collect(bytes, options),
+        );
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
 describe('CSV read as csv-parse reads it', () => {
   const cell = fc.oneof(
     fc.string({ unit: 'grapheme', maxLength: 30 }),

@@ -1,5 +1,5 @@
 /** The CSV kernel in plain TypeScript; see `csv-types.ts` for what it does. */
-import { KeyKind, LineRecord, RECORD_WORDS } from '../../core/batch.ts';
+import { type Document, KeyKind, LineRecord, RECORD_WORDS } from '../../core/batch.ts';
 import { formatPath } from '../../core/path.ts';
 import {
   type BadRow,
@@ -7,6 +7,7 @@ import {
   type CsvProgram,
   type CsvReader,
   CsvReason,
+  type CsvRows,
   type CsvTable,
   type CsvType,
 } from '../csv-types.ts';
@@ -24,7 +25,14 @@ const BOOLEAN = /^(true|false)$/i;
 export function createTwinCsvReader(program: CsvProgram): CsvReader {
   return {
     name: 'typescript',
-    rows: (bytes, last) => new Reading(program, bytes, last).read(),
+    rows(bytes, last) {
+      const reading = new Reading(program, bytes, last);
+      return { ...reading.read(), ...reading.lines() };
+    },
+    objects(bytes, last) {
+      const reading = new Reading(program, bytes, last);
+      return { ...reading.read(), documents: reading.documents() };
+    },
   };
 }
 
@@ -73,8 +81,8 @@ class Reading {
     this.#last = last;
   }
 
-  read(): CsvTable {
-    const { key, dialect } = this.#program;
+  read(): CsvRows {
+    const { dialect } = this.#program;
     const bytes = this.#bytes;
     let at = 0;
     let overlong = false;
@@ -94,18 +102,31 @@ class Reading {
       at = next;
     }
     return {
-      bytes: encoder.encode(this.#lines.join('')),
-      records: Uint32Array.from(this.#records),
-      sites: Uint32Array.from(this.#sites),
       count: this.#count,
-      dense: true,
-      ...(key === undefined ? {} : { key: formatPath([key]) }),
+      sites: Uint32Array.from(this.#sites),
       bad: this.#bad,
       lineCount: this.#line,
       consumed: at,
       overlong,
       misfits: [...this.#misfits.values()].sort((a, b) => a.column - b.column),
     };
+  }
+
+  /** What was read, as lines. */
+  lines(): Omit<CsvTable, Exclude<keyof CsvRows, 'count'>> {
+    const { key } = this.#program;
+    return {
+      bytes: encoder.encode(this.#lines.join('')),
+      records: Uint32Array.from(this.#records),
+      count: this.#count,
+      dense: true,
+      ...(key === undefined ? {} : { key: formatPath([key]) }),
+    };
+  }
+
+  /** What was read, as objects. */
+  documents(): Document[] {
+    return this.#lines.map((line) => JSON.parse(line) as Document);
   }
 
   /** Reads the row at `start`; answers where the next one starts, or why it cannot be read yet. */

@@ -47,6 +47,11 @@ export function dropLines(): void {
   embedded = 0;
 }
 
+/** Counts a line end inside quotes. */
+export function embedLine(): void {
+  embedded++;
+}
+
 /** Takes back the key's literal at `start`, or makes it end in null or the empty text. */
 export function writeNull(type: u32, start: usize, text: usize): usize {
   if (emptyAs == EMPTY_OMIT) return start;
@@ -58,12 +63,17 @@ export function writeNull(type: u32, start: usize, text: usize): usize {
   return text + 3;
 }
 
-/** Notes that the text written at [text, end) does not fit its column, and makes of it what is asked. */
-export function misfit(column: usize, at: usize, text: usize, end: usize): usize {
+/** Notes that the value at `at` does not fit its column; true if null takes its place. */
+export function noteMisfit(column: usize, at: usize): bool {
   if (misfitAs == MISFIT_ERROR) note(at, R_MISFIT);
   store<u32>(misfits, <u32>column);
   misfits += 4;
-  if (misfitAs == MISFIT_NULL) {
+  return misfitAs == MISFIT_NULL;
+}
+
+/** Makes of the text written at [text, end), which does not fit its column, what is asked. */
+export function misfit(column: usize, at: usize, text: usize, end: usize): usize {
+  if (noteMisfit(column, at)) {
     store<u32>(text - 1, 0x6c6c756e);
     return text + 3;
   }

@@ -55,3 +55,23 @@ export const R_MISSING: u32 = 4;
 export const R_MISFIT: u32 = 5;
 export const R_UTF8: u32 = 6;
 export const R_LONG: u32 = 7;
+
+/**
+ * Entries of the table, the same numbers as in csv-objects.ts: 16 bytes a field, of which the first
+ * word is one of these. Texts have their place in the next two words, whole numbers their value in
+ * the next, other numbers theirs in the last two.
+ */
+export const ENTRY_SIZE: usize = 16;
+export const ENTRY_NULL: u32 = 0;
+export const ENTRY_OMIT: u32 = 1;
+export const ENTRY_TRUE: u32 = 2;
+export const ENTRY_FALSE: u32 = 3;
+/** A whole number of 31 bits and a sign; not -0. */
+export const ENTRY_INTEGER: u32 = 4;
+export const ENTRY_DOUBLE: u32 = 5;
+/** A number that the loader converts from its text. */
+export const ENTRY_DIGITS: u32 = 6;
+export const ENTRY_ASCII: u32 = 7;
+export const ENTRY_UTF8: u32 = 8;
+/** UTF-8 as it stands between quotes, escapes and all. */
+export const ENTRY_ESCAPED: u32 = 9;

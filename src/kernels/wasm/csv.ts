@@ -1,4 +1,5 @@
-// The "csv" module: reads CSV rows and writes each as a line of JSON, with its record and its site.
+// The "csv" module: reads CSV rows and writes each as a line of JSON, with its record and its site; or
+// as a row of a table that objects are made from (csv-table.ts), with its site.
 // One pass, a field at a time: 16 bytes are loaded, their first byte that ends or alters the field is
 // found, and the same 16 bytes are stored behind the column's key. A call ends when the chunk ends,
 // in front of a row that is not whole, or when the loader must make room; it goes on where it ended.
@@ -13,9 +14,10 @@ import {
   writePlain,
 } from './csv-fields';
 import {
-  BAD, BAD_END, BAD_SIZE, BOOLEAN, COLUMNS, COLUMN_SIZE, INPUT, INTEGER, MISFITS, RECORDS,
+  BAD, BAD_END, BAD_SIZE, BOOLEAN, COLUMNS, COLUMN_SIZE, ENTRY_SIZE, INPUT, INTEGER, MISFITS, RECORDS,
   RECORDS_END, R_CLOSING, R_LONG, R_MISSING, R_SURPLUS, R_UNCLOSED, R_UTF8, SITES, STATE, STRING,
 } from './csv-layout';
+import { noteAbsent, noteEscaped, noteLong, noteShort, sawEscape, setAscii, skipQuoted } from './csv-table';
 import { isBoolean, isNullText, isShortNumber, writeBoolean } from './csv-values';
 import { findIllFormed, isAscii } from './scan';
 
@@ -37,21 +39,37 @@ export function begin(length: usize, last: bool, out: usize): void {
   setChunk(INPUT + length, last, out);
   memory.fill(inputEnd, 0, 64);
   store<u8>(inputEnd, 0x0a);
-  nextIll = isAscii(INPUT, inputEnd) ? inputEnd : findIllFormed(INPUT, inputEnd);
+  const ascii = isAscii(INPUT, inputEnd);
+  setAscii(ascii);
+  nextIll = ascii ? inputEnd : findIllFormed(INPUT, inputEnd);
   line = 0;
   for (let column = COLUMNS; column < columnsEnd; column += COLUMN_SIZE) store<u32>(column, 0, 12);
 }
 
 /** Goes on at `p` with room for output up to `end`. Returns where the next call must go on. */
 export function run(p: usize, end: usize): usize {
+  return readRows(p, end, false);
+}
+
+/** As `run`, to a table instead of JSON. */
+export function runTable(p: usize, end: usize): usize {
+  return readRows(p, end, true);
+}
+
+// @ts-ignore: decorator
+@inline
+function readRows(p: usize, end: usize, toTable: bool): usize {
   setRoom(end);
   const outLimit = end - longestKey - 128;
+  const rowBytes = ((columnsEnd - COLUMNS) / COLUMN_SIZE) * ENTRY_SIZE;
   const delimiters = i8x16.splat(<i8>delimiter);
   const quotes = i8x16.splat(<i8>quote);
   const escapes = i8x16.splat(<i8>escape);
   const marks = i8x16.splat(0x22);
   const backslashes = i8x16.splat(0x5c);
   const controls = i8x16.splat(0x1f);
+  const feeds = i8x16.splat(0x0a);
+  const returns = i8x16.splat(0x0d);
   let record = RECORDS;
   let site = SITES;
   let bad = BAD;
@@ -67,7 +85,7 @@ export function run(p: usize, end: usize): usize {
       p = after;
       continue;
     }
-    if (record >= RECORDS_END || bad >= BAD_END) {
+    if (record >= RECORDS_END || bad >= BAD_END || (toTable && out + rowBytes > end)) {
       status = FULL;
       break;
     }
@@ -78,7 +96,7 @@ export function run(p: usize, end: usize): usize {
     let next: usize = 0;
     beginRow();
     while (true) {
-      if (out > outLimit) {
+      if (!toTable && out > outLimit) {
         status = FULL;
         break;
       }
@@ -87,23 +105,25 @@ export function run(p: usize, end: usize): usize {
         surplus = out;
         if (!cuts) note(p, R_SURPLUS);
       }
-      const literal = <usize>load<u32>(column);
       const size = <usize>load<u32>(column, 4);
-      v128.store(out, v128.load(literal));
-      for (let i: usize = 16; i < size; i += 16) v128.store(out + i, v128.load(literal + i));
+      if (!toTable) {
+        const literal = <usize>load<u32>(column);
+        v128.store(out, v128.load(literal));
+        for (let i: usize = 16; i < size; i += 16) v128.store(out + i, v128.load(literal + i));
+      }
       const text = out + size;
       const isQuoted = <u32>load<u8>(p) == quote;
       const from = isQuoted ? p + 1 : p;
       const v = v128.load(from);
-      let m = i8x16.bitmask(
-        v128.or(
-          v128.or(i8x16.eq(v, marks), i8x16.eq(v, backslashes)),
-          i8x16.eq(i8x16.min_u(v, controls), v),
-        ),
-      );
-      m |= isQuoted
-        ? i8x16.bitmask(v128.or(i8x16.eq(v, quotes), i8x16.eq(v, escapes)))
-        : i8x16.bitmask(i8x16.eq(v, delimiters));
+      let m: i32;
+      if (isQuoted) m = i8x16.bitmask(v128.or(i8x16.eq(v, quotes), i8x16.eq(v, escapes)));
+      else m = i8x16.bitmask(i8x16.eq(v, delimiters));
+      // In JSON every quote, backslash and control character needs care; in a table only line ends do.
+      if (toTable) m |= i8x16.bitmask(v128.or(i8x16.eq(v, feeds), i8x16.eq(v, returns)));
+      else {
+        const json = v128.or(i8x16.eq(v, marks), i8x16.eq(v, backslashes));
+        m |= i8x16.bitmask(v128.or(json, i8x16.eq(i8x16.min_u(v, controls), v)));
+      }
       const n = m ? <usize>ctz(m) : 16;
       let at = from + n;
       const c = <u32>load<u8>(at);
@@ -112,7 +132,28 @@ export function run(p: usize, end: usize): usize {
         isShort = isShort && c == quote && (<u32>load<u8>(at, 1) != quote || escape != quote);
         at++;
       } else isShort = isShort && (c == delimiter || c == 0x0a || c == 0x0d) && !trims;
-      if (isShort) {
+      if (toTable) {
+        let to = from + n;
+        let isEscaped = false;
+        if (!isShort && isQuoted) {
+          to = skipQuoted(from);
+          if (!to) {
+            note(p, R_UNCLOSED);
+            break;
+          }
+          at = to + 1;
+          isEscaped = sawEscape;
+        } else if (!isShort) {
+          at = findPlainEnd(to);
+          to = trims ? dropBlanks(from, at) : at;
+        }
+        if (!surplus) {
+          if (isEscaped) noteEscaped(column, out, from, to);
+          else if (isShort) noteShort(column, out, from, n, v, isQuoted);
+          else noteLong(column, out, from, to, isQuoted);
+          out += ENTRY_SIZE;
+        }
+      } else if (isShort) {
         const type = load<u32>(column, 8);
         if ((n == 0 && !(isQuoted && type == STRING)) || (hasNulls && !isQuoted && isNullText(from, n))) {
           out = writeNull(type, out, text);
@@ -147,7 +188,7 @@ export function run(p: usize, end: usize): usize {
         out = writePlain(column, from, trims ? dropBlanks(from, at) : at, out, text);
       }
       if (isQuoted && trims) at = skipBlanks(at);
-      if (column == keyColumn && !noteKey(text - size, text, out)) {
+      if (!toTable && column == keyColumn && !noteKey(text - size, text, out)) {
         status = FULL;
         break;
       }
@@ -201,7 +242,11 @@ export function run(p: usize, end: usize): usize {
     if (isLong) overrule(rowStart, R_LONG);
     else if (nextIll < rowEnd) overrule(nextIll, R_UTF8);
     else if (!fault && column < columnsEnd) {
-      if (pads) {
+      if (pads && toTable) {
+        for (; column < columnsEnd; column += COLUMN_SIZE, out += ENTRY_SIZE) {
+          noteAbsent(load<u32>(column, 8), out, rowEnd);
+        }
+      } else if (pads) {
         while (column < columnsEnd && out <= outLimit) {
           const literal = <usize>load<u32>(column);
           const size = <usize>load<u32>(column, 4);
@@ -230,22 +275,24 @@ export function run(p: usize, end: usize): usize {
       bad += BAD_SIZE;
     } else {
       if (surplus) out = surplus;
-      if (out == rowOut) out++;
-      store<u8>(rowOut, 0x7b);
-      store<u8>(out, 0x7d);
-      store<u8>(out, 0x0a, 1);
       const ordinal = <u32>((record - RECORDS) >> 5);
-      store<u32>(record, <u32>(rowOut - outStart));
-      store<u32>(record, <u32>(out + 1 - outStart), 4);
-      store<u32>(record, ordinal, 8);
-      store<u32>(record, <u32>(keyFrom - outStart), 12);
-      store<u32>(record, <u32>(keyTo - outStart), 16);
-      store<u32>(record, keyKind, 20);
-      store<u64>(record, keyHash, 24);
+      if (!toTable) {
+        if (out == rowOut) out++;
+        store<u8>(rowOut, 0x7b);
+        store<u8>(out, 0x7d);
+        store<u8>(out, 0x0a, 1);
+        store<u32>(record, <u32>(rowOut - outStart));
+        store<u32>(record, <u32>(out + 1 - outStart), 4);
+        store<u32>(record, ordinal, 8);
+        store<u32>(record, <u32>(keyFrom - outStart), 12);
+        store<u32>(record, <u32>(keyTo - outStart), 16);
+        store<u32>(record, keyKind, 20);
+        store<u64>(record, keyHash, 24);
+        out += 2;
+      }
       store<u32>(site, <u32>(rowStart - INPUT));
       store<u32>(site, line, 4);
       store<u32>(site, ordinal, 8);
-      out += 2;
       record += 32;
       site += 12;
       if (misfits != MISFITS) {

@@ -43,6 +43,27 @@ describe('Batch', () => {
     expect(placesOf(batch)).toEqual(places);
   });
 
+  it('keeps what objects cannot hold, where they were read from something else', () => {
+    const text = '{"a":1.50}\n{"a":9007199254740993}\n';
+    const lines = kernel.lines(bytesOf(text));
+    const objects = [{ a: 1.5 }, { a: 9007199254740992 }];
+    const rows = () =>
+      Batch.fromRows(objects, () => lines, kernel.codec, origin, 'cursor', new Uint32Array(6));
+    expect(rows().hasBytes).toBe(false);
+    expect(rows().documents()).toBe(objects);
+    for (const batch of [rows(), rows().withCursor(1), rows().pick([0, 1]), rows().slice(0, 2)]) {
+      expect(textOf(batch.bytes())).toBe(text);
+      expect(batch.documents()).toEqual(objects);
+    }
+    expect(
+      textOf(
+        rows()
+          .deriveDocuments([{ a: 2 }], [1])
+          .bytes(),
+      ),
+    ).toBe('{"a":2}\n');
+  });
+
   it('carries places and cursor through derived lines and documents', () => {
     const batch = looseBatch();
     const where = { op: 'in', path: ['_id'], values: ['bb', 'c'] } as const;

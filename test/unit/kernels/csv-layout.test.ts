@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { CsvNumbers, CsvReason } from '../../../src/kernels/csv.ts';
-import { CsvLayout } from '../../../src/kernels/csv-machine.ts';
+import { CsvEntry, CsvLayout } from '../../../src/kernels/csv-layout.ts';
 
 it('has the same addresses and numbers as the module', () => {
   const text = readFileSync('src/kernels/wasm/csv-layout.ts', 'utf8');
@@ -28,6 +28,9 @@ it('has the same addresses and numbers as the module', () => {
   expect([misfit.string, misfit.null, misfit.error]).toEqual(
     ['MISFIT_STRING', 'MISFIT_NULL', 'MISFIT_ERROR'].map(constant),
   );
+  for (const [name, number] of Object.entries(CsvEntry)) {
+    expect([name, constant(`ENTRY_${name.toUpperCase()}`)]).toEqual([name, number]);
+  }
   const reasons = [
     'R_CLOSING',
     'R_UNCLOSED',

@@ -127,6 +127,8 @@ describe('csvSource', () => {
     { delimiter: '\n' },
     { delimiter: '"' },
     { quote: 'é' },
+    { quote: 'q' },
+    { escape: '1' },
     { comment: ',', delimiter: ',' },
     { columns: ['a', 'a'] },
   ])('refuses %j', async (options) => {
