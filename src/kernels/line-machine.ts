@@ -8,6 +8,7 @@
  */
 import { assert } from '../core/assert.ts';
 import { EtlError } from '../core/errors.ts';
+import { RECORD_WORDS } from '../core/lines.ts';
 import type { Path } from '../core/path.ts';
 import { linesModule } from './generated/lines-module.ts';
 import { powersOfFive } from './powers-of-five.ts';
@@ -74,6 +75,7 @@ interface LinesExports {
   gatherText(values: number, rows: number, out: number, offsets: number, base: number): number;
   packBits(bytes: number, rows: number, out: number, shift: number, carry: number): number;
   hashAt(at: number, length: number): void;
+  writeEntries(records: number, count: number, base: number, out: number): number;
 }
 
 /** A compiled query; addresses are those `ProgramBuilder` gave out. */
@@ -137,6 +139,8 @@ export interface DriveResult {
 }
 
 const PADDING = 64;
+/** Bytes of an entry of an index.bin beside its id. */
+const ENTRY_BYTES = 14;
 const MIN_OUTPUT = 1 << 20;
 const PAGE = 0x10000;
 /** Chunks to let pass before a full graph is forgotten again. */
@@ -267,6 +271,17 @@ export class LineMachine {
   records(count: number): Uint32Array {
     const at = Layout.records >> 2;
     return this.u32.slice(at, at + count * 8);
+  }
+
+  /** As `Kernel.entries`, for all records given. */
+  entries(bytes: Uint8Array, records: Uint32Array, base: number): Uint8Array {
+    const count = records.length / RECORD_WORDS;
+    const at = align(Layout.input + bytes.length + PADDING);
+    const out = align(at + records.byteLength);
+    this.reserve(out + bytes.length + count * ENTRY_BYTES + PADDING);
+    this.u8.set(bytes, Layout.input);
+    this.u32.set(records, at >> 2);
+    return this.u8.subarray(out, this.exports.writeEntries(at, count, base, out));
   }
 
   /** Copies bytes to free memory as long as the last chunk, at least 1 KiB. */

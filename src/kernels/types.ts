@@ -215,6 +215,17 @@ export interface Kernel {
   readonly codec: BatchCodec;
   /** A new, empty id index. */
   createIndex(): IdIndex;
+  /**
+   * Entries of an index.bin body (see docs/format) for the records [from, to), whose keys are all plain
+   * strings: u16 id bytes, id, u64 base + start, u32 length with the line end. Valid until the next call.
+   */
+  entries(
+    bytes: Uint8Array,
+    records: Uint32Array,
+    from: number,
+    to: number,
+    base: number,
+  ): Uint8Array;
   /** A new, empty table of an R-Drive file. */
   createDriveTable(): DriveTable;
 }

@@ -96,6 +96,8 @@ export function createWasmKernel(): Kernel {
       encode: (documents) => context.twin.codec.encode(documents),
     },
     createIndex: createWasmIndex,
+    entries: (bytes, records, from, to, base) =>
+      machine.entries(bytes, records.subarray(from * RECORD_WORDS, to * RECORD_WORDS), base),
     createDriveTable: createWasmDriveTable,
   };
 }

@@ -13,6 +13,7 @@
  */
 import { KeyKind, LineRecord, RECORD_WORDS } from '../core/batch.ts';
 import type { Disk, DiskFile } from '../io/disk.ts';
+import type { Kernel } from '../kernels/index.ts';
 import { keyText } from './indexer.ts';
 import { isValidIdAt } from './names.ts';
 import { FileTail } from './tail.ts';
@@ -43,6 +44,7 @@ export type EntryRoom = Pick<FileTail, 'reserve' | 'claim'>;
 
 /** Writes the entries of line records [from, to) into `tail`. All keys must be plain strings. */
 export function appendRecords(
+  kernel: Kernel,
   tail: EntryRoom,
   bytes: Uint8Array,
   records: Uint32Array,
@@ -50,29 +52,10 @@ export function appendRecords(
   to: number,
   base: number,
 ): void {
-  let size = 0;
-  for (let i = from; i < to; i++) {
-    const word = i * RECORD_WORDS;
-    size += records[word + LineRecord.keyEnd]! - records[word + LineRecord.keyStart]!;
-  }
-  size += (to - from) * ENTRY_BYTES;
-  const room = tail.reserve(size);
-  const out = room.bytes;
-  let at = room.at;
-  for (let i = from; i < to; i++) {
-    const word = i * RECORD_WORDS;
-    const start = records[word]!;
-    const end = records[word + LineRecord.end]!;
-    const keyStart = records[word + LineRecord.keyStart]!;
-    const keyEnd = records[word + LineRecord.keyEnd]!;
-    const idBytes = keyEnd - keyStart;
-    out[at] = idBytes;
-    out[at + 1] = idBytes >>> 8;
-    at += 2;
-    for (let k = keyStart; k < keyEnd; k++) out[at++] = bytes[k]!;
-    at = writePlace(out, at, base + start, end - start + 1);
-  }
-  tail.claim(size);
+  const entries = kernel.entries(bytes, records, from, to, base);
+  const room = tail.reserve(entries.length);
+  room.bytes.set(entries, room.at);
+  tail.claim(entries.length);
 }
 
 /** The first record whose id may not be written, or `count`. All keys must be plain strings. */
@@ -133,11 +116,18 @@ export class IndexAppender {
   /** Entries in the file, published or not. */
   entries: number;
   readonly file: DiskFile;
+  readonly #kernel: Kernel;
   /** Entries that count. */
   #published: number;
 
-  constructor(file: DiskFile, point: IndexPoint, onFailure: (cause: unknown) => void) {
+  constructor(
+    file: DiskFile,
+    point: IndexPoint,
+    kernel: Kernel,
+    onFailure: (cause: unknown) => void,
+  ) {
     this.file = file;
+    this.#kernel = kernel;
     this.entries = point.entries;
     this.#published = point.entries;
     this.tail = new FileTail(file, point.bytes, onFailure);
@@ -148,7 +138,7 @@ export class IndexAppender {
   }
 
   append(bytes: Uint8Array, records: Uint32Array, from: number, to: number, base: number): void {
-    appendRecords(this.tail, bytes, records, from, to, base);
+    appendRecords(this.#kernel, this.tail, bytes, records, from, to, base);
     this.entries += to - from;
   }
 
@@ -189,6 +179,7 @@ export function indexHeader(count: number): Uint8Array {
 
 /** Writes the entries of the records that are not dead, in runs. Answers how many there were. */
 export function appendLiving(
+  kernel: Kernel,
   tail: EntryRoom,
   bytes: Uint8Array,
   records: Uint32Array,
@@ -204,7 +195,7 @@ export function appendLiving(
     }
     let to = i;
     while (to < count && dead[to] === 0 && isPlain(records, to)) to++;
-    if (to > i) appendRecords(tail, bytes, records, i, to, base);
+    if (to > i) appendRecords(kernel, tail, bytes, records, i, to, base);
     else {
       const start = records[i * RECORD_WORDS]!;
       const length = records[i * RECORD_WORDS + LineRecord.end]! - start + 1;

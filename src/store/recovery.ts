@@ -292,14 +292,14 @@ async function openAppender(
   input: OpenInput,
   point: IndexPoint | undefined,
 ): Promise<IndexAppender | undefined> {
-  const { disk, paths, writable, opened, onFailure } = input;
+  const { disk, paths, kernel, writable, opened, onFailure } = input;
   if (!writable) return undefined;
   const file = await disk.open(paths.index, 'create');
   opened.push(file);
-  if (point !== undefined) return new IndexAppender(file, point, onFailure);
+  if (point !== undefined) return new IndexAppender(file, point, kernel, onFailure);
   await file.truncate(0);
   await file.write(indexHeader(0), 0);
-  return new IndexAppender(file, { entries: 0, bytes: INDEX_HEADER_BYTES }, onFailure);
+  return new IndexAppender(file, { entries: 0, bytes: INDEX_HEADER_BYTES }, kernel, onFailure);
 }
 
 function appendTable(

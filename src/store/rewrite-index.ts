@@ -31,7 +31,7 @@ export async function rewriteFromData(
     for await (const { bytes, base } of readPieces(data, 0, end, { reuse: true })) {
       const { records, count } = kernel.lines(bytes);
       const dead = index.live(records, count, base);
-      entries += appendLiving(tail, bytes, records, count, base, dead);
+      entries += appendLiving(kernel, tail, bytes, records, count, base, dead);
       await tail.settle(FLYING_BYTES);
     }
     if (entries !== index.size) {

@@ -96,7 +96,7 @@ export async function rewriteData(input: RewriteInput): Promise<Rewritten> {
         const at = dataTail.end;
         lines += kept.count;
         place(places, kept, at);
-        appendLiving(indexTail, kept.bytes, kept.records, kept.count, at, kept.withoutId);
+        appendLiving(kernel, indexTail, kept.bytes, kept.records, kept.count, at, kept.withoutId);
         dataTail.appendPiece(kept.bytes);
       }
       await dataTail.settle(FLYING_BYTES);

@@ -7,6 +7,7 @@ import type { Kernel } from '../types.ts';
 import { twinCodec } from './codec.ts';
 import { createTwinBuilder } from './columns.ts';
 import { createTwinDriveTable } from './drive-table.ts';
+import { encodeEntries } from './entries.ts';
 import { createTwinIndex } from './id-index.ts';
 import { readLines, splitLines } from './lines.ts';
 import { createTwinObserver } from './observer.ts';
@@ -42,6 +43,7 @@ export function createTwinKernel(): Kernel {
     observer: createTwinObserver,
     codec: twinCodec,
     createIndex: createTwinIndex,
+    entries: encodeEntries,
     createDriveTable: createTwinDriveTable,
   };
 }

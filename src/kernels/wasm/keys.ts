@@ -1,6 +1,7 @@
 // The key of a document: its place, kind and hash in the line's record, and whether the line may go
 // into a collection as it is.
 import { INPUT, SLOTS, T_NUMBER, T_NUMBER_SLOW, T_STRING, T_STRING_ESCAPED, T_STRING_UTF8 } from './layout';
+import { copyBytes } from './cursor';
 import { LONE_REPLACE, decodeEscapes } from './text';
 import { stamp } from './values';
 import { xxh3 } from './xxh3';
@@ -35,6 +36,26 @@ export function writeKey(record: usize, start: usize, slot: u32, scratch: usize)
   store<u32>(record, kind, 20);
   store<u64>(record, hash, 24);
   return kind == 1 && from == start + 8 && load<u64>(start) == 0x223a2264695f227b && isPlainId(from, to);
+}
+
+/**
+ * Writes an entry of an index.bin body at `out` for each of the `count` records at `records`, which are of
+ * the bytes at INPUT: u16 id bytes, id, u64 offset, u32 length. Returns where they end.
+ */
+export function writeEntries(records: usize, count: u32, base: f64, out: usize): usize {
+  const shift = <u64>base;
+  const end = records + (<usize>count << 5);
+  for (let record = records; record < end; record += 32) {
+    const start = load<u32>(record);
+    const key = load<u32>(record, 12);
+    const length = load<u32>(record, 16) - key;
+    store<u16>(out, length);
+    out = copyBytes(out + 2, INPUT + <usize>key, length);
+    store<u64>(out, shift + <u64>start);
+    store<u32>(out, load<u32>(record, 4) - start + 1, 8);
+    out += 12;
+  }
+  return out;
 }
 
 /** True for 1 to 255 letters, digits, `_`, `-` and `.` of ASCII, the first no dot and no two dots together. */

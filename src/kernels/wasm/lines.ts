@@ -11,7 +11,7 @@ import { prepare, setTape, tapeAt, tapeFull } from './parse';
 import { READ_COUNTS, READ_SLOTS, READ_TAPE, READ_TAPE_AND_SLOTS, readDocument, resetPlans } from './plan';
 import { UNSURE, YES, evaluate } from './predicate';
 import { writeProjection } from './project';
-import { writeKey } from './keys';
+import { writeEntries, writeKey } from './keys';
 import { FITS, MISFITS, NO_ROOM, fillRow, gatherText, packBits } from './columns';
 import { fail, faultAt, faultReason, findIllFormed, findNewline, isAscii, skipSpace } from './scan';
 import { passedBlank, passedLines, skim } from './skim';
@@ -24,7 +24,7 @@ import { LONE_REPLACE, decodeEscapes } from './text';
 import { resetStats, sawTwice, sawUntracked, stamp } from './values';
 import { xxh3 } from './xxh3';
 
-export { childNode, gatherText, graphIsFull, graphNodes, packBits };
+export { childNode, gatherText, graphIsFull, graphNodes, packBits, writeEntries };
 
 let mode: u32 = 0;
 let keySlot: u32 = 0;

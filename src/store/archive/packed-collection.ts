@@ -70,7 +70,7 @@ export class PackedCollection {
       const { records, count } = this.#kernel.lines(bytes);
       const dead = index.live(records, count, base);
       const room = new MemoryRoom();
-      entries += appendLiving(room, bytes, records, count, base, dead);
+      entries += appendLiving(this.#kernel, room, bytes, records, count, base, dead);
       if (recovery.foreignDeletes > 0) this.#noteDeleted(bytes, records, count, dead);
       this.#indexBytes += room.used;
       yield room.take();
