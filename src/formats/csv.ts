@@ -118,7 +118,7 @@ export async function* decodeRows(
   const batchBytes = documents ? Math.min(most, OBJECT_PIECE_BYTES) : most;
   let next: Promise<Uint8Array | undefined> | undefined;
   try {
-    const start = options.from ? NOTHING : await readHead(reader);
+    const start = options.from ? NOTHING : await readHead(reader, options.source);
     const isWhole = start.length < HEAD_SAMPLE_BYTES;
     const decoder = new RowDecoder(options, start, isWhole);
     let bytes = start.subarray(decoder.headBytes);
@@ -157,13 +157,21 @@ export async function* decodeRows(
   }
 }
 
-/** The first bytes, as many as are looked at at least, unless that is all of them. */
-export async function readHead(reader: ByteReader): Promise<Uint8Array> {
+/**
+ * The first bytes, as many as are looked at at least, unless that is all of them.
+ * Errors: INVALID_UTF8 for the mark of UTF-16.
+ */
+export async function readHead(reader: ByteReader, source?: string): Promise<Uint8Array> {
   let head: Uint8Array = NOTHING;
   while (head.length < HEAD_SAMPLE_BYTES) {
     const piece = await reader.read(head);
     if (!piece) break;
     head = piece;
+  }
+  const [first = 0, second = 0] = head;
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) {
+    const place = { ...sourcePlace(source), offset: 0 };
+    throw new EtlError('INVALID_UTF8', 'the first two bytes say that it is UTF-16', { place });
   }
   return head;
 }

@@ -58,9 +58,9 @@ export function createCsvSource(
 export async function sniffCsv(input: ByteInput, options: CsvRowOptions = {}): Promise<CsvSniff> {
   const { signal } = new AbortController();
   const inputs = openInputs(input, { signal, chunkBytes: HEAD_SAMPLE_BYTES });
-  for await (const { reader, path } of inputs) {
+  for await (const { name, reader, path } of inputs) {
     try {
-      const head = await readHead(reader);
+      const head = await readHead(reader, name);
       const whole = head.length < HEAD_SAMPLE_BYTES;
       const more = path === undefined ? [] : await readSamples(path);
       return sniffSamples({ head, whole, more }, options);

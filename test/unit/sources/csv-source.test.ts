@@ -10,6 +10,7 @@ import {
   type CsvSourceOptions,
   createCsvSource,
   csvSource,
+  sniffCsv,
 } from '../../../src/sources/csv-source.ts';
 import { zdsSource } from '../../../src/sources/zds-source.ts';
 import { temporaryFolder } from '../../support/stages.ts';
@@ -120,6 +121,17 @@ describe('csvSource', () => {
       { a: null, b: 'x' },
       { a: 1, b: '' },
     ]);
+  });
+
+  it.each([
+    [0xff, 0xfe, 0x61, 0, 0x0a, 0],
+    [0xfe, 0xff, 0, 0x61, 0, 0x0a],
+  ])('says that UTF-16 is no UTF-8 (%i, %i)', async (...bytes) => {
+    const path = fileWith(Uint8Array.from(bytes));
+    const place = { path, offset: 0 };
+    for (const reading of [sniffCsv(path), csvSource(path).toArray()]) {
+      await expect(reading).rejects.toMatchObject({ code: 'INVALID_UTF8', place });
+    }
   });
 
   it.each([
