@@ -223,7 +223,11 @@ function decideHeader(
   reasons: string[],
 ): boolean {
   if (options.header !== undefined) return options.header;
-  const names = first?.row.fields.map(({ value }) => decoder.decode(value)) ?? [];
+  if (!first) {
+    reasons.push('no header: there is no row');
+    return false;
+  }
+  const names = first.row.fields.map(({ value }) => decoder.decode(value));
   const isValue = (text: string) => text === '' || TYPES.some((type) => fitsCsvType(type, text));
   const faulty = names.find(isValue);
   if (faulty !== undefined) {
@@ -231,16 +235,22 @@ function decideHeader(
     return false;
   }
   const unique = new Set(names).size === names.length;
+  const named = first.row.fields.map(({ value }) => value);
   const repeated = rows.some(({ row }) =>
-    row.fields.some(({ value }, i) => value.length > 0 && decoder.decode(value) === names[i]),
+    row.fields.some(({ value }, i) => value.length > 0 && isSame(value, named[i])),
   );
-  const header = unique && !repeated && names.length > 0;
+  const header = unique && !repeated;
   reasons.push(
     header
       ? 'header: the first row holds names that differ and do not come again'
       : 'no header: what the first row holds comes again',
   );
   return header;
+}
+
+/** Most differ in length or at once; decoding every field would take longer than all the rest. */
+function isSame(a: Uint8Array, b: Uint8Array | undefined): boolean {
+  return a.length === b?.length && a.every((byte, i) => byte === b[i]);
 }
 
 function nameColumns(

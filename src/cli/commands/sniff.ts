@@ -1,6 +1,7 @@
 /** `zds sniff`: what a file is, and what is in it, as its first documents show. */
 import { redactUrl } from '../../core/redact.ts';
 import type { Source } from '../../core/stage.ts';
+import type { CsvSniff } from '../../formats/csv-sniff.ts';
 import { detectCompression, SNIFF_BYTES } from '../../io/decompress.ts';
 import { openFileReader } from '../../io/file-reader.ts';
 import { stageTypes } from '../../pipeline-file/index.ts';
@@ -25,7 +26,7 @@ export const sniffCommand: Command = {
     const file = args.positionals[0]!;
     const compression = isStream(file) ? undefined : await compressionOf(file);
     const format = await guessFormat(file);
-    const csv = format === 'csv' ? await sniffCsv(file) : undefined;
+    const csv = format === 'csv' ? await sniffAsRead(file) : undefined;
     const look = await lookAt(file, format, terminal);
     const { stdout } = terminal;
     if (args.flag('json')) {
@@ -43,6 +44,16 @@ export const sniffCommand: Command = {
     return 0;
   },
 };
+
+/** What `csvSource` takes the file for, and whether its first row looks like the header it is read as. */
+async function sniffAsRead(file: string): Promise<CsvSniff> {
+  const sniff = await sniffCsv(file);
+  if (sniff.header || sniff.columns.length === 0) return sniff;
+  const why = sniff.reasons.find((reason) => reason.startsWith('no header'));
+  const read = await sniffCsv(file, { header: true });
+  const hint = `${why}; it is read as the header all the same, unless you say header: false`;
+  return { ...read, header: false, reasons: [...read.reasons, hint] };
+}
 
 function shown(name: string): string {
   return /^https?:/i.test(name) ? redactUrl(name) : name;

@@ -123,6 +123,15 @@ describe('zds sniff', () => {
     expect(csv.stdout).toMatch(/n +number +3 +0\n/);
     expect((await zds(['sniff', at('gone')])).code).toBe(1);
   });
+
+  it('names the columns as they are read, also where the first row looks like no header', async () => {
+    writeFileSync(at('x5.csv'), 'a,,a\n1,2,3\n');
+    const { stdout } = await zds(['sniff', at('x5.csv')]);
+    expect(stdout).toContain('column 3 repeats "a" and is called "a_2"');
+    expect(stdout).toContain('holds "", which is no name; it is read as the header all the same');
+    writeFileSync(at('x6.csv'), '');
+    expect((await zds(['sniff', at('x6.csv')])).stdout).toContain('no header: there is no row');
+  });
 });
 
 describe.skipIf(!existsSync(join(root, 'dist/cli/main.js')))('zds new', () => {
