@@ -47,7 +47,7 @@ function readPapa(file, visitor) {
 
 /**
  * The three columns are converted here: with the option `cast` csv-parse builds an object about
- * every field for the function, which takes ten times as long as everything else it does.
+ * every field for the function, which takes several times as long as everything else it does.
  */
 async function readCsvParse(file, visitor) {
   for await (const row of createReadStream(file).pipe(parse({ columns: true }))) {
