@@ -43,6 +43,25 @@ async function makeSample(end: 'close' | 'die'): Promise<Image> {
   return disk.current();
 }
 
+/** What doc_index.jsonl has of each document, but for its time. */
+function knownOf(image: Image): { [id: string]: unknown } {
+  const lines = Buffer.from(image.get(`${META}doc_index.jsonl`)!)
+    .toString()
+    .trimEnd()
+    .split('\n');
+  const entries = lines.map((line) => JSON.parse(line) as { doc_id: string; mtime: number });
+  return Object.fromEntries(
+    entries
+      .filter(({ doc_id }) => living.has(doc_id))
+      .map(({ mtime, ...rest }) => {
+        expect(mtime).toBeGreaterThanOrEqual(0);
+        return [rest.doc_id, rest];
+      }),
+  );
+}
+
+let known: { [id: string]: unknown };
+
 beforeAll(async () => {
   samples = [await makeSample('close'), await makeSample('die')];
   const engine = await Engine.open('/s', 'c', { disk: new FaultDisk(samples[0]) });
@@ -50,6 +69,7 @@ beforeAll(async () => {
     living.set(document._id as string, JSON.stringify(document));
   await engine.close();
   expect([...living.keys()]).toEqual(['b', 'a', 'é', 'z']);
+  known = knownOf(samples[0]!);
 });
 
 /** Reads, writes, and reads again. Answers the code of a refusal. */
@@ -123,6 +143,41 @@ describe('a damaged file beside the documents', () => {
       const without = new Map(image);
       without.delete(META + name);
       expect(await check(without, `no ${name}`)).toBeUndefined();
+    }
+  });
+
+  it.each([
+    ['doc_index.jsonl', ['doc_id', 'schema_id', 'size', 'mtime']],
+    ['schemas.jsonl', ['schema_id', 'schema', 'count']],
+    ['journal.log', ['op', 'doc_id', 'schema_id', 'size', 'batch_id']],
+  ] as const)('with a field of a wrong type is not believed: %s', async (name, fields) => {
+    for (const image of samples) {
+      const sizes = [...image]
+        .filter(([path]) => living.has(/docs\/(.*)\.json$/.exec(path)?.[1] ?? ''))
+        .map(([, bytes]) => bytes.length);
+      const lines = Buffer.from(image.get(META + name)!)
+        .toString()
+        .trimEnd()
+        .split('\n');
+      for (const [at, line] of lines.entries()) {
+        for (const field of fields) {
+          if (!(field in (JSON.parse(line) as object))) continue;
+          for (const value of [null, true, -1, 1.5, '1', 'x', [], {}, 1e300]) {
+            const what = `${name}, line ${at}, ${field} is ${JSON.stringify(value)}`;
+            const wrong = JSON.stringify({ ...(JSON.parse(line) as object), [field]: value });
+            const text = `${lines.map((each, i) => (i === at ? wrong : each)).join('\n')}\n`;
+            const changed = new Map(image).set(META + name, Buffer.from(text));
+            const engine = await Engine.open('/s', 'c', { disk: new FaultDisk(changed) });
+            const total = sizes.reduce((sum, size) => sum + size, 0);
+            expect(engine.stats().totalSize, what).toBe(total);
+            await engine.close();
+            expect(await check(changed, what), what).toBeUndefined();
+            const disk = new FaultDisk(changed);
+            await (await EngineWriter.open('/s', 'c', { disk })).close();
+            expect(knownOf(disk.current()), what).toEqual(expect.objectContaining(known));
+          }
+        }
+      }
     }
   });
 

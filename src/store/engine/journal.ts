@@ -5,6 +5,7 @@
  * that ends otherwise says which documents the other files may be wrong about.
  */
 import type { Disk } from '../../io/disk.ts';
+import { isCount, isSchemaId } from './meta-file.ts';
 
 /** A change that the other files may not have heard of. */
 export type JournalEntry =
@@ -114,9 +115,9 @@ function parseEntry(line: string): AnyEntry | undefined {
   }
   const { op, doc_id: id, schema_id: schemaId, size, batch_id: batchId } = value ?? {};
   if (op === 'CHECKPOINT') return { op };
-  if (op === 'COMMIT') return { op, batchId: Number.isSafeInteger(batchId) ? Number(batchId) : 0 };
+  if (op === 'COMMIT') return isCount(batchId) ? { op, batchId } : undefined;
   if (typeof id !== 'string') return undefined;
   if (op === 'DELETE') return { op, id };
-  if (op !== 'PUT' || typeof schemaId !== 'string' || typeof size !== 'number') return undefined;
+  if (op !== 'PUT' || !isSchemaId(schemaId) || !isCount(size)) return undefined;
   return { op, id, schemaId, size };
 }

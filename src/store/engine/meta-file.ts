@@ -37,6 +37,16 @@ export function parseLines(text: string): {
   return { values, whole };
 }
 
+/** A count of bytes or seconds, or a number of a batch. */
+export function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/** The id of a schema: 64 hex digits. */
+export function isSchemaId(value: unknown): value is string {
+  return typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
+}
+
 /** One file of the meta folder, open for as long as its writer. */
 export class MetaFile {
   readonly path: string;

@@ -27,7 +27,8 @@ export class DocSchemas {
     let fine = whole;
     for (const { schema_id: id, schema } of values) {
       const parsed = schemaFromJson(schema);
-      if (typeof id !== 'string' || parsed === undefined) {
+      // The id is the schema's hash: anything else is damage, and the documents tell it anew.
+      if (parsed === undefined || hashSchema(canonicalSchema(parsed)) !== id) {
         fine = false;
         continue;
       }

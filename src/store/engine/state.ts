@@ -14,7 +14,7 @@ import { Layout } from '../layout.ts';
 import { decodeFile, documentPath, listDocuments } from './documents.ts';
 import { type JournalEntry, type JournalState, readJournal } from './journal.ts';
 import { type Manifest, parseManifest } from './manifest.ts';
-import { parseLines, readText } from './meta-file.ts';
+import { isCount, isSchemaId, parseLines, readText } from './meta-file.ts';
 import { DocSchemas } from './schemas.ts';
 
 /** What doc_index.jsonl tells about a document. */
@@ -197,12 +197,14 @@ function parseDocIndex(text: string | undefined): {
   const entries = new Map<string, DocEntry>();
   const { values, whole } = parseLines(text ?? '');
   let fine = whole && text !== undefined;
-  for (const { doc_id: id, schema_id: schemaId, size, mtime } of values) {
-    if (typeof id !== 'string' || typeof schemaId !== 'string' || typeof size !== 'number') {
+  for (const { doc_id: id, schema_id: schemaId, size, mtime = 0 } of values) {
+    // A line without a time is another program's; one that cannot be right says nothing of a document.
+    if (typeof id !== 'string' || !isSchemaId(schemaId) || !isCount(size) || !isCount(mtime)) {
+      if (typeof id === 'string') entries.delete(id);
       fine = false;
       continue;
     }
-    entries.set(id, { schemaId, size, mtime: typeof mtime === 'number' ? mtime : 0 });
+    entries.set(id, { schemaId, size, mtime });
   }
   return { entries, lines: values.length, whole: fine };
 }
