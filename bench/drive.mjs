@@ -18,7 +18,7 @@ export const hasDriveCrate = () => existsSync(program);
 const keyOf = (i) => Buffer.from(`key-${String(i).padStart(12, '0')}`);
 
 function payloadOf(i, size) {
-  const bytes = Buffer.alloc(size, (i % 251) + 1);
+  const bytes = Buffer.allocUnsafe(size).fill((i % 251) + 1);
   bytes.writeUInt32LE(i, 0);
   return bytes;
 }

@@ -31,7 +31,10 @@ export const UNCHECKED: number = Number.MAX_SAFE_INTEGER;
 
 /** What a walk does besides walking. Without `report` it fills the table. */
 export interface WalkOptions {
-  /** Changes nothing, and finds the metadata offsets of entries that are the newest of their keys. */
+  /**
+   * Changes nothing, and finds where the payloads of entries that are the newest of their keys begin and
+   * end, two numbers each. The table is that of the whole chain.
+   */
   readonly report?: boolean;
   /**
    * Finds tails at or above this one of records that are not seen to be sound: the checksum is wrong, or

@@ -82,7 +82,8 @@ describe('records', () => {
           const live = table.walk(bytes, 0, bytes.length, 0, { report: true }).found.slice();
           const found = table.findKeys(records.map(([name]) => name));
           expect([...again.offsets()].sort()).toEqual([...table.offsets()].sort());
-          expect([...live].sort()).toEqual([...table.offsets()].sort());
+          const ends = live.filter((_, i) => i % 2 === 1);
+          expect(ends.sort()).toEqual(table.offsets().sort());
           return { bytes: Buffer.from(bytes).toString('hex'), steps, live, found };
         });
         expect(results[1]).toEqual(results[0]);

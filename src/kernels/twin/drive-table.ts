@@ -169,7 +169,7 @@ class TwinDriveTable implements DriveTable {
       records++;
       cursor = before;
       if (report) {
-        if (!dead && this.#places.get(hash) === place) found.push(place);
+        if (!dead && this.#places.get(hash) === place) found.push(alignPayload(before), place);
       } else if (!this.#places.has(hash)) this.#places.set(hash, dead ? DELETED : place);
     }
     return { cursor, records, broken, found: Float64Array.from(found) };

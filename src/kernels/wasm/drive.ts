@@ -7,6 +7,8 @@ import { xxh3 } from './xxh3';
 
 /** Results. */
 const STATE: usize = 0x1000;
+/** Of the records that a walk looks up at once: the tails before them. */
+const BEFORE: usize = 0x2000;
 /** Eight tables of 256 words for CRC-32. */
 const CRC: usize = 0x4000;
 /** Keys to look up, lists of a walk; 1 MiB. */
@@ -22,6 +24,8 @@ const HASHED: u32 = 0xffffffff;
 const METADATA: u64 = 20;
 const SPREAD: u64 = 0x9e3779b185ebca87;
 const MAX_OFFSET: u64 = 0xffffffffffff;
+/** Some record is not the newest of its key, or deletes one: which are live must be looked up. */
+let hasDead: bool = false;
 
 export function size(): u32 {
   return used;
@@ -30,12 +34,14 @@ export function size(): u32 {
 /** Empties the table. False if memory cannot be had. */
 export function clear(): bool {
   if (load<u32>(CRC, 4) == 0) fillCrcTables();
+  hasDead = false;
   return allot(TABLE, 10);
 }
 
 /** Makes an empty table large enough for `count` entries. False if memory cannot be had. */
 export function reserve(count: u32): bool {
   const room = <u64>count + <u64>count / 3 + 1;
+  hasDead = false;
   return allot(TABLE, min(MAX_BITS, max(10, 64 - <u32>clz(room))));
 }
 
@@ -140,6 +146,7 @@ function put(hash: u64, value: u64, replace: bool): i64 {
     const slot = seek(hash);
     const before = load<u64>(at(slot), 8);
     if (before != 0 && load<u64>(at(slot)) == hash) {
+      hasDead = true;
       if (replace) store<u64>(at(slot), value, 8);
       return <i64>before;
     }
@@ -155,6 +162,7 @@ export function set(low: u32, high: u32, offset: f64, replace: bool): f64 {
 }
 
 function removeHash(hash: u64): f64 {
+  hasDead = true;
   const slot = seek(hash);
   const value = load<u64>(at(slot), 8);
   if (value == 0 || load<u64>(at(slot)) != hash) return -1;
@@ -244,13 +252,21 @@ export function commit(count: u32, tail: f64): bool {
   return true;
 }
 
+// @ts-ignore: decorator
+@inline
+function reportEntry(reported: u32, before: u64, place: u64): void {
+  const to = KEYS + (<usize>reported << 3);
+  store<f64>(to, <f64>aligned(before));
+  store<f64>(to, <f64>place, 8);
+}
+
 /**
  * Walks the chain of records back through the `length` bytes at OUT, which lie at `base` in the file,
  * from the tail `cursor` towards `floor`. With `report` 0 keys not seen before are put into the table
- * (deleted ones marked); with 1 nothing is changed, and the metadata offsets of live entries go to KEYS
- * as f64. Without it KEYS gets the tails from `check` on of records whose checksum is wrong or whose
+ * (deleted ones marked); with 1 nothing is changed, and where the payloads of live entries begin and end
+ * goes to KEYS as pairs of f64. Without it KEYS gets the tails from `check` on of records whose checksum is wrong or whose
  * payload is not all here, and 0 where the chain passes `check` by. STATE: f64 where it got to, u32
- * records, u32 places at KEYS, u32 1 when the chain is broken there. False if memory cannot be had.
+ * records, u32 numbers at KEYS, u32 1 when the chain is broken there. False if memory cannot be had.
  */
 export function walk(length: u32, base: f64, cursor: f64, floor: f64, report: bool, check: f64): bool {
   const first = <u64>base;
@@ -286,8 +302,17 @@ export function walk(length: u32, base: f64, cursor: f64, floor: f64, report: bo
           reported++;
         }
       }
+      if (report && !hasDead) {
+        reportEntry(reported, before, place);
+        reported += 2;
+        records++;
+        tail = before;
+        continue;
+      }
+      if (dead) hasDead = true;
       store<u64>(STATE + 64 + (<usize>some << 4), load<u64>(p) * SPREAD);
       store<u64>(STATE + 72 + (<usize>some << 4), (place << 1) | <u64>dead);
+      store<u64>(BEFORE + (<usize>some << 3), before);
       tail = before;
       some++;
     }
@@ -300,8 +325,8 @@ export function walk(length: u32, base: f64, cursor: f64, floor: f64, report: bo
       if (!report) {
         if (put(hash, value, false) < 0) return false;
       } else if ((value & 1) == 0 && offsetOf(hash) == <f64>(value >> 1)) {
-        store<f64>(KEYS + (<usize>reported << 3), <f64>(value >> 1));
-        reported++;
+        reportEntry(reported, load<u64>(BEFORE + (i << 3)), value >> 1);
+        reported += 2;
       }
     }
     if (some < AHEAD) break;

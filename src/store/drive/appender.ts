@@ -319,8 +319,9 @@ export class Appender {
 
 /** Throws INVALID_ARGUMENT for what the format has no room for: nothing, and the mark of a deletion. */
 export function checkPayload(length: number, first: number | undefined): void {
+  if (length > 1) return;
   if (length === 0) throw new EtlError('INVALID_ARGUMENT', 'a payload has at least one byte');
-  if (length === 1 && first === 0) {
+  if (first === 0) {
     throw new EtlError(
       'INVALID_ARGUMENT',
       'a payload of a single zero byte means a deleted entry in this format; write it otherwise',

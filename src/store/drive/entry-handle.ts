@@ -21,14 +21,15 @@ export class EntryHandle {
   /** Where the 20 bytes of metadata lie in the file, which is also the payload's end. */
   readonly endOffset: number;
   readonly #view: FileView;
-  #start = -1;
+  #start: number;
   #payload: Uint8Array | undefined;
   #metadata: EntryMetadata | undefined;
 
-  /** The entry whose metadata lies at `endOffset`. */
-  constructor(view: FileView, endOffset: number) {
+  /** The entry whose metadata lies at `endOffset`; its payload begins at `start`, -1 where that must be looked up. */
+  constructor(view: FileView, endOffset: number, start = -1) {
     this.#view = view;
     this.endOffset = endOffset;
+    this.#start = start;
   }
 
   /** Where the payload begins in the file. */
@@ -72,10 +73,12 @@ export class EntryHandle {
    */
   get payload(): Uint8Array {
     if (this.#payload === undefined) {
-      if (this.size > MAX_PIECE) {
+      const { startOffset, endOffset } = this;
+      const size = endOffset - startOffset;
+      if (size > MAX_PIECE) {
         throw new EtlError('UNSUPPORTED', 'the payload is too long for one piece; take chunks()');
       }
-      this.#payload = this.#view.bytes(this.startOffset, this.size);
+      this.#payload = this.#view.bytes(startOffset, size);
     }
     return this.#payload;
   }

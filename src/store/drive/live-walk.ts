@@ -1,7 +1,7 @@
 /**
  * The live entries of a drive as they were when the walk began, newest first: the index tells which record
  * of the chain is the newest of its key. Before the index changes, what is left of the walk is found and
- * kept (8 bytes an entry), so a walk sees one state however long it takes.
+ * kept (16 bytes an entry), so a walk sees one state however long it takes.
  */
 import type { DiskFile, FileView } from '../../io/index.ts';
 import type { DriveTable } from '../../kernels/index.ts';
@@ -24,7 +24,7 @@ export class LiveWalk {
     this.#onEnd = onEnd;
   }
 
-  /** Metadata offsets of the next entries; undefined at the end. */
+  /** Where the payloads of the next entries begin and end, two numbers each; undefined at the end. */
   next(): Float64Array | undefined {
     const kept = this.#kept.shift();
     if (kept !== undefined) return kept;
@@ -61,7 +61,7 @@ export class LiveWalk {
 export class EntryIterator implements IterableIterator<EntryHandle> {
   readonly #walk: LiveWalk;
   readonly #view: FileView;
-  #offsets: Float64Array = NONE;
+  #places: Float64Array = NONE;
   #at = 0;
 
   constructor(walk: LiveWalk, view: FileView) {
@@ -74,18 +74,21 @@ export class EntryIterator implements IterableIterator<EntryHandle> {
   }
 
   next(): IteratorResult<EntryHandle, undefined> {
-    while (this.#at === this.#offsets.length) {
-      const offsets = this.#walk.next();
-      if (offsets === undefined) return { done: true, value: undefined };
-      this.#offsets = offsets;
+    while (this.#at === this.#places.length) {
+      const places = this.#walk.next();
+      if (places === undefined) return { done: true, value: undefined };
+      this.#places = places;
       this.#at = 0;
     }
-    return { done: false, value: new EntryHandle(this.#view, this.#offsets[this.#at++]!) };
+    const at = this.#at;
+    this.#at = at + 2;
+    const handle = new EntryHandle(this.#view, this.#places[at + 1]!, this.#places[at]!);
+    return { done: false, value: handle };
   }
 
   return(): IteratorResult<EntryHandle, undefined> {
     this.#walk.end();
-    this.#at = this.#offsets.length;
+    this.#at = this.#places.length;
     return { done: true, value: undefined };
   }
 }
