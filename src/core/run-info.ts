@@ -6,7 +6,7 @@ export interface RunInfo {
   readonly name: string;
   /** A ULID, new each time. */
   readonly loadId: string;
-  /** To be called before a commit: makes durable what the cursor passes over (rejected records). */
+  /** To be called before a commit: makes durable what the cursor tells of: rejected records, journals. */
   beforeCommit(): void;
 }
 

@@ -69,6 +69,17 @@ export interface Transform {
    */
   restore?(state: unknown): void;
   /**
+   * For memories that only grow, too large to be saved whole each time: what has been added since the
+   * last call, as bytes. In a run that a sink keeps journals for it is committed with the cursor.
+   */
+  additions?(): Uint8Array;
+  /**
+   * Remembers all that `additions` gave, one behind the other, in place of what it remembers now; of no
+   * bytes, nothing. Called before the first batch, and without it nothing has to be ready for
+   * `additions`. Unlike `restore` only when the source goes on behind a cursor. Errors: CURSOR_MISMATCH.
+   */
+  recall?(bytes: Uint8Array): void;
+  /**
    * Zero or more batches for one; must not keep the batch. Documents it cannot take go to `onReject`;
    * without it the first one is thrown.
    */
@@ -78,6 +89,16 @@ export interface Transform {
    * answers a batch with nothing, all of that batch has been dealt with.
    */
   flush?(signal: AbortSignal, onReject?: OnReject): Output;
+}
+
+/** Bytes that only grow. Errors, of all calls: IO_ERROR. */
+export interface RunJournal {
+  /** The first bytes; what lies behind them is dropped. Errors: CURSOR_MISMATCH for fewer. */
+  recall(byteLength: number): Promise<Uint8Array>;
+  append(bytes: Uint8Array): void;
+  /** Makes durable what was appended; costs nothing when nothing was. */
+  sync(): void;
+  close(): Promise<void>;
 }
 
 export interface Sink<Summary> {
@@ -106,6 +127,11 @@ export interface Sink<Summary> {
    * cursors have it, and only they are given batches without documents, to take the cursor from.
    */
   lastCursor?(name: string): Promise<unknown>;
+  /**
+   * A journal beside the documents, by a name of any text; empty if it is new. For sinks that commit
+   * cursors: before a commit, `RunInfo.beforeCommit` syncs the journals.
+   */
+  openJournal?: ((name: string) => Promise<RunJournal>) | undefined;
   /**
    * Resolves when the next batch may come; what is in flight stays bounded. Documents the sink cannot
    * take go to `onReject`; without it the first one is thrown.

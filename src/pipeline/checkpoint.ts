@@ -8,6 +8,7 @@
  */
 import { EtlError } from '../core/errors.ts';
 import type { Source, Transform } from '../core/stage.ts';
+import type { MemoryMarks } from './memories.ts';
 import type { StageMark } from './position.ts';
 
 /** As it stands in the sink: JSON. */
@@ -18,6 +19,8 @@ export interface Checkpoint {
   readonly at?: unknown;
   /** What each transform saved, by its state's name. */
   readonly states?: Readonly<Record<string, unknown>>;
+  /** How much of its journal counts, of those that have one. */
+  readonly journals?: MemoryMarks;
   /** Of a run that may go back to here: which one it was, and how far. */
   readonly mark?: CheckpointMark;
 }
@@ -73,7 +76,7 @@ export function makeCheckpoint(
 
 /**
  * Gives the transforms back what they saved, and nothing to those that saved nothing. Answers the names
- * of states that there is no transform for.
+ * of what is remembered, in journals too, that there is no transform for.
  */
 export function restoreStates(
   checkpoint: Checkpoint,
@@ -84,7 +87,9 @@ export function restoreStates(
     transform.restore?.(states.get(key));
     states.delete(key);
   }
-  return [...states.keys()];
+  const here = new Set(transforms.map(({ key }) => key));
+  const left = Object.keys(checkpoint.journals ?? {}).filter((key) => !here.has(key));
+  return [...new Set([...states.keys(), ...left])];
 }
 
 /** True if every transform can go back to what it remembered before. */

@@ -34,6 +34,7 @@ import {
 import { Delivery } from './delivery.ts';
 import { Feed } from './feed.ts';
 import { Ledger } from './ledger.ts';
+import { Memories } from './memories.ts';
 import { Observer } from './observe.ts';
 import type { AnyTransform, RunOptions, RunProgress, RunSummary } from './options.ts';
 import { Position } from './position.ts';
@@ -59,6 +60,7 @@ export class Runner<Summary> {
   readonly #controller = new AbortController();
   readonly #chain: Chain;
   readonly #delivery: Delivery<Summary>;
+  readonly #memories: Memories;
   #feed: Feed | undefined;
   #stopping: (() => void) | undefined;
   #isStopping = false;
@@ -99,7 +101,11 @@ export class Runner<Summary> {
       return { transform, counts, onReject: this.#gate.takerFor(counts) };
     });
     this.#chain = new Chain(links, this.#controller.signal, (batch) => this.#deliver(batch));
-    const beforeCommit = () => this.#gate.deadLetter?.sync();
+    this.#memories = new Memories(name, this.#transforms, this.#sink);
+    const beforeCommit = () => {
+      this.#gate.deadLetter?.sync();
+      this.#memories.sync();
+    };
     const info: RunInfo = { name, loadId: this.loadId, beforeCommit };
     this.#delivery = new Delivery({
       sink: this.#sink,
@@ -155,10 +161,16 @@ export class Runner<Summary> {
     const checkpoint = readCheckpoint(await this.#delivery.open());
     const dropped = checkpoint && !reset ? restoreStates(checkpoint, this.#transforms) : [];
     this.#resumed = resume && checkpoint !== undefined;
+    if (this.#resumed && !this.#memories.fit) {
+      const text = `${this.#sink.name} keeps no journals for what transforms remember`;
+      throw new EtlError('UNSUPPORTED', `run ${name} cannot resume: ${text}`);
+    }
     const stages = this.#ledger.stages.map((stage) => stage.name);
     this.#observer.started(stages, this.#resumed, dropped);
     const from = this.#resumed ? sourceCursor(checkpoint!, this.#source, name) : undefined;
-    this.#start = makeCheckpoint(this.#source, this.#transforms, from);
+    const { journals } = checkpoint ?? {};
+    await this.#memories.recall(this.#resumed ? journals : {}, journals);
+    this.#start = this.#checkpoint(from);
     return from;
   }
 
@@ -181,7 +193,9 @@ export class Runner<Summary> {
     await waitMs(delayMs, signal);
     const committed = readCheckpoint(await this.#delivery.open());
     const checkpoint = committed?.mark?.loadId === this.loadId ? committed : this.#start!;
+    if (checkpoint !== this.#start && !this.#memories.fit) throw error;
     restoreStates(checkpoint, this.#transforms);
+    await this.#memories.recall(checkpoint.journals);
     this.#ledger.setBack(checkpoint.mark?.counts ?? []);
     const { read } = this.#ledger.counts;
     if (read > this.#reached) this.#attempts = 1;
@@ -222,7 +236,7 @@ export class Runner<Summary> {
     await feed.close();
     const cut = this.#isStopping || this.#sink.satisfied === true;
     // What transforms remember of an input that was not read to its end, they must not take for all.
-    if (cut && this.#position) this.#frozen = this.#checkpoint(this.#position);
+    if (cut && this.#position) this.#frozen = this.#markedCheckpoint(this.#position);
     // Documents held back are read again on resuming, and must not be written half-finished now.
     if (cut && this.#position?.at !== undefined) return;
     await this.#chain.flush();
@@ -244,6 +258,7 @@ export class Runner<Summary> {
     this.#ledger.settle(summary);
     this.#ledger.check();
     this.#gate.deadLetter?.close();
+    await this.#memories.close();
     const totals = this.#totals(outcome);
     this.#emitProgress();
     this.#observer.ended(totals);
@@ -267,6 +282,7 @@ export class Runner<Summary> {
     const totals = this.#totals('failed');
     await this.#feed?.close();
     await this.#delivery.abort(cause, totals);
+    await this.#memories.close();
     try {
       this.#gate.deadLetter?.close();
     } catch {
@@ -288,11 +304,17 @@ export class Runner<Summary> {
     }
     if (position === undefined) return;
     position.leave(this.#transforms.length + 1, this.#ledger.sink);
-    await this.#delivery.write(rest.withCursor(this.#frozen ?? this.#checkpoint(position)));
+    await this.#delivery.write(rest.withCursor(this.#frozen ?? this.#markedCheckpoint(position)));
   }
 
-  #checkpoint({ at, marks: counts }: Position): Checkpoint {
+  #checkpoint(at: unknown): Checkpoint {
+    const journals = this.#memories.mark();
     const checkpoint = makeCheckpoint(this.#source, this.#transforms, at);
+    return journals ? { ...checkpoint, journals } : checkpoint;
+  }
+
+  #markedCheckpoint({ at, marks: counts }: Position): Checkpoint {
+    const checkpoint = this.#checkpoint(at);
     if (!this.#delivery.reopens) return checkpoint;
     return { ...checkpoint, mark: { loadId: this.loadId, counts, ended: this.#ended } };
   }

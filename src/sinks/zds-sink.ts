@@ -15,12 +15,13 @@ import type { Batch, Document } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
 import type { OnReject } from '../core/reject.ts';
 import type { RunInfo, RunTotals } from '../core/run-info.ts';
-import type { Sink, Wants } from '../core/stage.ts';
+import type { RunJournal, Sink, Wants } from '../core/stage.ts';
 import type { StandardSchema } from '../core/standard-schema.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { FastStore } from '../store/fast-store.ts';
 import { createIdRule, type IdOptions } from '../store/prepare.ts';
 import type { ZdsRoot } from '../store/root.ts';
+import { openRunJournal } from '../store/run-journal.ts';
 import { RunLog } from '../store/run-log.ts';
 import type { CommitOptions } from '../store/writer.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
@@ -93,6 +94,8 @@ const NOTHING = { documents: 0, bytes: 0, commits: 0, replaced: 0, duplicates: 0
 class ZdsSink implements Sink<ZdsSinkSummary> {
   readonly name = 'zdsSink';
   readonly afterFailure: 'reopen' | undefined;
+  /** None for what begins anew each time. */
+  readonly openJournal: ((name: string) => Promise<RunJournal>) | undefined;
   readonly wants: Wants;
   readonly #root: string | ZdsRoot | FastStore<object>;
   readonly #collection: string;
@@ -144,6 +147,13 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
       throw new EtlError('INVALID_ARGUMENT', 'a store handed in is open already; give its path');
     }
     this.#write = write;
+    this.openJournal =
+      write === 'replace'
+        ? undefined
+        : (name) => {
+            const { disk, root } = this.#store!;
+            return openRunJournal(disk, root, collection, name);
+          };
     this.#ids = write === 'append' ? { ...options, refuseExisting: true } : options;
     const rule = createIdRule(options);
     this.wants = rule.make === undefined ? { key: rule.path } : {};

@@ -40,6 +40,7 @@ export type { FastStoreOptions, GetOptions, StoreInfo } from './options.ts';
 export type { IdOptions } from './prepare.ts';
 export type { Recovery } from './recovery.ts';
 export { type RootOptions, type StoreMode, ZdsRoot } from './root.ts';
+export { openRunJournal } from './run-journal.ts';
 export { listRuns, RunLog, type RunRecord } from './run-log.ts';
 export { Scan, type ScanOptions } from './scan.ts';
 export type { AppendResult, CommitOptions } from './writer.ts';

@@ -4,14 +4,15 @@
  */
 import type { Kernel } from '../kernels/types.ts';
 
-const WORDS = 4;
+/** Words of 32 bits in a fingerprint. */
+export const KEY_WORDS = 4;
 const FIRST_SLOTS = 1 << 10;
 
 export class Fingerprints {
   size = 0;
   readonly #kernel: Kernel;
-  #slots: Uint32Array = new Uint32Array(FIRST_SLOTS * WORDS);
-  readonly #key = new Uint32Array(WORDS);
+  #slots: Uint32Array = new Uint32Array(FIRST_SLOTS * KEY_WORDS);
+  readonly #key = new Uint32Array(KEY_WORDS);
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
@@ -22,13 +23,24 @@ export class Fingerprints {
     return this.#slots[this.#find(this.#slots)] !== 0;
   }
 
+  /** The fingerprint of the text asked for last: a view that the next call changes. */
+  get last(): Uint32Array {
+    return this.#key;
+  }
+
   /** True if the text was not in the set. */
   add(text: string): boolean {
     this.#take(text);
+    return this.addKey(this.#key);
+  }
+
+  /** The same for a fingerprint. */
+  addKey(key: Uint32Array): boolean {
+    this.#key.set(key);
     const at = this.#find(this.#slots);
     if (this.#slots[at] !== 0) return false;
     this.#slots.set(this.#key, at);
-    if (++this.size * WORDS * 2 > this.#slots.length) this.#grow();
+    if (++this.size * KEY_WORDS * 2 > this.#slots.length) this.#grow();
     return true;
   }
 
@@ -46,7 +58,7 @@ export class Fingerprints {
   #find(slots: Uint32Array): number {
     const mask = slots.length - 1;
     const key = this.#key;
-    let at = (key[0]! * WORDS) & mask;
+    let at = (key[0]! * KEY_WORDS) & mask;
     while (slots[at] !== 0) {
       const same =
         slots[at] === key[0] &&
@@ -54,19 +66,21 @@ export class Fingerprints {
         slots[at + 2] === key[2] &&
         slots[at + 3] === key[3];
       if (same) return at;
-      at = (at + WORDS) & mask;
+      at = (at + KEY_WORDS) & mask;
     }
     return at;
   }
 
   #grow(): void {
     const old = this.#slots;
+    const added = this.#key.slice();
     const grown = new Uint32Array(old.length * 2);
-    for (let at = 0; at < old.length; at += WORDS) {
+    for (let at = 0; at < old.length; at += KEY_WORDS) {
       if (old[at] === 0) continue;
-      this.#key.set(old.subarray(at, at + WORDS));
+      this.#key.set(old.subarray(at, at + KEY_WORDS));
       grown.set(this.#key, this.#find(grown));
     }
     this.#slots = grown;
+    this.#key.set(added);
   }
 }

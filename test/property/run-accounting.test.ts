@@ -13,7 +13,7 @@ import { run } from '../../src/pipeline/index.ts';
 import { zdsSink } from '../../src/sinks/zds-sink.ts';
 import { FastStore } from '../../src/store/index.ts';
 import { filterTransform, mapTransform } from '../../src/transforms/index.ts';
-import { linesBatch } from '../support/stages.ts';
+import { fuse, linesBatch } from '../support/stages.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'zds-runs-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -136,19 +136,6 @@ function sized(sizes: readonly number[], failAt = Number.POSITIVE_INFINITY): Sou
         const documents = Array.from({ length: sizes[i]! }, () => ({ _id: `d${n}`, n: n++ }));
         yield linesBatch(documents, n).withCursor(i + 1);
       }
-    },
-  };
-}
-
-/** Passes everything on until that many documents have come. */
-function fuse(blowAt = Number.POSITIVE_INFINITY): Transform {
-  let count = 0;
-  return {
-    name: 'fuse',
-    apply(batch) {
-      count += batch.length;
-      if (count >= blowAt) throw new Error('broken off');
-      return [batch];
     },
   };
 }

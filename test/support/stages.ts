@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach } from 'vitest';
 import { Batch, type Document } from '../../src/core/batch.ts';
-import type { Sink, Source } from '../../src/core/stage.ts';
+import type { Sink, Source, Transform } from '../../src/core/stage.ts';
 import { sharedKernel } from '../../src/kernels/index.ts';
 import { SinkStream } from '../../src/streams/sink-stream.ts';
 import { SourceStream } from '../../src/streams/source-stream.ts';
@@ -128,3 +128,16 @@ const folders: string[] = [];
 afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
+
+/** Passes everything on until that many documents have come. */
+export function fuse(blowAt: number = Number.POSITIVE_INFINITY): Transform {
+  let count = 0;
+  return {
+    name: 'fuse',
+    apply(batch) {
+      count += batch.length;
+      if (count >= blowAt) throw new Error('broken off');
+      return [batch];
+    },
+  };
+}
