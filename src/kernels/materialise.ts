@@ -8,7 +8,7 @@
  */
 import { type Document, LineRecord, RECORD_WORDS } from '../core/batch.ts';
 import { Layout, type LineMachine } from './line-machine.ts';
-import { decodeWtf8 } from './wasm-bytes.ts';
+import { decodeWtf8, readTexts, type TextReader } from './wasm-bytes.ts';
 
 const T = {
   null: 1,
@@ -43,8 +43,8 @@ export class Materialiser {
   text = '';
   base = 0;
   readonly #machine: LineMachine;
-  #bytes!: Uint8Array;
-  #decodeLatin1!: (from: number, to: number) => string;
+  #bytes: Uint8Array | undefined;
+  #reader!: TextReader;
   #textEnd = 0;
   #generation = -1;
   #names: string[] = [];
@@ -69,7 +69,7 @@ export class Materialiser {
       const start = Layout.input + records[record]!;
       const end = Layout.input + records[record + LineRecord.end]!;
       const tape = records[record + 3]!;
-      if (tape === 0) into.push(JSON.parse(this.#decode(start, end)) as Document);
+      if (tape === 0) into.push(JSON.parse(this.#reader.utf8(start, end)) as Document);
       else {
         if (end > this.#textEnd || start < this.base) this.#takeText(records, i, to, start, end);
         into.push(this.object(tape >> 2));
@@ -81,7 +81,7 @@ export class Materialiser {
   one(tape: number, length: number): Document {
     this.#refresh();
     this.base = Layout.input;
-    this.text = this.#decodeLatin1(this.base, this.base + length);
+    this.text = this.#reader.latin1(this.base, this.base + length);
     return this.object(tape >> 2);
   }
 
@@ -132,11 +132,11 @@ export class Materialiser {
       case T.array:
         return this.array(at);
       case T.stringUtf8:
-        return this.#decode(words[at + 1]!, words[at + 2]!);
+        return this.#reader.utf8(words[at + 1]!, words[at + 2]!);
       case T.stringEscaped:
-        return JSON.parse(`"${this.#decode(words[at + 1]!, words[at + 2]!)}"`);
+        return JSON.parse(`"${this.#reader.utf8(words[at + 1]!, words[at + 2]!)}"`);
       default:
-        return Number(this.#decode(words[at + 1]!, words[at + 2]!));
+        return Number(this.#reader.utf8(words[at + 1]!, words[at + 2]!));
     }
   }
 
@@ -202,13 +202,9 @@ export class Materialiser {
       if (nextEnd - start > GROUP_BYTES || nextStart < last) break;
       last = nextEnd;
     }
-    this.text = this.#decodeLatin1(start, last);
+    this.text = this.#reader.latin1(start, last);
     this.base = start;
     this.#textEnd = last;
-  }
-
-  #decode(from: number, to: number): string {
-    return decoder.decode(this.#bytes.subarray(from, to));
   }
 
   /** Starts on new results: views after growth, names after forgetting, text always. */
@@ -219,7 +215,7 @@ export class Materialiser {
       this.#bytes = u8;
       this.words = new Int32Array(u8.buffer);
       this.doubles = f64;
-      this.#decodeLatin1 = latin1Decoder(u8);
+      this.#reader = readTexts(u8);
     }
     if (this.#generation !== generation) {
       this.#generation = generation;
@@ -230,44 +226,16 @@ export class Materialiser {
   }
 }
 
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-
-/**
- * One character per byte. Only bytes below 0x80 are ever read out of such texts, so the decoder's
- * ideas about the others do not matter.
- */
-function latin1Decoder(bytes: Uint8Array): (from: number, to: number) => string {
-  const { Buffer } = globalThis as unknown as {
-    Buffer?: { from(b: ArrayBufferLike): { latin1Slice(from: number, to: number): string } };
-  };
-  if (Buffer) {
-    const buffer = Buffer.from(bytes.buffer);
-    return (from, to) => buffer.latin1Slice(from, to);
-  }
-  const latin1 = new TextDecoder('latin1');
-  return (from, to) => latin1.decode(bytes.subarray(from, to));
-}
-
 /** Generates the constructor for the shape of the object at `at`; undefined where that is not possible. */
 function generate(m: Materialiser, at: number): Construct | undefined {
-  const { words } = m;
-  const end = (words[at + 2]! >> 2) - 4;
-  const reads: string[] = [];
-  const fields: string[] = [];
-  for (let i = at + 4; i < end; i = m.next(i)) {
-    const word = words[i]!;
-    const name = m.name(word >>> 8);
-    const field = `v${fields.length}`;
-    fields.push(`${name === '__proto__' ? '["__proto__"]' : JSON.stringify(name)}:${field}`);
-    reads.push(readField(field, word));
-    if (fields.length > MAX_FIELDS) return undefined;
-  }
+  const code = new ObjectCode(m);
+  const root = code.object(at, 'at');
+  if (code.variables > MAX_FIELDS) return undefined;
   const source = `
     const I = m.words, F = m.doubles, S = m.text, B = m.base;
-    let i = at + 4, w = 0;
-    ${reads.join('\n')}
-    if (i !== (I[at + 2] >> 2) - 4) return undefined;
-    return {${fields.join(',')}};`;
+    let i = at, w = 0;
+    ${root.reads}
+    return ${root.literal};`;
   try {
     return new Function('m', 'at', source) as Construct;
   } catch {
@@ -275,27 +243,66 @@ function generate(m: Materialiser, at: number): Construct | undefined {
   }
 }
 
-/** Code that reads one field: the expected type at once, another type of the same key by `value`. */
-function readField(field: string, word: number): string {
-  const type = word & 0xff;
-  const fast: Record<number, string> = {
-    [T.string]: `${field} = S.substring(I[i + 1] - B, I[i + 2] - B);`,
-    [T.number]: `${field} = F[(i >> 1) + 1];
-      if ((w = ${field} | 0) === ${field} && w !== 0) ${field} = w;`,
-    [T.object]: `${field} = m.object(i);`,
-    [T.array]: `${field} = m.array(i);`,
-  };
-  const isContainer = type === T.object || type === T.array;
-  const step = isContainer ? 'i = I[i + 2] >> 2;' : 'i += 4;';
-  const slow = `{
+/**
+ * Code for objects like those on a tape. `i` is the tape word read next; a key that is not the expected
+ * one returns undefined from the whole constructor.
+ */
+class ObjectCode {
+  variables = 0;
+  readonly #m: Materialiser;
+
+  constructor(m: Materialiser) {
+    this.#m = m;
+  }
+
+  /** Statements that go over the object at tape word `at`, named `start` in the code, and what makes it. */
+  object(at: number, start: string): { readonly reads: string; readonly literal: string } {
+    const { words } = this.#m;
+    const end = (words[at + 2]! >> 2) - 4;
+    const reads: string[] = [];
+    const fields: string[] = [];
+    for (let i = at + 4; i < end && this.variables <= MAX_FIELDS; i = this.#m.next(i)) {
+      const name = this.#m.name(words[i]! >>> 8);
+      const field = `v${this.variables++}`;
+      fields.push(`${name === '__proto__' ? '["__proto__"]' : JSON.stringify(name)}:${field}`);
+      reads.push(`let ${field}; ${this.#field(field, i)}`);
+    }
+    return {
+      reads: `i += 4;
+      ${reads.join('\n')}
+      if (i !== (I[${start} + 2] >> 2) - 4) return undefined;
+      i += 4;`,
+      literal: `{${fields.join(',')}}`,
+    };
+  }
+
+  /** Reads one field: the expected type at once, another type of the same key by `value`. */
+  #field(field: string, at: number): string {
+    const word = this.#m.words[at]!;
+    const type = word & 0xff;
+    const slow = `{
       if ((w & ~255) !== ${word & ~0xff}) return undefined;
       ${field} = m.value(i); i = m.next(i); }`;
-  if (type === T.true || type === T.false) {
-    const tag = `(w = I[i] ^ ${word & ~0xff})`;
-    return `let ${field}; if (${tag} === ${T.true} || w === ${T.false}) {
-      ${field} = w === ${T.true}; i += 4; } else { w = I[i]; ${slow} }`;
+    if (type === T.true || type === T.false) {
+      const tag = `(w = I[i] ^ ${word & ~0xff})`;
+      return `if (${tag} === ${T.true} || w === ${T.false}) {
+        ${field} = w === ${T.true}; i += 4; } else { w = I[i]; ${slow} }`;
+    }
+    if (type === T.object) {
+      const start = `o${this.variables}`;
+      const { reads, literal } = this.object(at, start);
+      return `w = I[i]; if (w === ${word} && I[i + 1] === ${this.#m.words[at + 1]!}) {
+        const ${start} = i; ${reads} ${field} = ${literal}; } else ${slow}`;
+    }
+    const fast: Record<number, string> = {
+      [T.string]: `${field} = S.substring(I[i + 1] - B, I[i + 2] - B); i += 4;`,
+      [T.number]: `${field} = F[(i >> 1) + 1]; i += 4;
+        if ((w = ${field} | 0) === ${field} && w !== 0) ${field} = w;`,
+      [T.array]: `${field} = m.array(i); i = I[i + 2] >> 2;`,
+    };
+    const read = fast[type];
+    return read === undefined
+      ? `w = I[i]; ${slow}`
+      : `w = I[i]; if (w === ${word}) { ${read} } else ${slow}`;
   }
-  const read = fast[type];
-  if (read === undefined) return `let ${field}; w = I[i]; ${slow}`;
-  return `let ${field}; w = I[i]; if (w === ${word}) { ${read} ${step} } else ${slow}`;
 }

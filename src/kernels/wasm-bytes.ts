@@ -41,7 +41,7 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** Texts at places of a memory. */
 export interface TextReader {
-  /** One character per byte; for bytes below 0x80 only. */
+  /** One character per byte; what it is says something only for bytes below 0x80. */
   latin1(from: number, to: number): string;
   utf8(from: number, to: number): string;
 }
@@ -58,6 +58,9 @@ export function readTexts(bytes: Uint8Array): TextReader {
       utf8: (from, to) => buffer.utf8Slice(from, to),
     };
   }
-  const utf8 = (from: number, to: number) => decoder.decode(bytes.subarray(from, to));
-  return { latin1: utf8, utf8 };
+  const latin1 = new TextDecoder('latin1');
+  return {
+    latin1: (from, to) => latin1.decode(bytes.subarray(from, to)),
+    utf8: (from, to) => decoder.decode(bytes.subarray(from, to)),
+  };
 }
