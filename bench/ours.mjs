@@ -52,8 +52,8 @@ export const works = {
   }),
 
   scanBatches: visiting(async ({ store }, visitor) => {
-    for await (const batch of zdsSource(store('zds'), COLLECTION).batches()) {
-      for (const document of batch.documents()) visitor.add(document);
+    for await (const batch of zdsSource(store('zds'), COLLECTION).batches({ documents: true })) {
+      for (const document of batch) visitor.add(document);
     }
   }),
 

@@ -11,8 +11,8 @@ export const scan = {
       name: 'scan',
       title: 'Scan to full JavaScript objects',
       contestants: [
-        { ...ours, ours: true, name: 'zds-stream, for await over a store', work: 'scan' },
-        { ...ours, name: 'zds-stream, batches of a store', work: 'scanBatches' },
+        { ...ours, ours: true, name: 'zds-stream, batches of documents', work: 'scanBatches' },
+        { ...ours, name: 'zds-stream, for await over a store', work: 'scan' },
         {
           ...ours,
           name: 'zds-stream, for await over the file',
