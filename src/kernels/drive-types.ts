@@ -6,13 +6,16 @@
 /** A key: bytes, or text that stands for its UTF-8. */
 export type DriveKey = string | Uint8Array;
 
+/** What is written under a key. */
+export type DriveEntry = readonly [key: DriveKey, payload: Uint8Array];
+
 /** Bytes of metadata behind each payload. */
 export const METADATA_BYTES = 20;
 
 /** Payloads begin at multiples of this. */
 export const PAYLOAD_ALIGNMENT = 64;
 
-/** Longest payload, and longest key, that `stage` takes. */
+/** Longest payload, and longest key (of text: three bytes a unit), that are staged. */
 export const MAX_STAGED: number = 1 << 15;
 
 /** The next place at or after `offset` where a payload may begin. */
@@ -82,10 +85,12 @@ export interface DriveTable {
   offsets(): Float64Array;
 
   /**
-   * Adds a record to those to be laid out, by key or by the halves of its hash; no payload deletes.
-   * False when there is no room: `layOut` and `commit` first. Keys and payloads up to `MAX_STAGED`.
+   * Adds records to those to be laid out, from the ordinal `from` on; answers the ordinal of the first
+   * that was not added, because there is no more room (`layOut` and `commit` make some) or because key
+   * or payload are longer than `MAX_STAGED`. Payloads are not empty.
    */
-  stage(key: DriveKey, payload: Uint8Array): boolean;
+  stage(entries: readonly DriveEntry[], from: number): number;
+  /** The same for one record by the halves of its key's hash; no payload deletes. False when not added. */
   stageHash(low: number, high: number, payload: Uint8Array | undefined): boolean;
   /** The staged records as they follow the tail; a view until the next call. */
   layOut(tail: number): Uint8Array;

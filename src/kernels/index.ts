@@ -8,6 +8,7 @@ import { createWasmKernel, wasmSupported } from './wasm-kernel.ts';
 
 export {
   alignPayload,
+  type DriveEntry,
   type DriveKey,
   type DriveTable,
   MAX_STAGED,

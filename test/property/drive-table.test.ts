@@ -63,7 +63,7 @@ describe('records', () => {
             table.hashKey(name);
             const [low, high] = table.keyHash;
             if (contents === null) expect(table.stageHash(low!, high!, undefined)).toBe(true);
-            else expect(table.stage(name, contents)).toBe(true);
+            else expect(table.stage([[name, contents]], 0)).toBe(1);
           }
           const bytes = table.layOut(0).slice();
           table.commit();

@@ -1,6 +1,7 @@
 /** The drive table in plain TypeScript: a Map from hashes to offsets. What the module `drive` does, said simply. */
 import {
   alignPayload,
+  type DriveEntry,
   type DriveKey,
   type DriveTable,
   MAX_STAGED,
@@ -89,13 +90,18 @@ class TwinDriveTable implements DriveTable {
     return Float64Array.from(this.#places.values());
   }
 
-  stage(key: DriveKey, payload: Uint8Array): boolean {
-    if (key.length > MAX_STAGED) return false;
+  stage(entries: readonly DriveEntry[], from: number): number {
     const kept = this.keyHash.slice();
-    this.hashKey(key);
-    const hash = toBigInt(this.keyHash);
+    let next = from;
+    for (; next < entries.length; next++) {
+      const [key, payload] = entries[next]!;
+      const longest = typeof key === 'string' ? key.length * 3 : key.length;
+      if (longest > MAX_STAGED) break;
+      this.hashKey(key);
+      if (!this.#add({ hash: toBigInt(this.keyHash), payload: payload.slice() })) break;
+    }
     this.keyHash.set(kept);
-    return this.#add({ hash, payload: payload.slice() });
+    return next;
   }
 
   stageHash(low: number, high: number, payload: Uint8Array | undefined): boolean {
@@ -180,7 +186,9 @@ class TwinDriveTable implements DriveTable {
   }
 
   #add(record: Staged): boolean {
-    const bytes = 128 + (record.payload?.length ?? 0);
+    const { length } = record.payload ?? [];
+    const bytes = 128 + length;
+    if (length > MAX_STAGED) return false;
     if (this.#stagedBytes + bytes > STAGE_BYTES) return false;
     this.#stagedBytes += bytes;
     this.#staged.push(record);

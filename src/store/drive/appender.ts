@@ -14,9 +14,8 @@ import { EtlError } from '../../core/errors.ts';
 import type { Disk, DiskFile } from '../../io/index.ts';
 import {
   alignPayload,
-  type DriveKey,
+  type DriveEntry,
   type DriveTable,
-  MAX_STAGED,
   METADATA_BYTES,
 } from '../../kernels/index.ts';
 import { crc32 } from '../archive/crc32.ts';
@@ -28,9 +27,8 @@ import { SessionMark } from './session-mark.ts';
 /** Writes up to this many bytes do not leave the turn. */
 const AT_ONCE = 1 << 18;
 
-/** A record to be written: by key or hash; without a payload it deletes. */
-export type Change = KeyedEntry | HashedChange;
-export type KeyedEntry = readonly [key: DriveKey, payload: Uint8Array];
+/** Records to be written, all by key or all by hash; without a payload one deletes. */
+export type Changes = readonly DriveEntry[] | readonly HashedChange[];
 interface HashedChange {
   readonly low: number;
   readonly high: number;
@@ -102,7 +100,7 @@ export class Appender {
   }
 
   /** Writes records, in as few calls as their sizes allow; answers the tail. To be called in `exclusively`. */
-  append(changes: readonly Change[]): number | Promise<number> {
+  append(changes: Changes): number | Promise<number> {
     this.#check();
     if (changes.length === 0) return this.#tail;
     if (this.#mark === undefined) return this.begin().then(() => this.append(changes));
@@ -180,62 +178,48 @@ export class Appender {
     });
   }
 
-  #appendFrom(changes: readonly Change[], from: number): number | Promise<number> {
-    this.#table.unstage();
-    for (let i = from; i < changes.length; i++) {
-      const change = changes[i]!;
-      if (isShort(change)) {
-        if (stage(this.#table, change)) continue;
-        return this.#flushStaged(() => this.#appendFrom(changes, i));
-      }
-      const next = () => {
-        const { low, high, payload } = this.#hashed(change);
-        return this.#appendLong(low, high, payload!, () => this.#appendFrom(changes, i + 1));
-      };
-      return i === from ? next() : this.#flushStaged(next);
+  #appendFrom(changes: Changes, from: number): number | Promise<number> {
+    for (let at = from; at < changes.length; ) {
+      this.#table.unstage();
+      const staged = stage(this.#table, changes, at);
+      const next = Math.max(staged, at + 1);
+      const written = staged > at ? this.#flushStaged() : this.#appendLong(changes[at]!);
+      if (written !== undefined) return written.then(() => this.#appendFrom(changes, next));
+      at = next;
     }
-    return this.#flushStaged(() => this.#tail);
+    return this.#tail;
   }
 
-  /** Writes what is staged; then goes on. */
-  #flushStaged(next: () => number | Promise<number>): number | Promise<number> {
+  /** Writes what is staged; a promise where that leaves the turn. */
+  #flushStaged(): Promise<void> | undefined {
     const bytes = this.#table.layOut(this.#tail);
-    const { length } = bytes;
-    if (length === 0) return next();
-    const done = () => {
-      this.#take(this.#tail + length, () => this.#table.commit());
-      return next();
-    };
+    const end = this.#tail + bytes.length;
+    const done = () => this.#take(end, () => this.#table.commit());
     // The table's memory is lent for this turn only: a read would write over it.
-    if (length > AT_ONCE) return this.#write(bytes.slice(), this.#tail).then(done);
+    if (bytes.length > AT_ONCE) return this.#write(bytes.slice(), this.#tail).then(done);
     this.#writeAtOnce(bytes, this.#tail);
-    return done();
+    done();
+    return undefined;
   }
 
-  #appendLong(
-    low: number,
-    high: number,
-    payload: Uint8Array,
-    next: () => number | Promise<number>,
-  ): number | Promise<number> {
+  #appendLong(change: DriveEntry | HashedChange): Promise<void> | undefined {
+    const { low, high, payload } = this.#hashed(change);
     const tail = this.#tail;
     const start = alignPayload(tail);
-    const end = start + payload.length;
+    const end = start + payload!.length;
     if (end > MAX_OFFSET) throw new EtlError('INVALID_ARGUMENT', 'the drive has no room for more');
-    const metadata = EntryMetadata.of(low, high, tail, crc32(payload, 0)).serialize();
-    const done = () => {
-      this.#take(end + METADATA_BYTES, () => this.#table.set(low, high, end));
-      return next();
-    };
+    const metadata = EntryMetadata.of(low, high, tail, crc32(payload!, 0)).serialize();
+    const done = () => this.#take(end + METADATA_BYTES, () => this.#table.set(low, high, end));
     const padding = new Uint8Array(start - tail);
-    if (payload.length <= AT_ONCE) {
-      this.#writeAtOnce(Buffer.concat([padding, payload, metadata]), tail);
-      return done();
+    if (payload!.length <= AT_ONCE) {
+      this.#writeAtOnce(Buffer.concat([padding, payload!, metadata]), tail);
+      done();
+      return undefined;
     }
     if (padding.length > 0) this.#writeAtOnce(padding, tail);
-    return this.#write(payload, start).then(() => {
+    return this.#write(payload!, start).then(() => {
       this.#writeAtOnce(metadata, end);
-      return done();
+      done();
     });
   }
 
@@ -269,8 +253,8 @@ export class Appender {
     return { start, length, sum, written, rest: pieces.rest() };
   }
 
-  #hashed(change: Change): HashedChange {
-    if (!isKeyed(change)) return change;
+  #hashed(change: DriveEntry | HashedChange): HashedChange {
+    if ('low' in change) return change;
     this.#table.hashKey(change[0]);
     const { keyHash } = this.#table;
     return { low: keyHash[0]!, high: keyHash[1]!, payload: change[1] };
@@ -329,18 +313,19 @@ export function checkPayload(length: number, first: number | undefined): void {
   }
 }
 
-function isKeyed(change: Change): change is KeyedEntry {
-  return Array.isArray(change);
+/** Stages changes from one on; the ordinal of the first that is not. */
+function stage(table: DriveTable, changes: Changes, from: number): number {
+  if (!areHashed(changes)) return table.stage(changes, from);
+  let at = from;
+  for (; at < changes.length; at++) {
+    const { low, high, payload } = changes[at]!;
+    if (!table.stageHash(low, high, payload)) break;
+  }
+  return at;
 }
 
-function isShort(change: Change): boolean {
-  if (!isKeyed(change)) return (change.payload?.length ?? 0) <= MAX_STAGED;
-  return change[1].length <= MAX_STAGED && change[0].length <= MAX_STAGED / 3;
-}
-
-function stage(table: DriveTable, change: Change): boolean {
-  if (isKeyed(change)) return table.stage(change[0], change[1]);
-  return table.stageHash(change.low, change.high, change.payload);
+function areHashed(changes: Changes): changes is readonly HashedChange[] {
+  return 'low' in changes[0]!;
 }
 
 function aborted(signal: AbortSignal): EtlError {

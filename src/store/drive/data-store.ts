@@ -11,7 +11,7 @@ import type { RecordBatch, Table } from 'apache-arrow';
 import { EtlError } from '../../core/errors.ts';
 import { nodeDisk } from '../../io/index.ts';
 import { type DriveKey, METADATA_BYTES } from '../../kernels/index.ts';
-import { type ByteSource, type Change, checkPayload } from './appender.ts';
+import { type ByteSource, type Changes, checkPayload } from './appender.ts';
 import { deleteTable, readTable, readTableBatches, type TableInput, writeTable } from './arrow.ts';
 import { compactedSize, type DriveCompactReport } from './compact-drive.ts';
 import type {
@@ -171,7 +171,7 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
   async batchWrite(entries: readonly (readonly [DriveKey, Uint8Array])[]): Promise<number> {
     for (let i = 0; i < entries.length; i++) {
       const payload = entries[i]![1];
-      checkPayload(payload.length, payload[0]);
+      if (payload.length <= 1) checkPayload(payload.length, payload[0]);
     }
     return this.#append(entries);
   }
@@ -328,7 +328,7 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
     return this.close();
   }
 
-  #append(changes: readonly Change[]): Promise<number> {
+  #append(changes: Changes): Promise<number> {
     const { appender } = this.#state.writable();
     return appender.exclusively(() => appender.append(changes));
   }

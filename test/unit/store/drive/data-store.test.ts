@@ -24,6 +24,14 @@ const ways = [
 describe.each(ways)('DataStore, %s', (name, disk) => {
   const open = (mode: 'read' | 'write' = 'write') => DataStore.open(path, { mode, disk });
 
+  it('writes any number of records that are too long to be gathered', async () => {
+    const store = await open();
+    const entry = [new Uint8Array(40_000), Buffer.from('xy')] as const;
+    expect(await store.batchWrite(Array(10_000).fill(entry))).toBe(9_999 * 64 + 22);
+    expect(store.len()).toBe(1);
+    await store.close();
+  });
+
   it('gives back what was written, also after opening again', async () => {
     const big = Buffer.alloc(3 << 20, 'big');
     const store = await open();
