@@ -49,8 +49,8 @@ export interface LoadContext {
   readonly maxBytes: number;
   /** Metadata of version 4: unions have a bitmap of their own. */
   readonly unionBitmaps: boolean;
-  /** Columns to load; all if absent. The others are passed over unread. */
-  readonly names?: readonly string[];
+  /** Tells which columns to load; all if absent. The others are passed over unread. */
+  readonly wants?: (field: Field) => boolean;
 }
 
 const ALL_NULL = new Uint8Array(0);
@@ -66,7 +66,7 @@ export function loadColumns(
   const loader = new ColumnLoader(layout, body, context);
   const columns: ColumnView[] = [];
   for (const field of fields) {
-    if (context.names && !context.names.includes(field.name)) {
+    if (context.wants && !context.wants(field)) {
       loader.skip(field.type);
       continue;
     }

@@ -35,6 +35,9 @@ export type IpcMessage =
     }
   | { readonly kind: 'other'; readonly bodyLength: number };
 
+/** What a message begins with, in front of its length. */
+export const CONTINUATION: number = 0xffff_ffff;
+const PREFIX_BYTES = 8;
 /** Values of `MessageHeader`. */
 const Header = { schema: 1, dictionary: 2, batch: 3 } as const;
 const OLDEST_VERSION = 3;
@@ -82,6 +85,19 @@ export function decodeMessage(bytes: Uint8Array, place: Place): IpcMessage {
     if (cause instanceof EtlError) throw cause;
     throw new EtlError('CORRUPTED_INPUT', 'a message cannot be read', { place, cause });
   }
+}
+
+/** The first message of a stream in memory: its metadata, and what follows that. Errors: RangeError. */
+export function splitMessage(bytes: Uint8Array): {
+  readonly metadata: Uint8Array;
+  readonly rest: Uint8Array;
+} {
+  const prefix = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const end = PREFIX_BYTES + prefix.getUint32(4, true);
+  if (prefix.getUint32(0, true) !== CONTINUATION || end > bytes.length) {
+    throw new RangeError('no message');
+  }
+  return { metadata: bytes.subarray(PREFIX_BYTES, end), rest: bytes.subarray(end) };
 }
 
 /** The schema in a file's footer. Errors: CORRUPTED_INPUT, UNSUPPORTED, with the place given. */

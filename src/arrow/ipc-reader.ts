@@ -13,7 +13,13 @@ import { EtlError, type Place } from '../core/errors.ts';
 import type { ByteReader } from '../core/stage.ts';
 import { ByteQueue } from './byte-queue.ts';
 import { type ColumnView, type Decompress, loadColumns } from './column-view.ts';
-import { type BodyLayout, decodeFooter, decodeMessage, type IpcMessage } from './ipc-message.ts';
+import {
+  type BodyLayout,
+  CONTINUATION,
+  decodeFooter,
+  decodeMessage,
+  type IpcMessage,
+} from './ipc-message.ts';
 
 export interface IpcReaderOptions {
   /** Names the source in errors. */
@@ -37,7 +43,6 @@ export interface IpcBatch {
 }
 
 const MAGIC = 'ARROW1';
-const CONTINUATION = 0xffff_ffff;
 const MAX_METADATA_BYTES = 2 ** 28;
 /** Length of the footer and the magic, behind the footer. */
 const END_BYTES = 10;
@@ -151,7 +156,7 @@ export class IpcReader {
         dictionaries: this.#dictionaries,
         maxBytes: this.#options.maxBatchBytes,
         unionBitmaps: this.#schema!.metadataVersion < 4,
-        ...(names ? { names } : {}),
+        ...(names ? { wants: ({ name }) => names.includes(name) } : {}),
       });
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);

@@ -16,8 +16,20 @@ export function toRecordBatch(
   return new RecordBatch(schema, makeData({ type, length: rows, nullCount: 0, children }));
 }
 
-function toData(type: DataType, column: ColumnData): Data {
-  const { length, nullCount, validity, values, offsets, children = [] } = column;
+/** Buffers of a column; how many nulls there are is counted on demand where it is not told. */
+export interface ColumnBuffers {
+  readonly length: number;
+  readonly nullCount?: number;
+  readonly validity?: Uint8Array | undefined;
+  readonly values?: ArrayBufferView;
+  readonly offsets?: Int32Array | undefined;
+  readonly children?: readonly ColumnBuffers[];
+}
+
+/** A column of that type as apache-arrow has it, over the same buffers. */
+export function toData(type: DataType, column: ColumnBuffers): Data {
+  const { length, validity, values, offsets, children = [] } = column;
+  const { nullCount = validity ? -1 : 0 } = column;
   const inner = children.map((child, i) => toData(type.children[i]!.type, child));
   // makeData picks what the type needs; its overloads want the type known statically.
   const properties: object = {

@@ -50,9 +50,9 @@ async function openLocated(
   { paths, generation }: Located,
   kernel: Kernel,
 ): Promise<CleanScan | undefined> {
-  for (const path of [paths.data, paths.log, paths.index]) {
-    if ((await disk.stat(path)) === undefined) return undefined;
-  }
+  const needed = [paths.data, paths.log, paths.index];
+  const found = await Promise.all(needed.map((path) => disk.stat(path)));
+  if (found.includes(undefined)) return undefined;
   const file = await disk.open(paths.data, 'read');
   try {
     const commit = await cleanCommit(disk, paths, file, kernel);

@@ -1,23 +1,21 @@
 /** Columns of stretches of data.jsonl: filled from the documents, as bytes of an entry, and back. */
-import {
-  type Data,
-  Field,
-  Float64,
-  makeData,
-  RecordBatch,
-  RecordBatchReader,
-  Schema,
-  Struct,
-} from 'apache-arrow';
+import { type Data, Field, Float64, makeData, RecordBatch, Schema, Struct } from 'apache-arrow';
 import { Assembler, type RowGroup } from '../../arrow/assembler.ts';
+import { type ColumnView, loadColumns } from '../../arrow/column-view.ts';
 import { IpcEncoder } from '../../arrow/ipc.ts';
+import { type BodyLayout, decodeMessage, splitMessage } from '../../arrow/ipc-message.ts';
 import { keepRows } from '../../arrow/keep-rows.ts';
+import { toData } from '../../arrow/record-batch.ts';
 import type { Plan } from '../../arrow/schema.ts';
 import { LineRecord, RECORD_WORDS } from '../../core/batch.ts';
+import { isEtlError } from '../../core/errors.ts';
 import type { Predicate } from '../../core/predicate.ts';
 import type { ColumnData } from '../../kernels/index.ts';
 import { Scan } from '../scan.ts';
 import type { CollectionState } from './manifest.ts';
+
+/** The last column of a chunk. */
+const PLACES = new Field('line starts', new Float64(), false);
 
 /** What to fill, from which documents. */
 export interface FillInput {
@@ -99,32 +97,77 @@ class Places {
 
 /** The bytes of a chunk's entry, in parts. */
 export function encodeChunk(plan: Plan, { columns, rows, starts }: FilledRows): Uint8Array[] {
-  const places = new Field('line starts', new Float64(), false);
-  const encoder = new IpcEncoder(new Schema([...plan.schema.fields, places]), 'stream');
+  const encoder = new IpcEncoder(new Schema([...plan.schema.fields, PLACES]), 'stream');
   const last: ColumnData = { length: rows, nullCount: 0, values: starts };
   return [...encoder.start(), ...encoder.batch([...columns, last], rows), ...encoder.end()];
 }
 
-/** A chunk over the memory of its entry. */
-export interface DecodedChunk {
-  readonly columns: readonly Data[];
-  readonly starts: Float64Array;
+/**
+ * A chunk over the memory of its entry. The schema in front is passed over, as the manifest has it, and only
+ * the columns asked for are touched. What they say of themselves is checked against the bytes there are.
+ */
+export class DecodedChunk {
+  readonly rows: number;
+  readonly #fields: readonly Field[];
+  readonly #layout: BodyLayout;
+  readonly #body: Uint8Array;
+
+  /** `fields`: those of all columns. Errors, here and below: what `unlessDamaged` takes. */
+  constructor(payload: Uint8Array, fields: readonly Field[]) {
+    const { metadata, rest } = splitMessage(splitMessage(payload).rest);
+    const message = decodeMessage(metadata, {});
+    if (message.kind !== 'batch') throw new RangeError('no columns where they should be');
+    this.rows = message.layout.rows;
+    this.#fields = fields;
+    this.#layout = message.layout;
+    this.#body = rest;
+  }
+
+  /** The columns of these fields, which are some of the chunk's. */
+  columns(fields: readonly Field[]): Data[] {
+    const names = new Set(fields.map(({ name }) => name));
+    const views = this.#load((field) => field !== PLACES && names.has(field.name));
+    return fields.map(({ name, type }) => toData(type, views.find((view) => view.name === name)!));
+  }
+
+  /** Where the line of each row begins. */
+  starts(): Float64Array {
+    return this.#load((field) => field === PLACES)[0]!.values as Float64Array;
+  }
+
+  #load(wants: (field: Field) => boolean): ColumnView[] {
+    return loadColumns([...this.#fields, PLACES], this.#layout, this.#body, {
+      decompress: refuse,
+      dictionaries: new Map(),
+      maxBytes: 0,
+      unionBitmaps: false,
+      wants,
+    });
+  }
 }
 
-/** Errors: whatever apache-arrow throws at bytes that are none of ours. */
-export function decodeChunk(payload: Uint8Array): DecodedChunk {
-  const { value: batch } = RecordBatchReader.from(payload).next();
-  const children = (batch as RecordBatch).data.children;
-  return { columns: children.slice(0, -1), starts: children.at(-1)!.values as Float64Array };
+function refuse(): never {
+  throw new RangeError('a compressed buffer');
 }
 
-/** A chunk as a record batch, `runs` being the rows to take: all if absent. */
+/** What `decode` answers, undefined where it stumbles over bytes that are none of ours. */
+export function unlessDamaged<T>(decode: () => T): T | undefined {
+  try {
+    return decode();
+  } catch (error) {
+    if (error instanceof RangeError || isEtlError(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Columns as a record batch, `runs` being the rows to take. */
 export function toBatch(
   schema: Schema,
-  { columns, starts }: DecodedChunk,
+  columns: readonly Data[],
+  rows: number,
   runs?: readonly number[],
 ): RecordBatch {
-  const length = runs ? countRows(runs) : starts.length;
+  const length = runs ? countRows(runs) : rows;
   const children = runs ? columns.map((column) => keepRows(column, runs, length)) : [...columns];
   const type = new Struct(schema.fields);
   return new RecordBatch(schema, makeData({ type, length, nullCount: 0, children }));

@@ -95,8 +95,11 @@ export async function probe(
     await file.read(bytes, from);
     return formatSum(kernel.hash(bytes));
   };
-  const head = await read(0, Math.min(end, PROBE_BYTES));
-  return { head, tail: await read(Math.max(0, end - PROBE_BYTES), end) };
+  const [head, tail] = await Promise.all([
+    read(0, Math.min(end, PROBE_BYTES)),
+    read(Math.max(0, end - PROBE_BYTES), end),
+  ]);
+  return { head, tail };
 }
 
 /** The manifest in a drive, if it holds for the collection as it is. */
@@ -124,7 +127,7 @@ export interface OpenSnapshot {
 /** Opens the snapshot of a collection; undefined where there is none that can be used. */
 export async function openSnapshot(state: CollectionState): Promise<OpenSnapshot | undefined> {
   const { disk, paths, isLogged } = state;
-  if (!isLogged || (await disk.stat(paths.columns)) === undefined) return undefined;
+  if (!isLogged) return undefined;
   let drive: DataStore | undefined;
   try {
     drive = await DataStore.open(paths.columns, { mode: 'read', disk });

@@ -13,7 +13,7 @@ import { formatExpression } from '../../core/expression-format.ts';
 import { formatPath, type Path, type PathInput, parsePath } from '../../core/path.ts';
 import type { Predicate } from '../../core/predicate.ts';
 import type { Column, FieldStats } from '../../kernels/index.ts';
-import { decodeChunk, fillRange, Living, scanState, toBatch } from './chunks.ts';
+import { DecodedChunk, fillRange, Living, scanState, toBatch, unlessDamaged } from './chunks.ts';
 import {
   type CollectionState,
   type Definition,
@@ -96,9 +96,8 @@ export async function readTable(state: CollectionState, options: ColumnsOptions)
   try {
     const wish = found && asksNothing(options) ? wishOf(found.manifest) : parseWish(options);
     if (found && answers(found.manifest, wish)) {
-      const table = await fromSnapshot(state, found, signal);
-      const { fields } = wish.definition;
-      if (table) return fields ? table.select([...fields]) : table;
+      const table = await fromSnapshot(state, found, wish, signal);
+      if (table) return table;
     }
     const plan = await findPlan(state, wish, signal);
     return new Table(plan.schema, await fill(state, wish, plan, 0, signal));
@@ -127,17 +126,21 @@ const isSame = (a: Column, b: Column): boolean => JSON.stringify(a) === JSON.str
 async function fromSnapshot(
   state: CollectionState,
   found: OpenSnapshot,
+  wish: Wish,
   signal: AbortSignal | undefined,
 ): Promise<Table | undefined> {
-  const { manifest } = found;
-  const plan = makePlan(manifest.columns);
-  const chunks = readChunks(state, found, plan);
+  const { columns, end, definition } = found.manifest;
+  const { fields } = wish.definition;
+  const isWanted = ({ name }: Column): boolean => !fields || fields.includes(name);
+  const plan = makePlan(columns.filter(isWanted));
+  const chunks = unlessDamaged(() => readChunks(state, found, plan));
   if (!chunks) return undefined;
   try {
-    const tail = await fill(state, wishOf(manifest), plan, manifest.end, signal);
-    return new Table(plan.schema, [...chunks, ...tail]);
+    const tail = await fill(state, wish, plan, end, signal);
+    const table = new Table(plan.schema, [...chunks, ...tail]);
+    return fields ? table.select([...fields]) : table;
   } catch (error) {
-    if (!manifest.definition.typed && isEtlError(error, 'SCHEMA_CHANGED')) return undefined;
+    if (!definition.typed && isEtlError(error, 'SCHEMA_CHANGED')) return undefined;
     throw error;
   }
 }
@@ -145,23 +148,26 @@ async function fromSnapshot(
 function readChunks(
   state: CollectionState,
   { drive, manifest }: OpenSnapshot,
-  plan: Plan,
+  { schema }: Plan,
 ): RecordBatch[] | undefined {
+  const { fields } = makePlan(manifest.columns).schema;
   const same = noneDied(state, manifest);
   let living: Living | undefined;
   const batches: RecordBatch[] = [];
   for (const chunk of manifest.chunks) {
     const entry = findChunk(drive, chunk);
     if (!entry) return undefined;
-    const decoded = decodeChunk(entry.payload);
-    if (decoded.starts.length !== chunk.rows) return undefined;
-    if (same && chunk.whole) batches.push(toBatch(plan.schema, decoded));
-    else {
+    const decoded = new DecodedChunk(entry.payload, fields);
+    const { rows } = chunk;
+    if (decoded.rows !== rows) return undefined;
+    let runs: readonly number[] | undefined;
+    if (!same || !chunk.whole) {
       living ??= new Living(state);
-      const runs = living.runs(decoded.starts);
-      const whole = runs.length === 2 && runs[1]! - runs[0]! === chunk.rows;
-      if (runs.length > 0) batches.push(toBatch(plan.schema, decoded, whole ? undefined : runs));
+      runs = living.runs(decoded.starts());
+      if (runs.length === 0) continue;
+      if (runs.length === 2 && runs[1]! - runs[0]! === rows) runs = undefined;
     }
+    batches.push(toBatch(schema, decoded.columns(schema.fields), rows, runs));
   }
   return batches;
 }

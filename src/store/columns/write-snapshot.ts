@@ -11,7 +11,14 @@ import { makePlan, type Plan } from '../../arrow/schema.ts';
 import { EtlError, isEtlError } from '../../core/errors.ts';
 import { DataStore } from '../drive/data-store.ts';
 import { hashKey } from '../drive/key-indexer.ts';
-import { countRows, decodeChunk, encodeChunk, fillRange, Living } from './chunks.ts';
+import {
+  countRows,
+  DecodedChunk,
+  encodeChunk,
+  fillRange,
+  Living,
+  unlessDamaged,
+} from './chunks.ts';
 import {
   type Chunk,
   type CollectionState,
@@ -163,6 +170,7 @@ function keepParts(
   };
   const { end } = state.snapshot;
   const same = noneDied(state, old);
+  const { fields } = makePlan(old.columns).schema;
   let living: Living | undefined;
   for (const [i, chunk] of chunks.entries()) {
     const entry = findChunk(drive, chunk);
@@ -170,7 +178,9 @@ function keepParts(
     let alive = chunk.rows;
     if (!same || !chunk.whole) {
       living ??= new Living(state);
-      alive = countRows(living.runs(decodeChunk(entry.payload).starts));
+      const starts = unlessDamaged(() => new DecodedChunk(entry.payload, fields).starts());
+      if (!starts) return undefined;
+      alive = countRows(living.runs(starts));
     }
     const grows = i === chunks.length - 1 && chunk.rows < chunkRows && end > old.end;
     if (grows || (chunk.rows - alive) * DEAD_SHARE > chunk.rows) fillUp(chunk.from, chunk.to);

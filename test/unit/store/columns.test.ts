@@ -1,5 +1,5 @@
 /** Column snapshots: what is written and when, where statistics are used, and what is refused. */
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -151,5 +151,22 @@ describe('a column snapshot', () => {
     await pack(root, join(folder, 'lake.zds'));
     const packed = await collectionTable(join(folder, 'lake.zds'), 'c');
     expect(packed.numRows).toBe(30);
+  });
+
+  it('gives way to the documents where the framing of its chunks is damaged', async () => {
+    await using store = await open();
+    put(store, 0, 30);
+    await store.snapshot({ columns: ['n', 'text'] });
+    const drive = await DataStore.open(file, { mode: 'read' });
+    const [start, end] = drive.read('chunk/1')!.offsetRange;
+    await drive.close();
+    const sound = readFileSync(file);
+    for (let at = start; at < Math.min(end, start + 1500); at += 24) {
+      writeFileSync(file, Uint8Array.from(sound).fill(0xff, at, at + 24));
+      expect((await store.table({ columns: ['n', 'text'] })).numRows).toBe(30);
+    }
+    writeFileSync(file, Uint8Array.from(sound).fill(0, start, start + 8));
+    const table = await store.table({ columns: ['text', 'n'] });
+    expect(table.toArray().map((row) => row?.toJSON())[29]).toEqual({ text: 't9', n: 29n });
   });
 });
