@@ -42,7 +42,9 @@ export class ChainReader {
   /** The next step from `cursor` to the beginning, into the table. */
   async step(table: DriveTable, cursor: number, check: number | undefined): Promise<WalkStep> {
     const [base, piece] = this.#next(cursor);
-    await this.#file.read(piece, base);
+    // Where records are large there is one step for each: a turn through the thread pool costs more than reading.
+    if (piece.length > SMALLEST_PIECE) await this.#file.read(piece, base);
+    else this.#file.readSync(piece, base);
     return this.#take(table.walk(piece, base, cursor, 0, { check }), cursor);
   }
 

@@ -16,7 +16,7 @@ import { type OpenedDrive, openDrive } from './open-drive.ts';
 import { follow } from './refresh.ts';
 
 /** A file with its index. */
-type Held = Pick<OpenedDrive, 'file' | 'table' | 'tail'>;
+type Held = Pick<OpenedDrive, 'file' | 'view' | 'table' | 'tail'>;
 
 export class DriveState {
   readonly recovery: DriveRecovery;
@@ -39,7 +39,7 @@ export class DriveState {
     this.recovery = opened.recovery;
     this.#held = opened;
     this.#tail = opened.tail;
-    this.#view = viewOf(opened);
+    this.#view = opened.view;
     if (lock !== undefined) this.#appender = this.#appenderOf(opened);
   }
 
@@ -181,7 +181,7 @@ export class DriveState {
     this.#freeze();
     this.#retired.push({ file: this.#held.file, view: this.#view });
     this.#held = next;
-    this.#view = viewOf(next);
+    this.#view = next.view;
   }
 
   #freeze(): void {
@@ -207,10 +207,4 @@ export class DriveState {
   #error(code: 'CLOSED' | 'READ_ONLY', message: string): EtlError {
     return new EtlError(code, message, { place: { path: this.#path } });
   }
-}
-
-function viewOf({ file, tail }: Held): FileView {
-  const view = file.view();
-  view.extend(tail);
-  return view;
 }

@@ -5,7 +5,7 @@
  */
 import { dirname } from 'node:path';
 import { EtlError } from '../../core/errors.ts';
-import type { Disk, DiskFile } from '../../io/index.ts';
+import type { Disk, DiskFile, FileView } from '../../io/index.ts';
 import { type DriveTable, sharedKernel } from '../../kernels/index.ts';
 import type { DriveRecovery } from './contracts.ts';
 import { findEnd } from './recovery.ts';
@@ -16,6 +16,8 @@ const COPY_BYTES = 1 << 20;
 /** An open file and what is in it. */
 export interface OpenedDrive {
   readonly file: DiskFile;
+  /** Of the file up to the tail. */
+  readonly view: FileView;
   readonly table: DriveTable;
   readonly tail: number;
   /** What a session that died knew to be durable. */
@@ -36,7 +38,8 @@ export async function openDrive(
     const size = await file.size();
     const synced = await SessionMark.read(disk, path);
     const table = sharedKernel().createDriveTable();
-    const { tail, damaged, dropped } = await findEnd(file, table, size, synced);
+    const whole = viewOf(file, size);
+    const { tail, damaged, dropped } = await findEnd(file, whole, table, size, synced);
     if (tail === 0 && size > 0 && synced === undefined) {
       throw new EtlError('NOT_A_DRIVE', 'holds no whole record', { place: { path } });
     }
@@ -47,11 +50,18 @@ export async function openDrive(
       await file.truncate(tail);
       await file.sync();
     }
-    return { file, table, tail, synced, recovery };
+    const view = tail === size ? whole : viewOf(file, tail);
+    return { file, view, table, tail, synced, recovery };
   } catch (error) {
     await file.close();
     throw error;
   }
+}
+
+function viewOf(file: DiskFile, end: number): FileView {
+  const view = file.view();
+  view.extend(end);
+  return view;
 }
 
 /** Puts the bytes from `tail` on into a file of their own, durably. */

@@ -32,36 +32,31 @@ export interface FoundEnd {
 
 /**
  * Finds the end of the chain and fills the (empty) table. `synced` is what a session that died knew to
- * be durable; absent when the last one closed. Nothing is written.
+ * be durable; absent when the last one closed. Nothing is written. `view` is one of all of the file.
  */
 export async function findEnd(
   file: DiskFile,
+  view: FileView,
   table: DriveTable,
   size: number,
   synced: number | undefined,
 ): Promise<FoundEnd> {
   const { whole, records, doubtful } = await indexChain(file, table, size, synced);
-  const view = file.view();
-  view.extend(size);
-  try {
-    const search = new Search(file, view, 0);
-    let found: FoundEnd = { tail: size, damaged: false };
-    if (synced !== undefined) {
-      const isSound = whole && synced <= size && doubtful.every((tail) => search.isSound(tail));
-      if (!isSound) found = endOfSession(file, view, size, synced);
-    } else if (size > 0 && !(whole && search.isSound(size))) {
-      const tail = search.last(size - 1);
-      const damaged = whole && records > 1 && records > search.length(tail)!;
-      found = { tail: damaged ? size : tail, damaged };
-    }
-    if (found.tail !== size || !whole) {
-      table.clear();
-      await indexChain(file, table, found.tail);
-    }
-    return found;
-  } finally {
-    view.close();
+  const search = new Search(file, view, 0);
+  let found: FoundEnd = { tail: size, damaged: false };
+  if (synced !== undefined) {
+    const isSound = whole && synced <= size && doubtful.every((tail) => search.isSound(tail));
+    if (!isSound) found = endOfSession(file, view, size, synced);
+  } else if (size > 0 && !(whole && search.isSound(size))) {
+    const tail = search.last(size - 1);
+    const damaged = whole && records > 1 && records > search.length(tail)!;
+    found = { tail: damaged ? size : tail, damaged };
   }
+  if (found.tail !== size || !whole) {
+    table.clear();
+    await indexChain(file, table, found.tail);
+  }
+  return found;
 }
 
 /**

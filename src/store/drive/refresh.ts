@@ -23,7 +23,7 @@ export async function follow(
   path: string,
   known: Known,
   before: () => void,
-): Promise<{ file: DiskFile; table: DriveTable; tail: number } | undefined> {
+): Promise<Known | undefined> {
   const { file, table, tail } = known;
   const latest = await disk.open(path, 'read');
   const replaced = (await latest.id()) !== (await file.id());
@@ -46,7 +46,7 @@ export async function follow(
       if (tombstone) table.remove(low, high);
       else table.set(low, high, place);
     }
-    return { file, table, tail: end };
+    return { ...known, tail: end };
   } finally {
     view.close();
   }
