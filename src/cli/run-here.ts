@@ -1,8 +1,9 @@
 /** A run under the command line: progress on the terminal, Ctrl-C, metrics, and what was kept of a failure. */
-import type { MaxErrors, RunHandle, RunProgress, RunSummary } from '../pipeline/index.ts';
+import type { Logger, MaxErrors, RunHandle, RunProgress, RunSummary } from '../pipeline/index.ts';
 import { FastStore } from '../store/index.ts';
 import type { Arguments, OptionSpec, Terminal } from './command.ts';
 import { openMetrics } from './metrics-server.ts';
+import { noticesTo } from './notices.ts';
 import { Progress } from './progress.ts';
 import { formatDocuments } from './text.ts';
 
@@ -35,9 +36,12 @@ interface StorePlace {
   readonly collection: string;
 }
 
-/** Starts a run and sees it to its end; the first Ctrl-C stops it in good order. Errors: the run's. */
+/**
+ * Starts a run with a logger, and sees it to its end; the first Ctrl-C stops it in good order.
+ * Errors: the run's.
+ */
 export async function runHere<Summary>(
-  start: () => RunHandle<Summary>,
+  start: (logger: Logger) => RunHandle<Summary>,
   { label, total, args, terminal, store }: RunPlace,
 ): Promise<RunSummary<Summary>> {
   const { stderr, interrupt } = terminal;
@@ -48,7 +52,11 @@ export async function runHere<Summary>(
     handle ? [handle.progress] : [],
   );
   try {
-    const running = start();
+    const logger = noticesTo((line) => {
+      progress.clear();
+      stderr.write(`${label}: ${line}\n`);
+    });
+    const running = start(logger);
     handle = running;
     running.on('progress', ({ written, bytes }: RunProgress) => {
       progress.add(written - last.written, bytes - last.bytes);

@@ -25,7 +25,7 @@ import { type Environment, Interpolation } from './environment.ts';
 import { importModule } from './import-module.ts';
 import { suggestion } from './nearest.ts';
 import { type ParsedFile, parseText } from './parse.ts';
-import { pipelineSchema, stageTypes } from './pipeline-schema.ts';
+import { kindOptions, pipelineSchema, stageTypes } from './pipeline-schema.ts';
 import { fields } from './schema.ts';
 import { makeAll, StagePlan } from './stage-plan.ts';
 import type { Scope } from './stage-type.ts';
@@ -191,7 +191,7 @@ function checkStage(kind: StageKind, value: unknown, way: Way, context: CheckCon
     return value;
   }
   const stage = types[type]!;
-  const form = fields(stage.options, stage.required);
+  const form = fields({ ...kindOptions[kind], ...stage.options }, stage.required);
   const checked = checkFields(form, options, way, context, `${kind} ${type}`);
   return new StagePlan(type, stage, checked, way);
 }

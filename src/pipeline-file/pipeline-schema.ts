@@ -22,6 +22,15 @@ import { transformTypes } from './transforms.ts';
 export const stageTypes: Readonly<Record<StageKind, Readonly<Record<string, StageType<unknown>>>>> =
   { source: sourceTypes, transform: transformTypes, sink: sinkTypes };
 
+/** Options that every stage of a kind has beside those of its type. */
+export const kindOptions: Readonly<Record<StageKind, Readonly<Record<string, Schema>>>> = {
+  source: {},
+  transform: {
+    id: option(text, 'What it remembers from run to run is kept under this.', 'its type'),
+  },
+  sink: {},
+};
+
 const share: Schema = {
   type: 'string',
   pattern: '^(100|\\d{1,2})(\\.\\d+)?%$',
@@ -66,12 +75,17 @@ export function pipelineJsonSchema(): object {
     ...withVariables(pipelineSchema),
     $defs: {
       variable,
-      ...Object.fromEntries(kinds.map(([kind, types]) => [kind, stageSchema(types)])),
+      ...Object.fromEntries(
+        kinds.map(([kind, types]) => [kind, stageSchema(types, kindOptions[kind as StageKind])]),
+      ),
     },
   };
 }
 
-function stageSchema(types: Readonly<Record<string, StageType<unknown>>>): object {
+function stageSchema(
+  types: Readonly<Record<string, StageType<unknown>>>,
+  common: Readonly<Record<string, Schema>>,
+): object {
   return {
     type: 'object',
     required: ['type'],
@@ -81,7 +95,10 @@ function stageSchema(types: Readonly<Record<string, StageType<unknown>>>): objec
       if: { properties: { type: { const: type } }, required: ['type'] },
       // biome-ignore lint/suspicious/noThenProperty: a word of JSON Schema
       then: withVariables({
-        ...fields({ type: { enum: [type], description }, ...options }, ['type', ...required]),
+        ...fields({ type: { enum: [type], description }, ...common, ...options }, [
+          'type',
+          ...required,
+        ]),
       }),
     })),
   };

@@ -21,11 +21,16 @@ export class StagePlan {
     this.#way = way;
   }
 
-  /** Errors: INVALID_ARGUMENT with the place of the stage for options that exclude each other. */
+  /**
+   * The stage; of a transform with an `id` both, as `run` takes them.
+   * Errors: INVALID_ARGUMENT with the place of the stage for options that exclude each other.
+   */
   async make(scope: Scope, fail: (error: unknown, way: Way) => Error): Promise<unknown> {
-    const options = (await makeAll(this.options, scope, fail)) as Record<string, unknown>;
+    const made = (await makeAll(this.options, scope, fail)) as Record<string, unknown>;
+    const { id, ...options } = made;
     try {
-      return await this.#stage.make(options, scope);
+      const stage = await this.#stage.make(options, scope);
+      return id === undefined ? stage : { id, transform: stage };
     } catch (error) {
       throw fail(error, this.#way);
     }

@@ -1,6 +1,7 @@
 /** docs/stages.md and docs/pipeline.schema.json are made from the declared stages: `npm run docs:stages`. */
 import { expect, it } from 'vitest';
 import { describeSchema, pipelineJsonSchema, stageTypes } from '../../src/pipeline-file/index.ts';
+import { kindOptions } from '../../src/pipeline-file/pipeline-schema.ts';
 
 it('docs/pipeline.schema.json says what the stages take', async () => {
   const text = `${JSON.stringify(pipelineJsonSchema(), undefined, 1)}\n`;
@@ -13,6 +14,10 @@ it('docs/stages.md says what the stages take', async () => {
 
 function stagesPage(): string {
   const kinds = Object.entries(stageTypes).map(([kind, types]) => {
+    const common = Object.entries(kindOptions[kind as keyof typeof kindOptions]).map(
+      ([name, form]) =>
+        `Each may have \`${name}\`, ${describeSchema(form)}. ${form.description}\n\n`,
+    );
     const stages = Object.entries(types).map(([type, { description, options, required }]) => {
       const rows = Object.entries(options).map(([name, form]) => {
         const standard = required.includes(name) ? 'needed' : String(form.default ?? '');
@@ -22,7 +27,7 @@ function stagesPage(): string {
       const table = ['| option | takes | | default |', '|---|---|---|---|', ...rows].join('\n');
       return `### ${type}\n\n${description}\n\n${table}\n`;
     });
-    return `## ${kind[0]!.toUpperCase()}${kind.slice(1)}s\n\n${stages.join('\n')}`;
+    return `## ${kind[0]!.toUpperCase()}${kind.slice(1)}s\n\n${common.join('')}${stages.join('\n')}`;
   });
   return `# Stages in pipeline files
 

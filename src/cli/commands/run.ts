@@ -4,7 +4,7 @@
  */
 import { EtlError } from '../../core/errors.ts';
 import type { Source } from '../../core/stage.ts';
-import { type RunOptions, run } from '../../pipeline/index.ts';
+import { type Logger, type RunOptions, run } from '../../pipeline/index.ts';
 import { type LoadedPipeline, loadPipeline } from '../../pipeline-file/index.ts';
 import { type Arguments, type Command, countOption, type Terminal } from '../command.ts';
 import { exitCodeOf, explainError } from '../explain.ts';
@@ -79,7 +79,8 @@ async function runOnce(loaded: LoadedPipeline, args: Arguments, terminal: Termin
   const { type, options: place = {} } = data?.sink ?? {};
   const store =
     type === 'zds' ? { path: String(place.root), collection: String(place.collection) } : undefined;
-  const start = () => run({ ...options, ...resume, ...part, ...maxErrorsOption(args) });
+  const start = (logger: Logger) =>
+    run({ logger, ...options, ...resume, ...part, ...maxErrorsOption(args) });
   const summary = await runHere(start, { label: options.name, total, args, terminal, store });
   const text = args.flag('json') ? `${describeRunJson(summary)}\n` : describeRun(summary);
   if (place.path === '-') terminal.stderr.write(text);

@@ -98,6 +98,30 @@ describe('zds run', () => {
     expect((await zds(['run'])).code).toBe(2);
   });
 
+  it('keeps what a transform remembers under its id, and tells what is forgotten', async () => {
+    write('days.jsonl', '{"_id":"a","t":1}', '{"_id":"b","t":2}');
+    const pipeline = (transforms: string) =>
+      write(
+        'days.yaml',
+        'name: days',
+        `source: { type: jsonl, path: ${at('days.jsonl')} }`,
+        `transforms: ${transforms}`,
+        `sink: { type: zds, root: ${at(`lake${round}`)}, collection: days }`,
+      );
+    const outcome = async () => {
+      const { code, stdout, stderr } = await zds(['run', at('days.yaml'), '--json']);
+      return [code, stderr, code === 0 ? JSON.parse(stdout).written : undefined];
+    };
+    pipeline('[{ type: incremental, id: new, field: t }]');
+    expect(await outcome()).toEqual([0, '', 2]);
+    pipeline('[{ type: incremental, field: t, id: new }, { type: incremental, field: t }]');
+    expect(await outcome()).toEqual([0, '', 0]);
+    pipeline('[{ type: incremental, id: newer, field: t }]');
+    expect(await outcome()).toEqual([0, expect.stringMatching(/^days: forgets .*"new"/), 2]);
+    pipeline('[{ type: filter, id: x, where: t > 0 }, { type: sample, id: x, every: 1 }]');
+    expect(await outcome()).toEqual([2, expect.stringContaining('have the id x'), undefined]);
+  });
+
   it('says what was committed before a failure', async () => {
     write('late.yaml', readFileSync(at('p.yaml'), 'utf8').replace(/onError.*/, 'onError: stop'));
     const { code, stderr } = await zds(['run', at('late.yaml')]);
