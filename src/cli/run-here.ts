@@ -1,7 +1,13 @@
 /** A run under the command line: progress on the terminal, Ctrl-C, metrics, and what was kept of a failure. */
-import type { Logger, MaxErrors, RunHandle, RunProgress, RunSummary } from '../pipeline/index.ts';
+import type { Logger, RunHandle, RunOptions, RunProgress, RunSummary } from '../pipeline/index.ts';
 import { FastStore } from '../store/index.ts';
-import type { Arguments, OptionSpec, Terminal } from './command.ts';
+import {
+  type Arguments,
+  bytesOption,
+  countOption,
+  type OptionSpec,
+  type Terminal,
+} from './command.ts';
 import { openMetrics } from './metrics-server.ts';
 import { noticesTo } from './notices.ts';
 import { Progress } from './progress.ts';
@@ -10,14 +16,19 @@ import { formatDocuments } from './text.ts';
 /** Options that every command has which is a run. */
 export const runOptions: Readonly<Record<string, OptionSpec>> = {
   'max-errors': { value: 'N|N%', help: 'end the run when more records than this are bad' },
+  'max-memory': { value: 'SIZE', help: 'bytes of documents under way (default 64MiB)' },
   'metrics-addr': { value: 'HOST:PORT', help: 'serve counts for Prometheus meanwhile' },
 };
 
-/** `--max-errors` as an option of `run`. */
-export function maxErrorsOption(args: Arguments): { readonly maxErrors?: MaxErrors } {
+/** `--max-errors` and `--max-memory` as options of `run`. Errors: INVALID_ARGUMENT. */
+export function limitsOf(args: Arguments): Pick<RunOptions, 'maxErrors' | 'maxMemory'> {
+  const maxMemory = bytesOption(args, 'max-memory');
   const text = args.text('max-errors');
-  if (text === undefined) return {};
-  return { maxErrors: text.endsWith('%') ? (text as `${number}%`) : Number(text) };
+  const maxErrors = text?.endsWith('%') ? (text as `${number}%`) : countOption(args, 'max-errors');
+  return {
+    ...(maxErrors === undefined ? {} : { maxErrors }),
+    ...(maxMemory === undefined ? {} : { maxMemory }),
+  };
 }
 
 /** Where a run goes to and how it is shown. */

@@ -15,7 +15,7 @@ import { type Format, formatOf } from '../formats.ts';
 import { idOptions, idsOf } from '../ids.ts';
 import { inputBytes, isStream } from '../inputs.ts';
 import { untilInterrupt } from '../interrupt.ts';
-import { maxErrorsOption, runHere, runOptions } from '../run-here.ts';
+import { limitsOf, runHere, runOptions } from '../run-here.ts';
 import { describeRun, describeRunJson } from '../run-summary.ts';
 import { selectionOf } from '../selection.ts';
 
@@ -40,7 +40,7 @@ export const convertCommand: Command = {
   async run(args, terminal) {
     const [input, output] = args.positionals as [string, string];
     const work = await prepare(args, terminal);
-    const start = () => run({ name: `convert ${input}`, ...work, ...maxErrorsOption(args) });
+    const start = () => run({ name: `convert ${input}`, ...work, ...limitsOf(args) });
     const total = work.from.type === 'jsonl' ? await inputBytes([input]) : undefined;
     const summary = await runHere(start, { label: 'convert', total, args, terminal });
     const { stdout, stderr } = terminal;

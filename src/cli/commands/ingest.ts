@@ -17,7 +17,7 @@ import type { IdOptions } from '../../store/index.ts';
 import { type Arguments, bytesOption, type Command, collectionOption } from '../command.ts';
 import { idOptions, idsOf } from '../ids.ts';
 import { inputBytes } from '../inputs.ts';
-import { maxErrorsOption, runHere, runOptions } from '../run-here.ts';
+import { limitsOf, runHere, runOptions } from '../run-here.ts';
 import { formatCount, formatDocuments, formatRate, formatSeconds, formatSize } from '../text.ts';
 
 const POLICIES = ['stop', 'skip', 'dead-letter'];
@@ -55,7 +55,7 @@ export const ingestCommand: Command = {
         sink: zdsSink(job.path, job.collection, { ...job.ids, commitBytes: job.commitBytes }),
         resume: args.flag('resume'),
         onError: job.onError,
-        ...maxErrorsOption(args),
+        ...limitsOf(args),
       });
     const summary = await runHere(start, { label: 'ingest', total, args, terminal, store: job });
     const { stdout, stderr } = terminal;

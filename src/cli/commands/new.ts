@@ -1,7 +1,8 @@
 /** `zds new`: a starter project that runs as it is. */
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { basename, join, resolve } from 'node:path';
+import { basename, join, relative, resolve, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { EtlError } from '../../core/errors.ts';
 import type { Command } from '../command.ts';
 
@@ -15,8 +16,12 @@ export const newCommand: Command = {
     const folder = args.positionals[0]!;
     const there = await readdir(folder).catch(() => []);
     if (there.length > 0) throw new EtlError('INVALID_ARGUMENT', `${folder} is not empty`);
-    await mkdir(join(folder, 'data'), { recursive: true });
-    for (const [name, text] of Object.entries(projectFiles(basename(resolve(folder))))) {
+    try {
+      await mkdir(join(folder, 'data'), { recursive: true });
+    } catch (cause) {
+      throw new EtlError('IO_ERROR', 'cannot be made', { place: { path: folder }, cause });
+    }
+    for (const [name, text] of Object.entries(projectFiles(resolve(folder)))) {
       // What has come there meanwhile stays.
       await writeFile(join(folder, name), text, { flag: 'wx' });
     }
@@ -25,12 +30,22 @@ export const newCommand: Command = {
   },
 };
 
+/**
+ * What the project asks npm for. A package that npm installed is there by its version; a checkout may not
+ * have been published, and is taken as it lies there.
+ */
+function ownPackage(folder: string): string {
+  const home = fileURLToPath(new URL('../../..', import.meta.url));
+  if (home.includes(`${sep}node_modules${sep}`)) {
+    const manifest = createRequire(import.meta.url)(join(home, 'package.json'));
+    return `^${(manifest as { version: string }).version}`;
+  }
+  return `file:${relative(folder, home).replaceAll(sep, '/')}`;
+}
+
 function projectFiles(folder: string): Record<string, string> {
-  const { version } = createRequire(import.meta.url)('../../../package.json') as {
-    version: string;
-  };
   const name =
-    folder
+    basename(folder)
       .toLowerCase()
       .replace(/[^a-z0-9._-]+/g, '-')
       .replace(/^[._-]+/, '') || 'etl';
@@ -43,7 +58,7 @@ function projectFiles(folder: string): Record<string, string> {
       lint: 'zds lint pipeline.yaml',
       try: 'zds run pipeline.yaml --dry-run',
     },
-    dependencies: { 'zds-stream': `^${version}` },
+    dependencies: { 'zds-stream': ownPackage(folder) },
   };
   return {
     'package.json': `${JSON.stringify(manifest, undefined, 2)}\n`,

@@ -6,7 +6,7 @@ import { zdsSink } from '../../sinks/zds-sink.ts';
 import { createJsonlSource, jsonlSource } from '../../sources/jsonl-source.ts';
 import { type Command, collectionOption } from '../command.ts';
 import { idOptions, idsOf } from '../ids.ts';
-import { maxErrorsOption, runHere, runOptions } from '../run-here.ts';
+import { limitsOf, runHere, runOptions } from '../run-here.ts';
 import { formatCount, formatDocuments } from '../text.ts';
 
 export const replayCommand: Command = {
@@ -37,7 +37,7 @@ export const replayCommand: Command = {
         source: jsonlSource(replayRecords(letters, signal)),
         sink: zdsSink(path, collection, idsOf(args)),
         onError: rejects === undefined ? 'stop' : { deadLetter: rejects },
-        ...maxErrorsOption(args),
+        ...limitsOf(args),
       });
     const store = { path, collection };
     const place = { label: 'replay', total: undefined, args, terminal, store };

@@ -11,7 +11,7 @@ import { exitCodeOf, explainError } from '../explain.ts';
 import { inputBytes } from '../inputs.ts';
 import { limitSource } from '../limit.ts';
 import { Look } from '../look.ts';
-import { maxErrorsOption, runHere, runOptions } from '../run-here.ts';
+import { limitsOf, runHere, runOptions } from '../run-here.ts';
 import { describeRun, describeRunJson } from '../run-summary.ts';
 import { formatCount, formatDocuments } from '../text.ts';
 import { snapshot, untilChanged } from '../watch.ts';
@@ -80,7 +80,7 @@ async function runOnce(loaded: LoadedPipeline, args: Arguments, terminal: Termin
   const store =
     type === 'zds' ? { path: String(place.root), collection: String(place.collection) } : undefined;
   const start = (logger: Logger) =>
-    run({ logger, ...options, ...resume, ...part, ...maxErrorsOption(args) });
+    run({ logger, ...options, ...resume, ...part, ...limitsOf(args) });
   const summary = await runHere(start, { label: options.name, total, args, terminal, store });
   const text = args.flag('json') ? `${describeRunJson(summary)}\n` : describeRun(summary);
   if (place.path === '-') terminal.stderr.write(text);

@@ -1,7 +1,14 @@
 /** `zds convert`, `zds sniff` and `zds new`, as one would use them. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { tableFromIPC } from 'apache-arrow';
@@ -138,11 +145,14 @@ describe.skipIf(!existsSync(join(root, 'dist/cli/main.js')))('zds new', () => {
   it('makes a project that runs', async () => {
     expect((await zds(['new', at('My Project')])).code).toBe(0);
     const project = at('My Project');
-    mkdirSync(join(project, 'node_modules'));
-    symlinkSync(root, join(project, 'node_modules/zds-stream'));
     const program = join(root, 'dist/cli/main.js');
     const manifest = JSON.parse(read('My Project/package.json'));
     expect(manifest.name).toBe('my-project');
+    // What `npm install` does with a dependency on a folder.
+    const home = manifest.dependencies['zds-stream'].replace(/^file:/, '');
+    mkdirSync(join(project, 'node_modules'));
+    symlinkSync(resolve(project, home), join(project, 'node_modules/zds-stream'));
+    expect(realpathSync(join(project, 'node_modules/zds-stream'))).toBe(realpathSync(root));
     const outputs = ['lint', 'try', 'start'].map((script) => {
       const argv = manifest.scripts[script].split(' ').slice(1);
       return execFileSync(process.execPath, [program, ...argv], { cwd: project }).toString();
@@ -153,5 +163,7 @@ describe.skipIf(!existsSync(join(root, 'dist/cli/main.js')))('zds new', () => {
     const found = await zds(['scan', join(project, 'lake'), '-c', 'orders', '--jsonl']);
     expect(found.stdout.split('\n')[0]).toContain('"large":true');
     expect((await zds(['new', project])).code).toBe(2);
+    const inFile = await zds(['new', join(project, 'README.md/x')]);
+    expect(inFile.stderr).toContain('README.md/x: cannot be made: ENOTDIR');
   });
 });

@@ -77,7 +77,11 @@ describe('zds ingest', () => {
     expect(code).toBe(1);
     expect(stderr).toContain('more than 10% of those read');
     expect((await zds([...args, '--max-errors', '1000'])).code).toBe(0);
-    expect((await zds([...args, '--max-errors', 'x'])).code).toBe(2);
+    for (const option of ['--max-errors', '--max-memory']) {
+      const none = await zds([...args, option, 'x']);
+      expect([none.code, none.stderr]).toEqual([2, expect.stringMatching(`^zds: ${option} takes`)]);
+    }
+    expect((await zds([...args, '--max-memory', '1MiB'])).code).toBe(0);
   });
 });
 
