@@ -221,7 +221,8 @@ export function httpInput(request: HttpRequest, options: BodyOptions = {}): Inpu
   };
 }
 
-function streamInput(name: string, stream: () => ByteStream): Input {
+/** A stream under a name, opened when it is read. */
+export function streamInput(name: string, stream: () => ByteStream): Input {
   return {
     name,
     open: (how) => openStream(stream(), { path: name }, name, how),

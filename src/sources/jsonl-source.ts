@@ -3,7 +3,7 @@ import type { Document } from '../core/batch.ts';
 import type { Source } from '../core/stage.ts';
 import { decodeLines } from '../formats/jsonl.ts';
 import { SourceStream } from '../streams/source-stream.ts';
-import type { ByteInput } from './byte-input.ts';
+import type { ByteInput, Input } from './byte-input.ts';
 import { createTextSource, type TextSourceOptions } from './text-source.ts';
 
 export interface JsonlSourceOptions extends TextSourceOptions {
@@ -28,9 +28,9 @@ export function jsonlSource<T extends object = Document>(
   return new SourceStream<T>(createJsonlSource(input, rest), signal ? { signal } : {});
 }
 
-/** The same without the stream around it. */
+/** The same without the stream around it, also over inputs that are named already. */
 export function createJsonlSource(
-  input: ByteInput,
+  input: ByteInput | readonly Input[],
   options: Omit<JsonlSourceOptions, 'signal'> = {},
 ): Source {
   return createTextSource('jsonlSource', 'line', input, options, decodeLines);

@@ -3,7 +3,8 @@ import { resolve } from 'node:path';
 import { EtlError } from '../../core/errors.ts';
 import { replayRecords, run } from '../../pipeline/index.ts';
 import { zdsSink } from '../../sinks/zds-sink.ts';
-import { createJsonlSource, jsonlSource } from '../../sources/jsonl-source.ts';
+import { streamInput } from '../../sources/byte-input.ts';
+import { createJsonlSource } from '../../sources/jsonl-source.ts';
 import { type Command, collectionOption } from '../command.ts';
 import { idOptions, idsOf } from '../ids.ts';
 import { limitsOf, runHere, runOptions } from '../run-here.ts';
@@ -31,10 +32,11 @@ export const replayCommand: Command = {
     }
     const letters = createJsonlSource(file);
     const { signal } = new AbortController();
+    const records = streamInput(`records of ${file}`, () => replayRecords(letters, signal));
     const start = () =>
       run({
         name: 'replay',
-        source: jsonlSource(replayRecords(letters, signal)),
+        source: createJsonlSource([records]),
         sink: zdsSink(path, collection, idsOf(args)),
         onError: rejects === undefined ? 'stop' : { deadLetter: rejects },
         ...limitsOf(args),
