@@ -1,4 +1,5 @@
 /** `zds sniff`: what a file is, and what is in it, as its first documents show. */
+import { EtlError } from '../../core/errors.ts';
 import { redactUrl } from '../../core/redact.ts';
 import type { Source } from '../../core/stage.ts';
 import type { CsvSniff } from '../../formats/csv-sniff.ts';
@@ -24,6 +25,10 @@ export const sniffCommand: Command = {
   options: { json: { help: 'as one JSON object' } },
   async run(args, terminal) {
     const file = args.positionals[0]!;
+    if (file === '-' || file === 'stdin') {
+      const problem = 'what comes once cannot be looked at several times; name a file or a URL';
+      throw new EtlError('INVALID_ARGUMENT', problem);
+    }
     const compression = isStream(file) ? undefined : await compressionOf(file);
     const format = await guessFormat(file);
     const csv = format === 'csv' ? await sniffAsRead(file) : undefined;

@@ -131,6 +131,11 @@ describe('zds sniff', () => {
     expect((await zds(['sniff', at('gone')])).code).toBe(1);
   });
 
+  it('does not look at what comes only once', async () => {
+    const { code, stderr } = await zds(['sniff', '-'], { stdin: 'a,b\n1,2\n' });
+    expect([code, stderr]).toEqual([2, expect.stringContaining('name a file')]);
+  });
+
   it('names the columns as they are read, also where the first row looks like no header', async () => {
     writeFileSync(at('x5.csv'), 'a,,a\n1,2,3\n');
     const { stdout } = await zds(['sniff', at('x5.csv')]);
