@@ -19,18 +19,21 @@ export function explainError(error: unknown, debug: boolean): string {
   const [first, ...more] = error.message.split('\n');
   const { path, url } = error.place;
   const prefix = (path ?? url) ? '' : 'zds: ';
-  // What INVALID_ARGUMENT advises is what its messages say already.
-  const advice = error.code === 'INVALID_ARGUMENT' ? '' : ` (${error.advice})`;
-  const lines = [`${prefix}${first}${systemReason(error)}${advice}`, ...more];
+  const lines = [`${prefix}${withSystemReason(first!, error)}${adviceOf(error)}`, ...more];
   return `${lines.join('\n')}\n`;
 }
 
-/** The operating system's own words, which say what the advice cannot. */
-function systemReason(error: EtlError): string {
-  const { cause } = error;
-  if (!(cause instanceof Error) || !('syscall' in cause)) return '';
-  const { code = cause.message } = cause as NodeJS.ErrnoException;
-  return error.message.includes(code) ? '' : `: ${cause.message.split('\n')[0]}`;
+/** Nothing where the message and the operating system have said all that there is. */
+function adviceOf({ code, advice }: EtlError): string {
+  return code === 'INVALID_ARGUMENT' || code === 'IO_ERROR' ? '' : ` (${advice})`;
+}
+
+/** With the operating system's own words, in place of its bare code. */
+function withSystemReason(message: string, { cause }: EtlError): string {
+  if (!(cause instanceof Error) || !('syscall' in cause)) return message;
+  const reason = cause.message.split('\n')[0]!;
+  const bare = message.replace(` (${(cause as NodeJS.ErrnoException).code})`, '');
+  return bare.includes(reason) ? bare : `${bare}: ${reason}`;
 }
 
 function stackOf(error: unknown): string {

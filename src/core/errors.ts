@@ -24,7 +24,8 @@ export const errorTable = {
     'The document nests deeper than maxDepth. Raise the limit if the data is right.',
   NOT_AN_OBJECT: 'A document must be a JSON object. Wrap the value, or drop the line.',
   INVALID_ID: 'Ids are 1 to 255 bytes: letters, digits, "_", "-", "."; no leading "." and no "..".',
-  MISSING_ID: 'The document has no id. Name a field with idField, or let ids be generated.',
+  MISSING_ID:
+    'The document has no id. Name a field (idField, --id-field) or let ids be made (generateIds, --generate-ids).',
   DUPLICATE_ID: 'A document with this id is there already. Merge instead of appending.',
   ID_MISMATCH: 'The document carries another _id than the one it is stored under.',
   INVALID_DOCUMENT: 'The document cannot be written as JSON, or the schema refuses it.',

@@ -198,8 +198,10 @@ describe('explainError', () => {
       code: 'ENOSPC',
     });
     const error = new EtlError('IO_ERROR', 'cannot be written', { place: { path: 'x' }, cause });
-    expect(explainError(error, false)).toBe(
-      `x: cannot be written: ENOSPC: no space left (${error.advice})\n`,
+    expect(explainError(error, false)).toBe('x: cannot be written: ENOSPC: no space left\n');
+    const coded = new EtlError('LOCKED', 'cannot be written (ENOSPC)', { cause });
+    expect(explainError(coded, false)).toBe(
+      `zds: cannot be written: ENOSPC: no space left (${coded.advice})\n`,
     );
     expect(explainError(error, true)).toMatch(/EtlError: x:.*caused by: Error: ENOSPC/s);
   });
