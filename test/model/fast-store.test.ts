@@ -5,6 +5,7 @@ import { Batch } from '../../src/core/batch.ts';
 import { createKernel, type IdIndex, type Kernel, sharedKernel } from '../../src/kernels/index.ts';
 import { FastStore } from '../../src/store/index.ts';
 import { FaultDisk, PowerCut } from '../support/fault-disk.ts';
+import { LONG } from '../support/long.ts';
 import { parseIndex } from '../support/reference-store.ts';
 
 const INDEX = '/s/collections/c/meta/index.bin';
@@ -234,6 +235,6 @@ class CollidingIndex {
 }
 
 describe('FastStore behaves like a Map', () => {
-  it('in any sequence of operations', () => play(sharedKernel(), 150));
-  it('even if all ids had the same hash', () => play(collidingKernel(), 60));
+  it('in any sequence of operations', () => play(sharedKernel(), LONG ? 3000 : 80));
+  it('even if all ids had the same hash', () => play(collidingKernel(), LONG ? 600 : 30));
 });

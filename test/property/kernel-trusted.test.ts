@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createTwinKernel } from '../../src/kernels/twin/index.ts';
 import { kernels } from '../support/kernels.ts';
+import { LONG } from '../support/long.ts';
 
 const names = ['a', 'ab', 'é', '', 'a"', 'score'];
 const scalar = fc.oneof(
@@ -83,7 +84,7 @@ describe.each(kernels)('trusted lines of the $name kernel', (kernel) => {
         );
         expect(trusting.project(bytes).bytes).toEqual(twin.selector(query).project(bytes).bytes);
       }),
-      { numRuns: 1500 },
+      { numRuns: LONG ? 5000 : 300 },
     );
   });
 
@@ -100,7 +101,7 @@ describe.each(kernels)('trusted lines of the $name kernel', (kernel) => {
           read.dense,
         ]);
       }),
-      { numRuns: 300 },
+      { numRuns: LONG ? 2000 : 150 },
     );
   });
 });
