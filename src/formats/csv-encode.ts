@@ -1,9 +1,17 @@
 /**
- * Lines of JSON to rows of CSV, bytes to bytes: numbers keep their digits and texts are not made into
- * strings, unless they hold escapes. Runs anywhere; O(bytes).
+ * Lines of JSON to rows of CSV, bytes to bytes: numbers keep their digits, and no text is made into a
+ * string. The rows are the kernel's work; the header is the row of a document that holds the names.
+ * Runs anywhere; O(bytes).
  */
-import { type EncodedLines, RECORD_WORDS } from '../core/batch.ts';
+import { type EncodedLines, LineRecord, RECORD_WORDS } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
+import {
+  type CsvRowProgram,
+  type CsvRowWriter,
+  createCsvRowWriter,
+  type OnUnwritable,
+  readFieldNames,
+} from '../kernels/csv.ts';
 
 export interface CsvEncodeOptions {
   /** Fields to write, in this order. Default: those of the first batch, as they come. */
@@ -25,305 +33,81 @@ export interface CsvEncodeOptions {
   readonly extra?: 'error' | 'drop';
 }
 
-/** Is told of a document that cannot be written, by its ordinal; what it throws ends the writing. */
-export type OnUnwritable = (ordinal: number, reason: string) => void;
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
+const NOTHING = new Uint8Array(0);
 const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-
-/** What a value is; how it is to be written. */
-const Kind = { missing: 0, raw: 1, text: 2, quoted: 3, escaped: 4, nested: 5, null: 6 } as const;
 
 /** Writes batches of one file, one after the other. */
 export class CsvEncoder {
-  #isFirst = true;
-  /** Fields that were left out. */
-  dropped = 0;
-  readonly #delimiter: number;
-  readonly #null: Uint8Array;
-  readonly #nullText: string;
-  readonly #lineEnd: Uint8Array;
-  readonly #quoteAll: boolean;
-  readonly #dropsExtra: boolean;
-  readonly #header: boolean;
-  #columns: readonly string[] | undefined;
-  /** Each column's key as it stands in a line: `"name"`. */
-  #keys: Uint8Array[] = [];
-  readonly #ordinals = new Map<string, number>();
-  #kinds = new Uint8Array(0);
-  #starts = new Uint32Array(0);
-  #ends = new Uint32Array(0);
-  #out = new Uint8Array(1 << 16);
-  #at = 0;
-  #reason: string | undefined;
+  readonly #implementation: CsvRowWriter['name'] | undefined;
+  readonly #program: Omit<CsvRowProgram, 'columns'>;
+  readonly #hasHeader: boolean;
+  readonly #columns: readonly string[] | undefined;
+  /** The header, as long as it is to be written. */
+  #header: Uint8Array = NOTHING;
+  #writer: CsvRowWriter | undefined;
 
-  /** Errors: INVALID_ARGUMENT. */
-  constructor(options: CsvEncodeOptions = {}) {
+  /** `implementation`: the fastest that runs here if absent. Errors: INVALID_ARGUMENT. */
+  constructor(options: CsvEncodeOptions = {}, implementation?: CsvRowWriter['name']) {
     const { columns, delimiter = ',', header = true, lineEnd = '\n', extra = 'error' } = options;
     const code = delimiter.charCodeAt(0);
     if (delimiter.length !== 1 || code >= 0x80 || code < 9 || '\n\r"'.includes(delimiter)) {
       throw new EtlError('INVALID_ARGUMENT', 'delimiter must be one ASCII character, no quote');
     }
-    this.#nullText = options.null ?? '';
-    if (/["\n\r]/.test(this.#nullText) || this.#nullText.includes(delimiter)) {
+    const nullText = options.null ?? '';
+    if (/["\n\r]/.test(nullText) || nullText.includes(delimiter)) {
       throw new EtlError('INVALID_ARGUMENT', 'null must be a text that needs no quotes');
     }
-    this.#delimiter = code;
-    this.#null = encoder.encode(this.#nullText);
-    this.#lineEnd = encoder.encode(lineEnd);
-    this.#quoteAll = options.quote === 'strings';
-    this.#dropsExtra = extra === 'drop';
-    this.#header = header;
-    if (columns) this.#setColumns(columns);
+    if (columns && new Set(columns).size < columns.length) {
+      throw new EtlError('INVALID_ARGUMENT', 'two columns have the same name');
+    }
+    const quotesAll = options.quote === 'strings';
+    const dropsExtra = extra === 'drop';
+    this.#program = { delimiter: code, null: nullText, lineEnd, quotesAll, dropsExtra };
+    this.#implementation = implementation;
+    this.#hasHeader = header;
+    this.#columns = columns;
   }
 
-  /** The rows of these documents, the header in front of the first. Errors: SCHEMA_CHANGED. */
+  /** Fields that were left out. */
+  get dropped(): number {
+    return this.#writer?.dropped ?? 0;
+  }
+
+  /** The rows of these documents, the header in front of the first. */
   encode(lines: EncodedLines, onUnwritable: OnUnwritable): Uint8Array {
-    const { bytes, records, count } = lines;
-    if (!this.#columns) this.#setColumns(fieldsOf(lines));
-    this.#writeHeader();
-    for (let i = 0; i < count; i++) {
-      const start = records[i * RECORD_WORDS]!;
-      const end = records[i * RECORD_WORDS + 1]!;
-      this.#reserve(2 * (end - start) + this.#keys.length * (this.#null.length + 4) + 8);
-      this.#readLine(bytes, start, end);
-      if (this.#reason !== undefined) onUnwritable(i, this.#reason);
-      else this.#writeRow(bytes);
-    }
-    return this.#take();
+    this.#writer ??= this.#open(this.#columns ?? readFieldNames(lines));
+    const rows = this.#writer.rows(lines, onUnwritable);
+    const header = this.#header;
+    if (header.length === 0) return rows;
+    this.#header = NOTHING;
+    const both = new Uint8Array(header.length + rows.length);
+    both.set(header);
+    both.set(rows, header.length);
+    return both;
   }
 
   /** What is left to write at the end: the header, where there was no document. */
   finish(): Uint8Array {
-    if (this.#columns) this.#writeHeader();
-    return this.#take();
+    if (this.#columns) this.#writer ??= this.#open(this.#columns);
+    return this.#header;
   }
 
-  #setColumns(columns: readonly string[]): void {
-    if (new Set(columns).size < columns.length) {
-      throw new EtlError('INVALID_ARGUMENT', 'two columns have the same name');
-    }
-    this.#columns = columns;
-    this.#keys = columns.map((name) => encoder.encode(JSON.stringify(name)));
-    for (const [i, name] of columns.entries()) this.#ordinals.set(name, i);
-    this.#kinds = new Uint8Array(columns.length);
-    this.#starts = new Uint32Array(columns.length);
-    this.#ends = new Uint32Array(columns.length);
-  }
-
-  #writeHeader(): void {
-    if (!this.#isFirst) return;
-    this.#isFirst = false;
-    if (!this.#header || this.#columns!.length === 0) return;
-    for (const [i, name] of this.#columns!.entries()) {
-      if (i > 0) this.#out[this.#at++] = this.#delimiter;
-      this.#reserve(name.length * 6 + 8);
-      this.#writeText(name);
-    }
-    this.#endRow();
-  }
-
-  /** Notes where each column's value stands; `#reason` says why the document cannot be written. */
-  #readLine(bytes: Uint8Array, start: number, end: number): void {
-    this.#kinds.fill(Kind.missing);
-    this.#reason = undefined;
-    let expected = 0;
-    let at = skipSpace(bytes, start + 1);
-    while (at < end && bytes[at] === QUOTE) {
-      const keyAt = at;
-      let column = expected;
-      const key = this.#keys[expected];
-      let after = key && startsWith(bytes, at, key) ? at + key.length : 0;
-      if (after === 0) {
-        after = endOfString(bytes, at);
-        column = this.#findColumn(bytes, at, after);
-      }
-      at = skipSpace(bytes, skipSpace(bytes, after) + 1);
-      if (column < 0) {
-        at = this.#endOfValue(bytes, at, -1);
-        if (!this.#dropsExtra) {
-          const name = decoder.decode(bytes.subarray(keyAt, after));
-          this.#reason ??= `the field ${name} is no column of the file`;
-        } else this.dropped++;
-      } else {
-        at = this.#endOfValue(bytes, at, column);
-        expected = column + 1;
-      }
-      at = skipSpace(bytes, at);
-      if (bytes[at] === 0x2c) at = skipSpace(bytes, at + 1);
-    }
-  }
-
-  #findColumn(bytes: Uint8Array, start: number, end: number): number {
-    const name = JSON.parse(decoder.decode(bytes.subarray(start, end))) as string;
-    return this.#ordinals.get(name) ?? -1;
-  }
-
-  /** Goes over the value at `at`, and notes what it is for its column. */
-  #endOfValue(bytes: Uint8Array, at: number, column: number): number {
-    const first = bytes[at]!;
-    let kind: number = Kind.raw;
-    let end = at + 1;
-    if (first === QUOTE) {
-      kind = this.#quoteAll ? Kind.quoted : Kind.text;
-      for (; bytes[end] !== QUOTE; end++) {
-        const byte = bytes[end]!;
-        if (byte === BACKSLASH) {
-          kind = Kind.escaped;
-          end++;
-        } else if (byte === this.#delimiter && kind === Kind.text) kind = Kind.quoted;
-      }
-      end++;
-    } else if (first === 0x7b || first === 0x5b) {
-      kind = Kind.nested;
-      end = endOfContainer(bytes, at);
-    } else {
-      end = endOfValue(bytes, at);
-      if (first === 0x6e) kind = Kind.null;
-    }
-    if (column >= 0) {
-      this.#kinds[column] = kind;
-      this.#starts[column] = at;
-      this.#ends[column] = end;
-    }
-    return end;
-  }
-
-  #writeRow(bytes: Uint8Array): void {
-    const { length } = this.#kinds;
-    const rowStart = this.#at;
-    for (let i = 0; i < length; i++) {
-      if (i > 0) this.#out[this.#at++] = this.#delimiter;
-      const kind = this.#kinds[i]!;
-      const start = this.#starts[i]!;
-      const end = this.#ends[i]!;
-      if (kind === Kind.raw) this.#copy(bytes, start, end);
-      else if (kind === Kind.missing || kind === Kind.null)
-        this.#copy(this.#null, 0, this.#null.length);
-      else if (kind === Kind.text) this.#writePlain(bytes, start + 1, end - 1);
-      else if (kind === Kind.quoted) this.#copy(bytes, start, end);
-      else if (kind === Kind.nested) this.#writeQuoted(bytes.subarray(start, end));
-      else this.#writeText(JSON.parse(decoder.decode(bytes.subarray(start, end))) as string);
-    }
-    // An empty line is no row.
-    if (this.#at === rowStart) this.#writeQuoted(this.#null);
-    this.#endRow();
-  }
-
-  /** A text without escapes and delimiters. */
-  #writePlain(bytes: Uint8Array, start: number, end: number): void {
-    const isBare =
-      end > start &&
-      bytes[start] !== 0x20 &&
-      bytes[end - 1] !== 0x20 &&
-      !(end - start === this.#null.length && startsWith(bytes, start, this.#null));
-    if (isBare) this.#copy(bytes, start, end);
-    else this.#copy(bytes, start - 1, end + 1);
-  }
-
-  #writeText(text: string): void {
-    const bytes = encoder.encode(text);
-    const needs =
-      this.#quoteAll ||
-      text === this.#nullText ||
-      /^[\s\ufeff]|\s$|["\r\n]/.test(text) ||
-      bytes.includes(this.#delimiter) ||
-      text === '';
-    if (needs) this.#writeQuoted(bytes);
-    else this.#copy(bytes, 0, bytes.length);
-  }
-
-  #writeQuoted(bytes: Uint8Array): void {
-    const out = this.#out;
-    out[this.#at++] = QUOTE;
-    for (const byte of bytes) {
-      if (byte === QUOTE) out[this.#at++] = QUOTE;
-      out[this.#at++] = byte;
-    }
-    out[this.#at++] = QUOTE;
-  }
-
-  #endRow(): void {
-    this.#copy(this.#lineEnd, 0, this.#lineEnd.length);
-  }
-
-  #copy(bytes: Uint8Array, start: number, end: number): void {
-    const out = this.#out;
-    let at = this.#at;
-    if (end - start > 64) {
-      out.set(bytes.subarray(start, end), at);
-      at += end - start;
-    } else for (let i = start; i < end; i++) out[at++] = bytes[i]!;
-    this.#at = at;
-  }
-
-  #reserve(size: number): void {
-    if (this.#at + size <= this.#out.length) return;
-    const larger = new Uint8Array(Math.max(2 * this.#out.length, this.#at + size));
-    larger.set(this.#out.subarray(0, this.#at));
-    this.#out = larger;
-  }
-
-  #take(): Uint8Array {
-    const written = this.#out.slice(0, this.#at);
-    this.#at = 0;
-    return written;
+  #open(columns: readonly string[]): CsvRowWriter {
+    const writer = createCsvRowWriter({ ...this.#program, columns }, this.#implementation);
+    if (this.#hasHeader && columns.length > 0) this.#header = writer.rows(namesOf(columns), fail);
+    return writer;
   }
 }
 
-/** The fields of all these documents, in the order in which they first come. */
-function fieldsOf({ bytes, records, count }: EncodedLines): string[] {
-  const names = new Set<string>();
-  for (let i = 0; i < count; i++) {
-    let at = skipSpace(bytes, records[i * RECORD_WORDS]! + 1);
-    while (bytes[at] === QUOTE) {
-      const after = endOfString(bytes, at);
-      names.add(JSON.parse(decoder.decode(bytes.subarray(at, after))) as string);
-      at = skipSpace(bytes, endOfValue(bytes, skipSpace(bytes, skipSpace(bytes, after) + 1)));
-      if (bytes[at] === 0x2c) at = skipSpace(bytes, at + 1);
-    }
-  }
-  return [...names];
+/** A document whose fields hold their own names. */
+function namesOf(columns: readonly string[]): EncodedLines {
+  const members = columns.map((name) => `${JSON.stringify(name)}:${JSON.stringify(name)}`);
+  const bytes = encoder.encode(`{${members.join()}}`);
+  const records = new Uint32Array(RECORD_WORDS);
+  records[LineRecord.end] = bytes.length;
+  return { bytes, records, count: 1, dense: false };
 }
 
-function startsWith(bytes: Uint8Array, at: number, key: Uint8Array): boolean {
-  for (let i = 0; i < key.length; i++) if (bytes[at + i] !== key[i]) return false;
-  return true;
-}
-
-function skipSpace(bytes: Uint8Array, start: number): number {
-  let at = start;
-  while (bytes[at]! <= 0x20) at++;
-  return at;
-}
-
-/** From an opening quote to what follows the closing one. */
-function endOfString(bytes: Uint8Array, start: number): number {
-  let at = start + 1;
-  for (; bytes[at] !== QUOTE; at++) if (bytes[at] === BACKSLASH) at++;
-  return at + 1;
-}
-
-function endOfContainer(bytes: Uint8Array, start: number): number {
-  let depth = 0;
-  for (let at = start; ; at++) {
-    const byte = bytes[at]!;
-    if (byte === QUOTE) at = endOfString(bytes, at) - 1;
-    else if (byte === 0x7b || byte === 0x5b) depth++;
-    else if ((byte === 0x7d || byte === 0x5d) && --depth === 0) return at + 1;
-  }
-}
-
-function endOfValue(bytes: Uint8Array, start: number): number {
-  if (bytes[start] === QUOTE) return endOfString(bytes, start);
-  if (bytes[start] === 0x7b || bytes[start] === 0x5b) return endOfContainer(bytes, start);
-  let at = start;
-  while (!isValueEnd(bytes[at]!)) at++;
-  return at;
-}
-
-function isValueEnd(byte: number): boolean {
-  return byte === 0x2c || byte === 0x7d || byte <= 0x20;
+function fail(_ordinal: number, reason: string): never {
+  throw new EtlError('INTERNAL', reason);
 }

@@ -1,7 +1,8 @@
 /**
- * What the CSV kernel does: rows of CSV to lines of JSON, or to the objects that those lines say. Two
+ * What the CSV kernels do: rows of CSV to lines of JSON, or to the objects that those lines say, and
+ * lines of JSON to rows of CSV. Of each two
  * implementations give the same answers for the same bytes, bad input included: WebAssembly SIMD
- * (`csv-machine.ts`) and plain TypeScript (`twin/csv.ts`).
+ * (`csv-machine.ts`, `csv-row-machine.ts`) and plain TypeScript (`twin/csv.ts`, `twin/csv-rows.ts`).
  *
  * The grammar is that of RFC 4180, wider: LF, CRLF and CR end a row; a quote has its meaning only at
  * the beginning of a field; empty lines are no rows. A row is bad when a closing quote is followed by
@@ -108,6 +109,33 @@ export interface CsvReader {
   rows(bytes: Uint8Array, last: boolean): CsvTable;
   /** As `rows`, to objects. */
   objects(bytes: Uint8Array, last: boolean): CsvObjects;
+}
+
+/** How documents become rows of CSV. */
+export interface CsvRowProgram {
+  /** The fields to write, in this order; no name twice. */
+  readonly columns: readonly string[];
+  /** A byte below 0x80. */
+  readonly delimiter: number;
+  /** What null and missing fields are written as; needs no quotes. */
+  readonly null: string;
+  readonly lineEnd: '\n' | '\r\n';
+  /** Quotes all texts, not only those that need it. */
+  readonly quotesAll: boolean;
+  /** Leaves out fields that are no columns, instead of refusing their documents. */
+  readonly dropsExtra: boolean;
+}
+
+/** Is told of a document that cannot be written, by its ordinal; what it throws ends the writing. */
+export type OnUnwritable = (ordinal: number, reason: string) => void;
+
+/** Writes rows by one program. */
+export interface CsvRowWriter {
+  readonly name: CsvReader['name'];
+  /** Fields that were left out. */
+  readonly dropped: number;
+  /** A row for each line, in fresh memory. The lines are validated, and kept as they are. */
+  rows(lines: EncodedLines, onUnwritable: OnUnwritable): Uint8Array;
 }
 
 /** Why a row is bad; the WebAssembly kernel has the same numbers. */
