@@ -28,6 +28,7 @@ import { pipelines } from './suites/pipelines.mjs';
 import { randomAccess } from './suites/random-access.mjs';
 import { scan } from './suites/scan.mjs';
 import { snapshot } from './suites/snapshot.mjs';
+import { transforms } from './suites/transforms.mjs';
 
 /** A contestant that takes longer is ended and shown as not measured. */
 const LONGEST_MS = 20 * 60_000;
@@ -56,6 +57,7 @@ const suites = [
   exportSuite,
   csvSuite,
   pipelines,
+  transforms,
 ];
 if (options.crate) suites.push(crateSuite);
 const documents = positive(options.documents, '--documents');
