@@ -37,7 +37,7 @@ export const Layout = {
 } as const;
 
 /** What a program does with each document; the numbers of wasm/lines.ts. */
-export const Mode = { lines: 0, project: 1, tape: 2, columns: 3, observe: 4 } as const;
+export const Mode = { lines: 0, project: 1, tape: 2, columns: 3, observe: 4, places: 5 } as const;
 
 const Status = { done: 0, full: 1, slow: 2, misfit: 3 } as const;
 

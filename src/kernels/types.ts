@@ -184,6 +184,24 @@ export interface Selector {
   documents(bytes: Uint8Array, skip?: Uint8Array): SelectedDocuments;
 }
 
+/**
+ * Paths lead through objects only; of a repeated key the last counts.
+ */
+export interface Locator {
+  locate(bytes: Uint8Array): Located;
+}
+
+export interface Located {
+  /**
+   * For each document, in order, two words per path: the first byte of the value in the chunk and one
+   * past its last, quotes and brackets included; both 0 where there is none.
+   */
+  readonly places: Uint32Array;
+  /** Good documents. */
+  readonly count: number;
+  readonly bad: readonly BadLine[];
+}
+
 export interface SelectedDocuments {
   readonly documents: Document[];
   readonly bad: readonly BadLine[];
@@ -208,6 +226,8 @@ export interface Kernel {
   split(bytes: Uint8Array): LineTable;
   selector(query: Query): Selector;
   columns(columns: readonly Column[], query?: Query): ColumnBuilder;
+  /** Tells where the values at these paths lie; there must be one. */
+  locator(paths: readonly Path[]): Locator;
   observer(query?: Query): SchemaObserver;
   /** The document that these bytes are, all of them; undefined where they are none. */
   document(line: Uint8Array): Document | undefined;

@@ -14,6 +14,7 @@ import type { Kernel, LinesOptions, LineTable, Query, Selector } from './types.t
 import { createWasmColumns } from './wasm-columns.ts';
 import { createWasmDriveTable } from './wasm-drive.ts';
 import { createWasmIndex } from './wasm-index.ts';
+import { createWasmLocator } from './wasm-locator.ts';
 import { createWasmObserver } from './wasm-observer.ts';
 import { decodeDocuments, joinLines, PLAIN, RecordList, shiftBad } from './wasm-results.ts';
 
@@ -90,6 +91,7 @@ export function createWasmKernel(): Kernel {
     },
     selector: context.selector,
     columns: (columns, query = {}) => createWasmColumns(context, columns, query),
+    locator: (paths) => createWasmLocator(context, paths),
     observer: (query = {}) => createWasmObserver(context, query),
     codec: {
       decode: (bytes, records, count) => decodeDocuments(context, bytes, records, count),

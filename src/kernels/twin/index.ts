@@ -10,6 +10,7 @@ import { createTwinDriveTable } from './drive-table.ts';
 import { encodeEntries } from './entries.ts';
 import { createTwinIndex } from './id-index.ts';
 import { readLines, splitLines } from './lines.ts';
+import { createTwinLocator } from './locator.ts';
 import { createTwinObserver } from './observer.ts';
 import { createTwinSelector } from './selector.ts';
 import { toBigInt } from './u64.ts';
@@ -40,6 +41,7 @@ export function createTwinKernel(): Kernel {
     document: parseDocument,
     selector: createTwinSelector,
     columns: createTwinBuilder,
+    locator: createTwinLocator,
     observer: createTwinObserver,
     codec: twinCodec,
     createIndex: createTwinIndex,

@@ -12,7 +12,7 @@
 // Rows inside lists have no number of their own: what a document added is taken back, where it does not
 // fit, by counting again from the ends that the lists around them had before.
 import {
-  PLACES, SLOTS, T_ARRAY, T_FALSE, T_NULL, T_NUMBER, T_NUMBER_SLOW, T_OBJECT, T_STRING,
+  COLUMNS, INPUT, PLACES, SLOTS, T_ARRAY, T_FALSE, T_NULL, T_NUMBER, T_NUMBER_SLOW, T_OBJECT, T_STRING,
   T_STRING_ESCAPED, T_TRUE,
 } from './layout';
 import { VALUE, copyBytes, firstElement, locate, nextElement, readValueAt, skipValue } from './cursor';
@@ -82,6 +82,24 @@ export function fillRow(program: usize, columns: u32, row: usize, scratchAt: usi
     }
   }
   return FITS;
+}
+
+/**
+ * Writes where the value of each column lies in the chunk: u32 first byte and one past the last, quotes
+ * included; both 0 where there is none.
+ */
+export function notePlaces(program: usize, columns: u32, row: usize): void {
+  let out = COLUMNS + ((row * <usize>columns) << 3);
+  const end = program + <usize>columns * COLUMN_SIZE;
+  for (let column = program; column < end; column += COLUMN_SIZE) {
+    const slot = SLOTS + (<usize>load<u32>(column, 4) << 5) - 32;
+    const type = load<u32>(slot, 4);
+    const isText = <u32>(type >= T_STRING && type <= T_STRING_ESCAPED);
+    const isThere = load<u32>(slot) == stamp;
+    store<u32>(out, isThere ? load<u32>(slot, 8) - <u32>INPUT - isText : 0);
+    store<u32>(out, isThere ? load<u32>(slot, 12) - <u32>INPUT + isText : 0, 4);
+    out += 8;
+  }
 }
 
 /** Sets the rows of everything inside lists to what belongs to the first `rows` rows. */

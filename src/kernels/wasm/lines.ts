@@ -12,11 +12,11 @@ import { READ_COUNTS, READ_SLOTS, READ_TAPE, READ_TAPE_AND_SLOTS, readDocument, 
 import { UNSURE, YES, evaluate } from './predicate';
 import { writeProjection } from './project';
 import { writeEntries, writeKey } from './keys';
-import { FITS, MISFITS, NO_ROOM, fillRow, gatherText, packBits } from './columns';
+import { FITS, MISFITS, NO_ROOM, fillRow, gatherText, notePlaces, packBits } from './columns';
 import { fail, faultAt, faultReason, findIllFormed, findNewline, isAscii, skipSpace } from './scan';
 import { passedBlank, passedLines, skim } from './skim';
 import {
-  MODE_LINES, MODE_PROJECT, MODE_TAPE, MODE_COLUMNS, MODE_OBSERVE, DONE, FULL, SLOW, MISFIT,
+  MODE_LINES, MODE_PROJECT, MODE_TAPE, MODE_COLUMNS, MODE_OBSERVE, MODE_PLACES, DONE, FULL, SLOW, MISFIT,
   AT_STATUS, AT_COUNT, AT_BAD, AT_LINE, AT_GOOD, AT_DENSE, AT_CANONICAL, AT_OUT, AT_DOC_START,
   AT_DOC_END, AT_DOC_LINE,
 } from './state';
@@ -132,7 +132,7 @@ export function run(p: usize): usize {
       p = start + 1;
       continue;
     }
-    if (record >= RECORDS_END || bad >= BAD_LIMIT || (mode == MODE_COLUMNS && rows >= rowLimit)) {
+    if (record >= RECORDS_END || bad >= BAD_LIMIT || (rowLimit && rows >= rowLimit)) {
       status = FULL;
       break;
     }
@@ -228,7 +228,10 @@ export function run(p: usize): usize {
         break;
       }
       rows++;
-    } else rows++;
+    } else {
+      if (mode == MODE_PLACES) notePlaces(program, entries, rows);
+      rows++;
+    }
     good++;
     line++;
   }

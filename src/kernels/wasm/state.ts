@@ -7,6 +7,7 @@ export const MODE_PROJECT: u32 = 1;
 export const MODE_TAPE: u32 = 2;
 export const MODE_COLUMNS: u32 = 3;
 export const MODE_OBSERVE: u32 = 4;
+export const MODE_PLACES: u32 = 5;
 
 /** Why a call ended. */
 export const DONE: u32 = 0;
