@@ -3,8 +3,9 @@
  * `country=DE/year=2024`. Every name stays inside its folder whatever the value: what could lead
  * elsewhere, or what some file system forbids, is written as `%` and two hexadecimal digits.
  */
-import type { RawValue } from '../transforms/key-reader.ts';
+
 import { scalarText } from '../transforms/key-reader.ts';
+import type { RawValue } from '../transforms/raw-value.ts';
 import { Refusal } from '../transforms/reject-document.ts';
 
 /** What readers take for null; also for a value that is missing. */

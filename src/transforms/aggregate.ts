@@ -1,14 +1,16 @@
 /** A document per group: counts, sums and the like of all documents with the same key. */
 import { Batch } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
-import { type Path, type PathInput, parsePath } from '../core/path.ts';
+import { formatPath, type Path, type PathInput, parsePath } from '../core/path.ts';
 import type { Transform } from '../core/stage.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { decodeText } from '../kernels/twin/text.ts';
 import { Fingerprints } from './fingerprints.ts';
-import { identityOf, KeyReader, keyOf, type RawValue } from './key-reader.ts';
+import { identityOf, KeyReader, keyOf } from './key-reader.ts';
 import { LineBuilder } from './line-editor.ts';
 import { Count, Extreme, Mean, type Measure, Sum } from './measures.ts';
+import { RawKeys } from './raw-keys.ts';
+import type { RawValue } from './raw-value.ts';
 import { tryDocument } from './reject-document.ts';
 
 /**
@@ -40,6 +42,8 @@ const BATCH_BYTES = 1 << 20;
 /** What a group and a measure take beside the key's text, roughly. */
 const GROUP_BYTES = 160;
 const MEASURE_BYTES = 96;
+/** What is read where only the document counts. */
+const ID: Path = ['_id'];
 
 interface Group {
   /** The key's fields as they were first written. */
@@ -61,14 +65,24 @@ export function aggregateTransform(options: AggregateOptions): Transform {
   const keys = namedPaths(options.by);
   const specs = Object.entries(options.measures).map(([name, spec]) => parseMeasure(name, spec));
   checkNames([...keys.map(({ name }) => name), ...specs.map(({ name }) => name)]);
-  const measured = specs.filter(({ path }) => path !== undefined);
-  const paths = [...keys, ...measured].map(({ path }) => path!);
-  // Without a path a document still has to be seen: `_id` is as good as any.
-  const reader = new KeyReader(paths.length > 0 ? paths : [['_id']]);
+  const measured = new Map(specs.map(({ path = ID }) => [formatPath(path), path]));
+  const names = [...measured.keys()];
+  const paths = [...keys.map(({ path }) => path), ...measured.values()];
+  const reader = new KeyReader(paths.length > 0 ? paths : [ID]);
+  /** Which of the values read a measure takes. */
+  const places = specs.map(({ path = ID }) => keys.length + names.indexOf(formatPath(path)));
   const groups = new Map<string, Group>();
+  let known = new RawKeys<Group>();
   let distinct = new Fingerprints(sharedKernel());
   let bytes = 0;
 
+  const knownGroupOf = (values: readonly (RawValue | undefined)[], line: Uint8Array): Group => {
+    let group = known.find(line, values, keys.length);
+    if (group) return group;
+    group = groupOf(values.slice(0, keys.length));
+    known.add(group);
+    return group;
+  };
   const groupOf = (values: readonly (RawValue | undefined)[]): Group => {
     const identity = keyOf(values) ?? '';
     let group = groups.get(identity);
@@ -88,6 +102,7 @@ export function aggregateTransform(options: AggregateOptions): Transform {
   };
   const forget = (): void => {
     groups.clear();
+    known = new RawKeys();
     distinct = new Fingerprints(sharedKernel());
     bytes = 0;
   };
@@ -95,19 +110,27 @@ export function aggregateTransform(options: AggregateOptions): Transform {
     name: 'aggregate',
     restore: forget,
     apply(batch, _signal, onReject) {
+      const bytesRead = batch.bytes();
+      let measures: readonly Measure[] = [];
+      let found: readonly (RawValue | undefined)[] = [];
+      const check = (): boolean => {
+        for (let i = 0; i < measures.length; i++) {
+          const value = found[places[i]!];
+          if (isPresent(value)) measures[i]!.check(value);
+        }
+        return true;
+      };
       reader.read(batch, onReject, (index, values) => {
-        const group = groupOf(values.slice(0, keys.length));
-        const { measures } = group;
-        let at = keys.length;
-        const given = specs.map(({ path }) => (path ? present(values[at++]) : ANY));
-        const good = tryDocument(batch, index, onReject, () => {
-          for (const [i, value] of given.entries()) if (value) measures[i]!.check(value);
-          return true;
-        });
-        if (!good) return;
+        const group = knownGroupOf(values, bytesRead);
+        measures = group.measures;
+        found = values;
+        if (!tryDocument(batch, index, onReject, check)) return;
         group.used = true;
-        for (const [i, value] of given.entries()) if (value) measures[i]!.add(value);
-        if (bytes + distinct.size * 64 > maxBytes) {
+        for (let i = 0; i < measures.length; i++) {
+          const value = values[places[i]!];
+          if (specs[i]!.path === undefined || isPresent(value)) measures[i]!.add(value!);
+        }
+        if (bytes + known.byteLength + distinct.size * 64 > maxBytes) {
           const reason = `aggregate: ${groups.size} groups need more than ${maxBytes} bytes`;
           throw new EtlError('LIMIT_EXCEEDED', `${reason}; raise maxBytes`);
         }
@@ -186,10 +209,7 @@ function checkNames(names: readonly string[]): void {
   throw new EtlError('INVALID_ARGUMENT', `aggregate: two fields would be ${twice}`);
 }
 
-/** What is there and not null. */
-function present(value: RawValue | undefined): RawValue | undefined {
-  return value && value.bytes[value.start] !== 0x6e ? value : undefined;
+/** True for what is there and not null. */
+function isPresent(value: RawValue | undefined): value is RawValue {
+  return value !== undefined && value.bytes[value.start] !== 0x6e;
 }
-
-/** Stands for a value where only the document counts. */
-const ANY: RawValue = { bytes: new Uint8Array(0), start: 0, end: 0 };

@@ -1,50 +1,55 @@
 /**
  * Reads the values at some paths of every document of a batch, for transforms and sinks that group,
- * compare or look up by them. The kernel cuts them out; no objects are made.
+ * compare or look up by them. The kernel finds them; no objects are made.
  *
  * Paths lead through objects only: behind an array there is nothing.
  */
-import { type Batch, LineRecord, RECORD_WORDS } from '../core/batch.ts';
+import type { Batch } from '../core/batch.ts';
 import { type Path, type PathInput, parsePath } from '../core/path.ts';
 import type { OnReject } from '../core/reject.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { decodeText } from '../kernels/twin/text.ts';
-import type { Selector } from '../kernels/types.ts';
-import { findMember, OPEN_BRACE, QUOTE, type Span, stringText } from './members.ts';
+import type { Locator } from '../kernels/types.ts';
+import { OPEN_BRACE, QUOTE, stringText } from './members.ts';
+import { isNumberStart, RawValue } from './raw-value.ts';
 import { rejectBad } from './reject-document.ts';
 
-/** A value as it is written. */
-export interface RawValue extends Span {
-  readonly bytes: Uint8Array;
-}
-
 export class KeyReader {
-  readonly #paths: readonly { path: Path; names: readonly Uint8Array[] }[];
-  readonly #select: readonly Path[];
-  #selector: Selector | undefined;
+  readonly #locator: Locator;
+  /** One for each path, moved from document to document. */
+  readonly #values: readonly RawValue[];
 
   constructor(paths: readonly Path[]) {
-    const encoder = new TextEncoder();
-    this.#select = paths;
-    this.#paths = paths.map((path) => ({ path, names: path.map((step) => encoder.encode(step)) }));
+    this.#locator = sharedKernel().locator(paths);
+    this.#values = paths.map(() => new RawValue(new Uint8Array(0)));
   }
 
   /**
    * Calls `visit` for each document in order with its ordinal in the batch and the value at each
-   * path; undefined where there is none. Documents that the kernel cannot look into are rejected.
+   * path, good until `visit` returns; undefined where there is none. Documents that the kernel cannot
+   * look into are rejected.
    */
   read(
     batch: Batch,
     onReject: OnReject | undefined,
     visit: (index: number, values: readonly (RawValue | undefined)[]) => void,
   ): void {
-    this.#selector ??= sharedKernel().selector({ select: this.#select });
-    const { bytes, records, count, bad } = this.#selector.project(batch.bytes());
+    const bytes = batch.bytes();
+    const { places, count, bad } = this.#locator.locate(bytes);
     rejectBad(batch, bad, onReject);
-    for (let i = 0; i < count; i++) {
-      const start = records[i * RECORD_WORDS]!;
-      const values = this.#paths.map(({ path, names }) => findAt(bytes, start, path, names));
-      visit(records[i * RECORD_WORDS + LineRecord.line]!, values);
+    const values = this.#values;
+    const found: (RawValue | undefined)[] = values.slice();
+    let at = 0;
+    let index = 0;
+    let nextBad = 0;
+    for (let row = 0; row < count; row++, index++) {
+      for (; bad[nextBad]?.line === index; nextBad++) index++;
+      for (let i = 0; i < values.length; i++, at += 2) {
+        const end = places[at + 1]!;
+        if (end > 0) values[i]!.moveTo(bytes, places[at]!, end);
+        found[i] = end > 0 ? values[i] : undefined;
+      }
+      visit(index, found);
     }
   }
 }
@@ -82,11 +87,6 @@ export function scalarText({ bytes, start, end }: RawValue): string | undefined 
   return isNumberStart(first) ? canonicalNumber(text) : text;
 }
 
-/** True for what a number begins with. */
-export function isNumberStart(byte: number): boolean {
-  return byte === 0x2d || (byte >= 0x30 && byte <= 0x39);
-}
-
 /** One text for all ways to write a number, as far as that loses no digit. */
 function canonicalNumber(text: string): string {
   if (/^-?\d{1,15}$/.test(text)) return text === '-0' ? '0' : text;
@@ -94,20 +94,4 @@ function canonicalNumber(text: string): string {
   const value = Number(text);
   const digits = text.replace(/[eE].*|[-.]/g, '').replace(/^0+/, '');
   return Number.isFinite(value) && digits.length <= 15 ? String(value + 0) : text;
-}
-
-function findAt(
-  bytes: Uint8Array,
-  start: number,
-  path: Path,
-  names: readonly Uint8Array[],
-): RawValue | undefined {
-  let at = start;
-  for (let depth = 0; bytes[at] === OPEN_BRACE; depth++) {
-    const found = findMember(bytes, at, path[depth]!, names[depth]!);
-    if (!found) return undefined;
-    if (depth === path.length - 1) return { bytes, ...found };
-    at = found.start;
-  }
-  return undefined;
 }

@@ -1,8 +1,7 @@
 /** What `aggregate` keeps per group and field, and what it writes in the end. */
 import { compareText } from '../kernels/index.ts';
-import { decodeText } from '../kernels/twin/text.ts';
-import { isNumberStart, type RawValue } from './key-reader.ts';
 import { QUOTE, stringText } from './members.ts';
+import type { RawValue } from './raw-value.ts';
 import { Refusal } from './reject-document.ts';
 
 /** Values are never null: those are passed over. */
@@ -24,22 +23,20 @@ export class Sum implements Measure {
   #exact = true;
 
   check(value: RawValue): void {
-    const text = numberText(value);
-    if (text === undefined) throw new Refusal('there is no sum of what is no number');
-    if (!Number.isFinite(Number(text))) throw new Refusal(`the number ${text} is too large`);
+    if (!value.isNumber) throw new Refusal('there is no sum of what is no number');
+    if (!Number.isFinite(value.number)) throw new Refusal(`the number ${value.text} is too large`);
   }
 
   add(value: RawValue): void {
-    const text = numberText(value)!;
+    const { number } = value;
     this.count++;
-    const number = Number(text);
-    if (!isInteger(text)) {
+    if (!value.isInteger) {
       this.#addFraction(number);
       return;
     }
     const sum = this.#small + number;
     if (Number.isSafeInteger(number) && Number.isSafeInteger(sum)) this.#small = sum;
-    else this.#large += BigInt(text);
+    else this.#large += BigInt(value.text);
   }
 
   result(): string {
@@ -73,7 +70,10 @@ export class Mean extends Sum {
 /** The least (`sign` -1) or greatest (1): of numbers by value, of strings by code point. */
 export class Extreme implements Measure {
   readonly #sign: number;
+  /** The text of a string, or the number as it was written. */
   #text: string | undefined;
+  #number = 0;
+  #isInteger = false;
   #isString = false;
 
   constructor(sign: number) {
@@ -82,7 +82,7 @@ export class Extreme implements Measure {
 
   check(value: RawValue): void {
     const isString = value.bytes[value.start] === QUOTE;
-    if (!isString && numberText(value) === undefined) {
+    if (!isString && !value.isNumber) {
       throw new Refusal('only numbers and strings have a least and a greatest');
     }
     if (this.#text !== undefined && isString !== this.#isString) {
@@ -93,14 +93,28 @@ export class Extreme implements Measure {
   add(value: RawValue): void {
     const { bytes, start, end } = value;
     this.#isString = bytes[start] === QUOTE;
-    const text = this.#isString ? stringText(bytes, start, end) : decodeText(bytes, start, end);
-    const order = this.#isString ? compareText : compareNumbers;
-    if (this.#text === undefined || order(text, this.#text) * this.#sign > 0) this.#text = text;
+    if (this.#isString) {
+      const text = stringText(bytes, start, end);
+      const best = this.#text;
+      if (best === undefined || compareText(text, best) * this.#sign > 0) this.#text = text;
+    } else if (this.#text === undefined || this.#compare(value, this.#text) * this.#sign > 0) {
+      this.#text = value.text;
+      this.#number = value.number;
+      this.#isInteger = value.isInteger;
+    }
   }
 
   result(): string {
     if (this.#text === undefined) return 'null';
     return this.#isString ? JSON.stringify(this.#text) : this.#text;
+  }
+
+  #compare(value: RawValue, best: string): number {
+    const difference = value.number - this.#number;
+    if (difference !== 0 || !value.isInteger || !this.#isInteger) return difference;
+    if (Number.isSafeInteger(value.number)) return 0;
+    const exact = BigInt(value.text) - BigInt(best);
+    return exact === 0n ? 0 : exact > 0n ? 1 : -1;
   }
 }
 
@@ -122,20 +136,4 @@ export class Count implements Measure {
   result(): string {
     return String(this.#count);
   }
-}
-
-function numberText({ bytes, start, end }: RawValue): string | undefined {
-  return isNumberStart(bytes[start]!) ? decodeText(bytes, start, end) : undefined;
-}
-
-/** Short enough for arithmetic that is exact. */
-function isInteger(text: string): boolean {
-  return text.length <= 64 && /^-?\d+$/.test(text);
-}
-
-function compareNumbers(a: string, b: string): number {
-  const difference = Number(a) - Number(b);
-  if (difference !== 0 || !isInteger(a) || !isInteger(b)) return difference;
-  const exact = BigInt(a) - BigInt(b);
-  return exact === 0n ? 0 : exact > 0n ? 1 : -1;
 }
