@@ -3,9 +3,9 @@
  * comes; the next page is asked for before the last batch is given, where that is quick to tell. Of the requests behind the one
  * that is being read, the first pages are under way: each is read up to `AHEAD_BYTES`, then waits.
  *
- * The last batch of a page has a cursor, the others have none: the request, and the URL of the page to
- * go on with. What the URL shares with the request's own query is left out of the cursor, keys and
- * tokens given by the user among it.
+ * A cursor is the request, the URL of the page to go on with, and how many of its documents to pass over:
+ * in the middle of a page that one is asked for again. What the URL shares with the request's own query is
+ * left out of the cursor, keys and tokens given by the user among it.
  */
 import pLimit from 'p-limit';
 import { Batch } from '../core/batch.ts';
@@ -39,6 +39,8 @@ interface PageCursor {
   readonly url: string | null;
   /** Names of the parameters to be taken from the request's own URL. */
   readonly same: readonly string[];
+  /** Documents of the page that came before. */
+  readonly passed?: number;
   readonly ordinal: number;
 }
 
@@ -69,15 +71,32 @@ export async function* readPages(
   try {
     for await (const { request, at, first } of startAhead(requests, cursor, concurrency, begin)) {
       let opened = await first;
+      const { url: own } = parseUrl(request.url);
+      let passing = cursor?.request === at ? (cursor.passed ?? 0) : 0;
       for (let page = cursor?.request === at ? cursor.page : 0; ; page++) {
-        const reading = new PageReading(opened, { ...options, ...wants, ordinal }, life);
-        for await (const batch of reading.batches()) {
-          ordinal += batch.length;
-          yield batch;
+        const start = ordinal - passing;
+        const reading = new PageReading(opened, { ...options, ...wants, ordinal: start }, life);
+        let passed = 0;
+        const unread = (batch: Batch): Batch => {
+          const skip = Math.min(passing, batch.length);
+          passing -= skip;
+          passed += batch.length;
+          ordinal += batch.length - skip;
+          return skip === 0 ? batch : batch.slice(skip, batch.length);
+        };
+        for await (const each of reading.batches()) {
+          const batch = unread(each);
+          if (batch.length === 0) continue;
+          const place = { request: at, page, ordinal, passed };
+          yield batch.withCursor({ ...place, ...withoutOwn(opened.url, own) });
           signal.throwIfAborted();
         }
-        ordinal += reading.last.length;
-        const { url: own } = parseUrl(request.url);
+        const last = unread(reading.last);
+        if (passing > 0 && !reading.failure) {
+          throw new EtlError('CURSOR_MISMATCH', 'the page has become shorter', {
+            place: { url: redactUrl(opened.url) },
+          });
+        }
         const url = pages && !reading.failure && (await nextUrl(pages, reading.about(page)));
         if (url && page + 1 >= maxPages) {
           throw new EtlError('INVALID_ARGUMENT', `more than ${maxPages} pages`, {
@@ -87,7 +106,7 @@ export async function* readPages(
         const next = url ? get(request, url) : undefined;
         const position = { request: url ? at : at + 1, page: url ? page + 1 : 0, ordinal };
         const place = { ...position, ...(url ? withoutOwn(url, own) : { url: null, same: [] }) };
-        yield reading.failure ? reading.last : reading.last.withCursor(place);
+        yield reading.failure ? last : last.withCursor(place);
         if (reading.failure) throw reading.failure;
         if (!next) break;
         signal.throwIfAborted();
@@ -261,8 +280,8 @@ function withOwn({ url, same }: PageCursor, own: URL): URL {
 /** Errors: CURSOR_MISMATCH. */
 function parseCursor(from: unknown): PageCursor | undefined {
   if (from === undefined || from === null) return undefined;
-  const { request, page, url, same, ordinal } = from as Partial<PageCursor>;
-  const counts = [request, page, ordinal].every((value) => Number.isSafeInteger(value));
+  const { request, page, url, same, ordinal, passed = 0 } = from as Partial<PageCursor>;
+  const counts = [request, page, ordinal, passed].every((value) => Number.isSafeInteger(value));
   if (counts && (url === null || typeof url === 'string') && Array.isArray(same)) {
     return from as PageCursor;
   }

@@ -38,6 +38,48 @@ describe('httpSource with pages', () => {
     expect(seen).toEqual([0, 1, 2]);
   });
 
+  it('has a cursor for every batch, also in the middle of a page', async () => {
+    const { base } = await serve((request, response) => {
+      const second = request.url!.startsWith('/b');
+      if (!second) response.setHeader('link', '</b>; rel=next');
+      const [from, to] = second ? [4, 6] : [0, 4];
+      // The rest comes so late that what is there is given before.
+      response.write(lines(from, from + 1));
+      setTimeout(() => response.end(lines(from + 1, to)), 100);
+    });
+    const options = { pages: { type: 'link' as const } };
+    const readFrom = async (from?: unknown) => {
+      const { source } = httpSource(base, options);
+      const seen: { n: unknown[]; cursor: unknown; ordinal: unknown }[] = [];
+      for await (const batch of source.batches(new AbortController().signal, {}, from)) {
+        const n = batch.documents().map((document) => document.n);
+        seen.push({ n, cursor: batch.cursor, ordinal: batch.length && batch.place(0).ordinal });
+      }
+      return seen;
+    };
+    const whole = await readFrom();
+    expect(whole.flatMap(({ n }) => n)).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(whole[0]).toMatchObject({ n: [0], cursor: { page: 0, passed: 1 } });
+    let taken = 0;
+    for (const { n, cursor } of whole) {
+      taken += n.length;
+      const rest = (await readFrom(JSON.parse(JSON.stringify(cursor)))).filter(
+        (each) => each.n.length > 0,
+      );
+      const all = [0, 1, 2, 3, 4, 5].slice(taken);
+      expect(rest.flatMap((each) => each.n)).toEqual(all);
+      if (all.length > 0) expect(rest[0]!.ordinal).toBe(taken);
+    }
+  });
+
+  it('says when a page is shorter than what was read of it', async () => {
+    const { base } = await serve((_, response) => void response.end(''));
+    const cursor = { request: 0, page: 0, url: `${base}/`, same: [], ordinal: 3, passed: 3 };
+    const { source } = httpSource(base, { pages: { type: 'link' } });
+    const reading = source.batches(new AbortController().signal, {}, cursor);
+    await expect(reading.next()).rejects.toMatchObject({ code: 'CURSOR_MISMATCH' });
+  });
+
   it('is left at once, though more of the page is waited for', async () => {
     const { base, connections } = await serve((_, response) => void response.write(lines(0, 2)));
     const begun = performance.now();
