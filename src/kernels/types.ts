@@ -226,7 +226,7 @@ export interface Kernel {
   split(bytes: Uint8Array): LineTable;
   selector(query: Query): Selector;
   columns(columns: readonly Column[], query?: Query): ColumnBuilder;
-  /** Tells where the values at these paths lie; there must be one. */
+  /** Tells where the values at these paths lie. */
   locator(paths: readonly Path[]): Locator;
   observer(query?: Query): SchemaObserver;
   /** The document that these bytes are, all of them; undefined where they are none. */

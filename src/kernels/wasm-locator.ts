@@ -25,20 +25,23 @@ export function createWasmLocator({ machine, twin }: WasmContext, paths: readonl
   return {
     locate: (bytes) => {
       const parts: Uint32Array[] = [];
+      let documents = 0;
       const { bad } = machine.drive(program, bytes, {
         piece: ({ count }) => {
           const from = Layout.columns >> 2;
           parts.push(machine.u32.slice(from, from + count * words));
+          documents += count;
         },
         slow: ({ start, end, line }) => {
           const found = twinLocator.locate(bytes.subarray(start, end));
           if (found.bad.length > 0) return shiftBad(found.bad[0]!, start, line);
+          documents += found.count;
           if (found.count > 0) parts.push(found.places.map((at) => (at === 0 ? 0 : at + start)));
           return undefined;
         },
       });
       const places = concat(parts, (length) => new Uint32Array(length));
-      return { places, count: places.length / words, bad };
+      return { places, count: documents, bad };
     },
   };
 }

@@ -68,7 +68,7 @@ export function aggregateTransform(options: AggregateOptions): Transform {
   const measured = new Map(specs.map(({ path = ID }) => [formatPath(path), path]));
   const names = [...measured.keys()];
   const paths = [...keys.map(({ path }) => path), ...measured.values()];
-  const reader = new KeyReader(paths.length > 0 ? paths : [ID]);
+  const reader = new KeyReader(paths);
   /** Which of the values read a measure takes. */
   const places = specs.map(({ path = ID }) => keys.length + names.indexOf(formatPath(path)));
   const groups = new Map<string, Group>();

@@ -4,9 +4,11 @@ import { parsePath } from '../core/path.ts';
 import type { Transform } from '../core/stage.ts';
 import { parseTimestamp } from '../kernels/twin/numbers.ts';
 import { decodeText } from '../kernels/twin/text.ts';
-import { editLines } from './line-editor.ts';
+import { BYTE_CASTS, type ByteCast } from './cast-bytes.ts';
+import { editLines, type LineEdits } from './line-editor.ts';
 import { PathTree, QUOTE, stringText, visitMembers } from './members.ts';
 import { Refusal } from './reject-document.ts';
+import { ValuePlaces } from './value-places.ts';
 
 /**
  * `string`: numbers as they are written, `true` and `false`. `number`: text that is a JSON number, as
@@ -31,6 +33,7 @@ export interface CastOptions {
 
 interface Casting {
   readonly cast: Caster;
+  readonly onBytes: ByteCast | undefined;
   readonly path: string;
   /** What it is cast to, for messages. */
   readonly to: string;
@@ -42,7 +45,8 @@ interface Casting {
 type Caster = (text: string, isString: boolean) => string | undefined;
 
 /**
- * What is missing or null stays so. A path that leads through arrays applies to every object in them.
+ * What is missing or null stays so. A path that leads through arrays applies to every object in them;
+ * of a repeated key, elsewhere, to the last.
  * Errors: INVALID_ARGUMENT for a type there is not or paths within each other; a function's own,
  * unchanged. Rejects: INVALID_DOCUMENT naming the path.
  */
@@ -51,6 +55,7 @@ export function castTransform(
   options: CastOptions = {},
 ): Transform {
   const { onMisfit = 'reject', emptyAsNull = false } = options;
+  const castings: Casting[] = [];
   const tree = new PathTree<Casting>();
   for (const [path, type] of Object.entries(types)) {
     const cast = typeof type === 'function' ? castBy(type) : CASTERS.get(type);
@@ -58,31 +63,49 @@ export function castTransform(
     const to = typeof type === 'function' ? 'the result of a function' : `a ${type}`;
     const keepsText = type === 'string';
     const nullable = emptyAsNull && typeof type !== 'function';
-    tree.set(parsePath(path), { cast, path, to, keepsText, emptyAsNull: nullable });
+    const onBytes = typeof type === 'function' ? undefined : BYTE_CASTS[type];
+    const casting = { cast, onBytes, path, to, keepsText, emptyAsNull: nullable };
+    tree.set(parsePath(path), casting);
+    castings.push(casting);
   }
   checkDisjoint(Object.keys(types));
+  const places = new ValuePlaces(castings.map(({ path }) => parsePath(path)));
+  const castValue = (
+    casting: Casting,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    edits: LineEdits,
+  ): void => {
+    if (casting.onBytes?.(bytes, start, end, edits)) return;
+    const isString = bytes[start] === QUOTE;
+    const text = isString ? stringText(bytes, start, end) : decodeText(bytes, start, end);
+    if (isString ? casting.keepsText : text === 'null') return;
+    let made = isString && text === '' && casting.emptyAsNull ? 'null' : undefined;
+    made ??= casting.cast(text, isString);
+    if (made === undefined) {
+      if (onMisfit === 'keep') return;
+      if (onMisfit === 'reject') {
+        throw new Refusal(`cast: ${casting.path} is not ${casting.to}: ${shorten(text)}`);
+      }
+      made = 'null';
+    }
+    if (made !== text || isString) edits.replace(start, end, encoder.encode(made));
+  };
   return {
     name: 'cast',
-    apply: (batch, _signal, onReject) =>
-      editLines(batch, onReject, (bytes, start, _end, edits) => {
-        visitMembers(bytes, start, tree, (action, { valueStart, valueEnd }) => {
-          const isString = bytes[valueStart] === QUOTE;
-          const text = isString
-            ? stringText(bytes, valueStart, valueEnd)
-            : decodeText(bytes, valueStart, valueEnd);
-          if (isString ? action.keepsText : text === 'null') return;
-          let made = isString && text === '' && action.emptyAsNull ? 'null' : undefined;
-          made ??= action.cast(text, isString);
-          if (made === undefined) {
-            if (onMisfit === 'keep') return;
-            if (onMisfit === 'reject') {
-              throw new Refusal(`cast: ${action.path} is not ${action.to}: ${shorten(text)}`);
-            }
-            made = 'null';
-          }
-          if (made !== text || isString) edits.replace(valueStart, valueEnd, encoder.encode(made));
-        });
-      }),
+    apply(batch, _signal, onReject) {
+      places.read(batch.bytes());
+      return editLines(batch, onReject, (bytes, lineStart, _end, edits, index) => {
+        const isDone = places.visit(index, (i, start, end) =>
+          castValue(castings[i]!, bytes, start, end, edits),
+        );
+        if (isDone) return;
+        visitMembers(bytes, lineStart, tree, (casting, { valueStart, valueEnd }) =>
+          castValue(casting, bytes, valueStart, valueEnd, edits),
+        );
+      });
+    },
   };
 }
 

@@ -84,19 +84,20 @@ export class LineBuilder {
   }
 }
 
-/** Replaces ranges of one line; calls come in ascending order and do not overlap. */
+/** Replaces ranges of one line, or inserts; calls come in ascending order and do not overlap. */
 export interface LineEdits {
   replace(from: number, to: number, by: Uint8Array): void;
 }
 
 /**
- * The batch with every line edited by `edit`, which throws a `Refusal` to refuse the document.
+ * The batch with every line edited by `edit`, which throws a `Refusal` to refuse the document and is
+ * told its ordinal.
  * Nothing edited: the batch itself.
  */
 export function editLines(
   batch: Batch,
   onReject: OnReject | undefined,
-  edit: (bytes: Uint8Array, start: number, end: number, edits: LineEdits) => void,
+  edit: (bytes: Uint8Array, start: number, end: number, edits: LineEdits, index: number) => void,
 ): Batch[] {
   const { bytes, records } = batch.denseLines();
   const editor = new Editor(bytes);
@@ -107,7 +108,7 @@ export function editLines(
     const end = records[i * RECORD_WORDS + LineRecord.end]!;
     editor.begin();
     const kept = tryDocument(batch, i, onReject, () => {
-      edit(bytes, start, end, editor);
+      edit(bytes, start, end, editor, i);
       return true;
     });
     if (!kept) {

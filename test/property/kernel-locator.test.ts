@@ -18,7 +18,7 @@ function valueAt(document: unknown, steps: Path): unknown {
 
 describe.each(kernels)('the locator of the $name kernel', (kernel) => {
   it('says where the values lie that JSON.parse finds', () => {
-    const anyPaths = fc.array(path, { minLength: 1, maxLength: 5 });
+    const anyPaths = fc.array(path, { maxLength: 5 });
     fc.assert(
       fc.property(chunk, anyPaths, (bytes, paths) => {
         const whole = kernel.lines(bytes);
