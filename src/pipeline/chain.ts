@@ -5,13 +5,14 @@
  * Cursors. A batch may leave with a cursor only if all that the cursor covers has left with or before
  * it. A transform without `flush` holds nothing back: the last of what it gives for a batch gets
  * that batch's cursor, and a batch it gives nothing for goes on empty, as a position. What one with
- * `flush` still holds only it knows, so its own cursors count.
+ * `flush` still holds only it knows, so its own cursors count; nor does anybody else know whether what it
+ * took and has not given is held back or left out: that is counted as filtered once it has been flushed.
  */
 import { Batch } from '../core/batch.ts';
 import type { OnReject } from '../core/reject.ts';
 import type { Transform } from '../core/stage.ts';
 import { bytesOf, type OpenCounts } from './ledger.ts';
-import { Position } from './position.ts';
+import { openOf, Position } from './position.ts';
 
 /** A transform with what goes with it. */
 export interface Link {
@@ -45,7 +46,13 @@ export class Chain {
     for (const [at, { transform, counts, onReject }] of this.#links.entries()) {
       const produce = () => transform.flush?.(this.#signal, onReject) ?? [];
       await this.#work(produce, 0, counts, (out) => this.#pass(out.withCursor(undefined), at + 1));
+      settle(counts, false);
     }
+  }
+
+  /** Ends without a flush: what is still held back counts as filtered. */
+  abandon(): void {
+    for (const { counts } of this.#links) settle(counts, false);
   }
 
   async #pass(batch: Batch, at: number): Promise<void> {
@@ -67,6 +74,7 @@ export class Chain {
       if (held.last) await this.#pass(held.last.withCursor(undefined), at + 1);
       held.last = out;
     });
+    settle(counts, knowsCursors);
     if (knowsCursors) return;
     const { last = positionOf(batch) } = held;
     await this.#pass(last.withCursor(batch.cursor), at + 1);
@@ -80,8 +88,6 @@ export class Chain {
     each: (out: Batch) => Promise<void>,
   ): Promise<void> {
     counts.in += taken;
-    const rejectedBefore = counts.rejected;
-    let given = 0;
     let since = performance.now();
     const pause = (): void => {
       counts.seconds += (performance.now() - since) / 1000;
@@ -89,17 +95,20 @@ export class Chain {
     for await (const out of await produce()) {
       this.#signal.throwIfAborted();
       pause();
-      given += out.length;
       counts.out += out.length;
       counts.bytes += bytesOf(out);
       if (out.length > 0 || out.cursor !== undefined) await each(out);
       since = performance.now();
     }
     pause();
-    const missing = taken - given - (counts.rejected - rejectedBefore);
-    if (missing > 0) counts.filtered += missing;
-    else counts.expanded -= missing;
   }
+}
+
+/** Counts what a transform has left out or added; what it may be holding back only when it comes out. */
+function settle(counts: OpenCounts, mayHold: boolean): void {
+  const open = openOf(counts, counts.in);
+  if (open < 0) counts.expanded -= open;
+  else if (!mayHold) counts.filtered += open;
 }
 
 /** A batch without documents that says how far its source is. */

@@ -34,9 +34,14 @@ export function setBack(counts: OpenCounts, mark: StageMark | undefined): void {
   Object.assign(counts, { in: taken, out, rejected, filtered, expanded, bytes });
 }
 
+/** Of `taken` documents how many a stage has not accounted for; below 0 where it has given more. */
+export function openOf(counts: OpenCounts, taken: number): number {
+  return taken + counts.expanded - counts.out - counts.filtered - counts.rejected;
+}
+
 function markOf(counts: OpenCounts, taken: number): StageMark {
   const { out, rejected, filtered, expanded, bytes } = counts;
-  const open = taken + expanded - out - filtered - rejected;
+  const open = openOf(counts, taken);
   const left = Math.max(open, 0);
   return [taken, out, rejected, filtered + left, expanded + left - open, bytes];
 }

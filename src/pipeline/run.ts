@@ -238,7 +238,7 @@ export class Runner<Summary> {
     // What transforms remember of an input that was not read to its end, they must not take for all.
     if (cut && this.#position) this.#frozen = this.#markedCheckpoint(this.#position);
     // Documents held back are read again on resuming, and must not be written half-finished now.
-    if (cut && this.#position?.at !== undefined) return;
+    if (cut && this.#position?.at !== undefined) return this.#chain.abandon();
     await this.#chain.flush();
     this.#ended = true;
     if (!last) return;

@@ -12,7 +12,7 @@ import type { Source, Transform } from '../../src/core/stage.ts';
 import { run } from '../../src/pipeline/index.ts';
 import { zdsSink } from '../../src/sinks/zds-sink.ts';
 import { FastStore } from '../../src/store/index.ts';
-import { filterTransform, mapTransform } from '../../src/transforms/index.ts';
+import { batchTransform, filterTransform, mapTransform } from '../../src/transforms/index.ts';
 import { fuse, linesBatch } from '../support/stages.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'zds-runs-'));
@@ -183,6 +183,47 @@ describe('the account of a run', () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it('counts what was only held back neither as filtered nor as expanded', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyBatches, fc.integer({ min: 1, max: 20 }), async (sizes, count) => {
+        const summary = await run({
+          name: 'x',
+          source: sized(sizes),
+          transforms: [
+            batchTransform({ count }),
+            gather(3).make(),
+            twice('x').make(),
+            keep(2).make(),
+          ],
+          sink: zdsSink(join(folder, `s${stores++}`), 'c'),
+        });
+        const { read, written, filtered, expanded } = summary;
+        expect([filtered, expanded]).toEqual([2 * read - written, read]);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('counts what a run that was stopped held back as filtered', async () => {
+    let batches = 0;
+    const stopper: Transform = {
+      name: 'stopper',
+      apply(batch) {
+        if (++batches === 2) void handle.stop();
+        return [batch];
+      },
+    };
+    const handle = run({
+      name: 'x',
+      source: sized([3, 3, 3]),
+      transforms: [stopper, batchTransform({ count: 5 })],
+      sink: zdsSink(join(folder, `s${stores++}`), 'c'),
+    });
+    const { outcome, read, written, filtered, expanded } = await handle;
+    expect([outcome, read, written]).toEqual(['stopped', 6, 3]);
+    expect([filtered, expanded]).toEqual([3, 0]);
   });
 
   it('is the same for a run in pieces, with no document written twice', async () => {
