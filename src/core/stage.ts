@@ -139,7 +139,10 @@ export interface Sink<Summary> {
   write(batch: Batch, onReject?: OnReject): Promise<void>;
   /** Makes all durable and closes. */
   finish(run?: RunTotals): Promise<Summary>;
-  /** Closes after an error, leaving only what was committed. */
+  /**
+   * Closes after an error, leaving only what was committed. An `open` under way is waited for first, if
+   * it ends in time; a `write` may still be under way, with the signal aborted.
+   */
   abort(reason: unknown, run?: RunTotals): Promise<void>;
 }
 

@@ -20,6 +20,7 @@ import type { RunInfo, RunTotals } from '../core/run-info.ts';
 import type { Sink } from '../core/stage.ts';
 import { bytesOf, type Ledger } from './ledger.ts';
 import type { RejectGate } from './reject-gate.ts';
+import { waitForEnd } from './wait-for-end.ts';
 
 export interface DeliveryOptions<Summary> {
   readonly sink: Sink<Summary>;
@@ -34,7 +35,8 @@ export interface DeliveryOptions<Summary> {
 
 export class Delivery<Summary> {
   readonly #options: DeliveryOptions<Summary>;
-  #isOpen = false;
+  /** Of a sink that is open or is being opened. */
+  #opening: Promise<void> | undefined;
   #failure: { readonly cause: unknown } | undefined;
 
   constructor(options: DeliveryOptions<Summary>) {
@@ -52,8 +54,8 @@ export class Delivery<Summary> {
     const { sink, info, signal } = this.#options;
     signal.throwIfAborted();
     const open = () => {
-      this.#isOpen = true;
-      return unlessAborted(sink.open(signal, info), signal);
+      this.#opening = (async () => sink.open(signal, info))();
+      return unlessAborted(this.#opening, signal);
     };
     await this.#retrying(open, true, (error) => isEtlError(error, 'LOCKED'));
     return unlessAborted(sink.lastCursor?.(info.name), signal);
@@ -79,7 +81,7 @@ export class Delivery<Summary> {
     const { sink, ledger } = this.#options;
     const since = performance.now();
     const summary = await this.#work(() => sink.finish(totals()));
-    this.#isOpen = false;
+    this.#opening = undefined;
     ledger.sink.seconds += (performance.now() - since) / 1000;
     return summary;
   }
@@ -91,8 +93,10 @@ export class Delivery<Summary> {
 
   /** Gives the sink up; without totals it is opened again. What closing says is not heard. */
   async abort(cause: unknown, totals?: RunTotals): Promise<void> {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
+    if (!this.#opening) return;
+    // What it opens while it is being closed it would leave open.
+    await waitForEnd(this.#opening);
+    this.#opening = undefined;
     await this.#options.sink.abort(cause, totals).catch(() => {});
   }
 

@@ -8,6 +8,7 @@ import type { Batch } from '../core/batch.ts';
 import { isTransientError, type RetryOptions, retry } from '../core/retry.ts';
 import type { Source, Wants } from '../core/stage.ts';
 import { bytesOf } from './ledger.ts';
+import { waitForEnd } from './wait-for-end.ts';
 
 type Step = IteratorResult<Batch, void>;
 
@@ -22,9 +23,6 @@ export interface FeedOptions {
   readonly signal: AbortSignal;
   readonly onRetry: (error: unknown, attempt: number, waitMs: number) => void;
 }
-
-/** A source that is being closed may be waiting for what never comes; it is not waited for longer. */
-const CLOSING_MS = 2_000;
 
 export class Feed {
   readonly #options: FeedOptions;
@@ -62,26 +60,13 @@ export class Feed {
     this.#ahead.catch(() => {});
   }
 
-  /** Closes the source, also while it is waited for. Errors: the source's, if it closes in time. */
+  /** Closes the source, also while it is waited for. What it says then is not heard. */
   async close(): Promise<void> {
     this.#options.signal.removeEventListener('abort', this.#stopReading);
     if (this.#ended) return;
     this.#ended = true;
     this.#stopReading();
-    const closing = this.#iterator.return();
-    closing.catch(() => {});
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, CLOSING_MS);
-    });
-    await Promise.race([
-      closing.then(
-        () => undefined,
-        () => undefined,
-      ),
-      late,
-    ]);
-    clearTimeout(timer);
+    await waitForEnd(this.#iterator.return());
   }
 
   readonly #stopReading = (): void => this.#reading.abort(this.#options.signal.reason);

@@ -131,6 +131,7 @@ class PartitionedSink implements Sink<PartitionedSummary> {
   #work: string;
   #prefix = 'part-';
   #signal: AbortSignal | undefined;
+  #writing: Promise<void> | undefined;
 
   constructor(
     folder: string,
@@ -169,10 +170,9 @@ class PartitionedSink implements Sink<PartitionedSummary> {
     if (publish === 'end') this.#work = join(this.#folder, `.staging-${token}.tmp`);
   }
 
-  async write(batch: Batch, onReject?: OnReject): Promise<void> {
-    for (const [partition, chosen] of this.#divide(batch, onReject)) {
-      await this.#writeTo(partition, batch.pick(chosen));
-    }
+  write(batch: Batch, onReject?: OnReject): Promise<void> {
+    this.#writing = this.#write(batch, onReject);
+    return this.#writing;
   }
 
   async finish(): Promise<PartitionedSummary> {
@@ -191,8 +191,16 @@ class PartitionedSink implements Sink<PartitionedSummary> {
     const open = [...this.#open.values()];
     this.#open.clear();
     await Promise.allSettled(open.map(({ sink }) => sink.abort(reason)));
+    // A write under way may be opening one more file, and gives it up itself.
+    await this.#writing?.catch(() => {});
     await Promise.allSettled(this.#published.map((path) => this.#disk.remove(path)));
     if (this.#work !== this.#folder) await removeTree(this.#disk, this.#work);
+  }
+
+  async #write(batch: Batch, onReject: OnReject | undefined): Promise<void> {
+    for (const [partition, chosen] of this.#divide(batch, onReject)) {
+      await this.#writeTo(partition, batch.pick(chosen));
+    }
   }
 
   /** The documents of each partition, by their ordinals. */
@@ -260,8 +268,14 @@ class PartitionedSink implements Sink<PartitionedSummary> {
     await this.#makeFolder(dirname(target));
     const sink = bareSink(this.#makeSink(target));
     const file = { path, sink, documents: 0, bytes: 0 };
+    try {
+      await sink.open(this.#signal!);
+      this.#signal!.throwIfAborted();
+    } catch (error) {
+      await sink.abort(error);
+      throw error;
+    }
     this.#open.set(partition, file);
-    await sink.open(this.#signal!);
     return file;
   }
 
