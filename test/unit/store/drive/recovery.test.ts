@@ -7,8 +7,11 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { DataStore } from '../../../../src/store/index.ts';
 import { entriesOf, readReference, same, smallDrive } from '../../../support/drive.ts';
 import { FaultDisk, type Image } from '../../../support/fault-disk.ts';
+import { LONG } from '../../../support/long.ts';
 
 const PATH = '/d/x';
+/** From one length to the next. */
+const STEP = LONG ? 1 : 5;
 let whole: Buffer;
 let tails: number[];
 beforeAll(async () => {
@@ -61,13 +64,13 @@ function random(seed: number): () => number {
 describe('a damaged end', () => {
   it('of every length: keeps every whole record', async () => {
     expect(tails.length).toBe(11);
-    for (let length = 0; length <= whole.length; length++) {
+    for (let length = 0; length <= whole.length; length += STEP) {
       await opened(whole.subarray(0, length), `cut at ${length}`);
     }
   });
 
   it('of zeros behind every cut: keeps every whole record', async () => {
-    for (let length = 1; length <= whole.length; length += 1) {
+    for (let length = 1; length <= whole.length; length += STEP) {
       for (const zeros of length % 16 === 0 ? [1, 7, 12, 20, 64, 500] : [13]) {
         const bytes = Buffer.concat([whole.subarray(0, length), Buffer.alloc(zeros)]);
         await opened(bytes, `${zeros} zeros behind ${length}`);
