@@ -21,6 +21,7 @@ const N = 0x6e;
 const T = 0x74;
 const F = 0x66;
 
+/** By type. What is null stays so. */
 export const BYTE_CASTS: { readonly [type: string]: ByteCast } = {
   string(bytes, start, end, edits) {
     const first = bytes[start]!;
