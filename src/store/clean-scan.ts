@@ -19,7 +19,8 @@ import { type CollectionPaths, Layout } from './layout.ts';
 import { type LogState, readLog } from './log-state.ts';
 import { checkCollectionName } from './names.ts';
 import type { ZdsRoot } from './root.ts';
-import { Scan, type ScanOptions, type Snapshot } from './scan.ts';
+import { Scan, type ScanOptions } from './scan.ts';
+import type { Snapshot } from './scan-snapshot.ts';
 
 /** A collection open for scans, and as a table, only. */
 export interface CleanScan {
@@ -62,6 +63,7 @@ async function openLocated(
     }
     const snapshot: Snapshot = {
       file,
+      from: 0,
       end: commit.end,
       alive: undefined,
       stored: undefined,
@@ -72,7 +74,8 @@ async function openLocated(
     const { lines, count: documents } = commit;
     const isLogged = true;
     const state = { disk, paths, kernel, generation, lines, documents, isLogged, snapshot };
-    const host = { kernel, path: paths.data, snapshot: () => Promise.resolve(snapshot) };
+    const snapshots = { snapshot: async () => snapshot, snapshotSync: () => snapshot };
+    const host = { kernel, path: paths.data, snapshots: () => snapshots };
     return {
       scan: (options) => new Scan<object>(host, options),
       table: (options) => readTable(state, options),

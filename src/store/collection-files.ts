@@ -30,7 +30,7 @@ import type { StoreInfo } from './options.ts';
 import { readPieces } from './pieces.ts';
 import { type OpenState, openState, type Recovery } from './recovery.ts';
 import { beginReplacement, type Replacement } from './replacement.ts';
-import type { Snapshot } from './scan.ts';
+import type { Snapshot, Snapshots, SyncSnapshot } from './scan-snapshot.ts';
 import { StoredLines } from './stored-lines.ts';
 import { Writer } from './writer.ts';
 
@@ -50,7 +50,7 @@ interface PlacedInput extends FilesInput {
   readonly replacement?: Replacement;
 }
 
-export class CollectionFiles {
+export class CollectionFiles implements Snapshots {
   readonly data: DiskFile;
   readonly stored: StoredLines;
   readonly writer: Writer | undefined;
@@ -179,32 +179,19 @@ export class CollectionFiles {
     return (await this.state(ids)).snapshot;
   }
 
+  /** The same at once: what is not in the file yet is read from memory. */
+  snapshotSync(ids?: Iterable<string>): SyncSnapshot {
+    const file = this.writer?.whole() ?? this.data;
+    return { ...this.#begin(ids).snapshot, file };
+  }
+
   /** The same with what tells this moment from others; the snapshot is to be released. */
   async state(ids?: Iterable<string>): Promise<CollectionState> {
-    const { disk, paths, kernel } = this.#input;
-    const { index } = this.indexer;
-    const { generation, lines } = this;
-    const documents = index.size;
-    const retired = new Set<number>();
-    this.#scans.add(retired);
-    const snapshot: Snapshot = {
-      file: this.data,
-      end: this.end,
-      alive: lines === documents ? undefined : { index, retired },
-      stored: this.stored,
-      places: ids === undefined ? undefined : this.#places(ids),
-      parts: (where) => partsToRead(state, where),
-      release: () => {
-        this.#scans.delete(retired);
-        this.#closeIfIdle();
-      },
-    };
-    const isLogged = this.log !== undefined;
-    const state = { disk, paths, kernel, generation, lines, documents, isLogged, snapshot };
+    const state = this.#begin(ids);
     try {
       await this.writer?.drain();
     } catch (error) {
-      snapshot.release();
+      state.snapshot.release();
       throw error;
     }
     return state;
@@ -297,6 +284,32 @@ export class CollectionFiles {
     this.stored.close();
     await this.log?.close();
     await this.data.close();
+  }
+
+  /** Keeps this moment for a scan; what is pending may not be in the file yet. */
+  #begin(ids: Iterable<string> | undefined): CollectionState {
+    const { disk, paths, kernel } = this.#input;
+    const { index } = this.indexer;
+    const { generation, lines } = this;
+    const documents = index.size;
+    const retired = new Set<number>();
+    this.#scans.add(retired);
+    const snapshot: Snapshot = {
+      file: this.data,
+      from: 0,
+      end: this.end,
+      alive: lines === documents ? undefined : { index, retired },
+      stored: this.stored,
+      places: ids === undefined ? undefined : this.#places(ids),
+      parts: (where) => partsToRead(state, where),
+      release: () => {
+        this.#scans.delete(retired);
+        this.#closeIfIdle();
+      },
+    };
+    const isLogged = this.log !== undefined;
+    const state = { disk, paths, kernel, generation, lines, documents, isLogged, snapshot };
+    return state;
   }
 
   #closeIfIdle(): void {

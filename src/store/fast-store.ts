@@ -27,7 +27,7 @@ import type { FastStoreOptions, GetOptions, StoreInfo } from './options.ts';
 import { createIdRule, type IdOptions, type IdRule, prepareLines, prepareOne } from './prepare.ts';
 import type { Recovery } from './recovery.ts';
 import { type RootOptions, type StoreMode, ZdsRoot } from './root.ts';
-import { Scan, type ScanOptions, type Snapshot } from './scan.ts';
+import { Scan, type ScanOptions } from './scan.ts';
 import type { AppendResult, CommitOptions, Writer } from './writer.ts';
 
 const NO_OPTIONS: IdOptions = {};
@@ -231,11 +231,11 @@ export class FastStore<T extends object = Document> {
   /** Documents in file order, the newest version of each. Errors: INVALID_ARGUMENT. */
   scan(options: ScanOptions = {}): Scan<T> {
     this.#check();
-    const snapshot = (ids: Iterable<string> | undefined): Promise<Snapshot> => {
+    const snapshots = (): CollectionFiles => {
       this.#check();
-      return this.#files.snapshot(ids);
+      return this.#files;
     };
-    return new Scan<T>({ kernel: this.#kernel, path: this.#dataPath, snapshot }, options);
+    return new Scan<T>({ kernel: this.#kernel, path: this.#dataPath, snapshots }, options);
   }
 
   /**

@@ -1,8 +1,10 @@
 /**
- * Reads a data file in pieces that end at line ends, one read ahead of the consumer.
+ * Reads a data file in pieces that end at line ends, one read ahead of the consumer; or on the
+ * calling thread, each when it is asked for.
  */
 import { EtlError } from '../core/errors.ts';
 import type { DiskFile } from '../io/disk.ts';
+import type { SyncFile } from './scan-snapshot.ts';
 
 /** Whole lines of a file. */
 export interface Piece {
@@ -13,7 +15,7 @@ export interface Piece {
 
 export interface PieceOptions {
   /** Bytes of a piece, more where a line is longer. Default 1 MiB. */
-  readonly pieceBytes?: number;
+  readonly pieceBytes?: number | undefined;
   /**
    * True when the consumer is done with a piece before it asks for the next: two buffers then
    * serve for all. Default false: every piece has its own memory.
@@ -36,11 +38,7 @@ export async function* readPieces(
     const kept = spare.pop();
     const memory = kept !== undefined && kept.length >= wanted ? kept : allocateAligned(wanted);
     const target = memory.subarray(0, wanted);
-    if ((await file.read(target, base)) < wanted) {
-      throw new EtlError('CORRUPTED_DATA', 'the data file shrank while it was read', {
-        place: { path: file.path, offset: base },
-      });
-    }
+    if ((await file.read(target, base)) < wanted) throw shrunk(file.path, base);
     return { bytes: target, base };
   };
   let next: Promise<Piece> | undefined = from < to ? fetch(from, size) : undefined;
@@ -67,6 +65,31 @@ export async function* readPieces(
     // A consumer that leaves must not close the file under the read that went ahead.
     await next?.catch(() => undefined);
   }
+}
+
+/** The same without promises. A piece is good until the next one is asked for. */
+export function* readPiecesSync(
+  file: SyncFile,
+  from: number,
+  to: number,
+  pieceBytes: number = 1 << 20,
+): Generator<Piece, void, void> {
+  let memory = allocateAligned(Math.min(pieceBytes, to - from));
+  for (let base = from; base < to; ) {
+    const bytes = memory.subarray(0, Math.min(memory.length, to - base));
+    if (file.readSync(bytes, base) < bytes.length) throw shrunk(file.path, base);
+    const ended = base + bytes.length >= to;
+    const length = ended ? bytes.length : bytes.lastIndexOf(10) + 1;
+    if (length > 0) yield { bytes: bytes.subarray(0, length), base };
+    else memory = allocateAligned(memory.length * 2);
+    base += length;
+  }
+}
+
+function shrunk(path: string, offset: number): EtlError {
+  return new EtlError('CORRUPTED_DATA', 'the data file shrank while it was read', {
+    place: { path, offset },
+  });
 }
 
 /**

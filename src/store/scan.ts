@@ -6,27 +6,26 @@
  * index says which lines are, and lines that died since the snapshot are told by their offsets,
  * which the store collects for as long as the scan runs.
  *
- * Two pieces of about 1 MiB are in memory: one being worked on, one being read ahead.
+ * Two pieces of about 1 MiB are in memory: one being worked on, one being read ahead. `for of` and
+ * `collect` read on the calling thread, one piece at a time and no promise per document.
  */
 import { Batch, type Document, type EncodedLines, RECORD_WORDS } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
 import { type Path, type PathInput, parsePath } from '../core/path.ts';
 import type { Predicate } from '../core/predicate.ts';
 import type { Wants } from '../core/stage.ts';
-import { OBJECT_PIECE_BYTES, piecesOfLines } from '../formats/pieces-of-lines.ts';
-import type { DiskFile } from '../io/disk.ts';
+import { OBJECT_PIECE_BYTES } from '../formats/pieces-of-lines.ts';
 import {
   buildSelection,
   type FieldStats,
   isTransparent,
   type Kernel,
-  type LineTable,
   type Selector,
   selectFields,
 } from '../kernels/index.ts';
-import { deadLines, type Liveness } from './liveness.ts';
-import { readPieces } from './pieces.ts';
-import type { StoredLines } from './stored-lines.ts';
+import { readPieces, readPiecesSync } from './pieces.ts';
+import { livingPiece, readPlaces, type ScanPiece, smallPieces } from './scan-pieces.ts';
+import type { Snapshots } from './scan-snapshot.ts';
 
 export interface ScanOptions {
   /** Documents to keep. Default: all. */
@@ -60,31 +59,20 @@ export interface OfferedFields {
   readonly wholeWillDo: boolean;
 }
 
-/** What a scan sees, frozen. */
-export interface Snapshot {
-  readonly file: DiskFile;
-  readonly end: number;
-  /** Undefined where every line before `end` is alive. */
-  readonly alive: Liveness | undefined;
-  /** Undefined only without `places`. */
-  readonly stored: StoredLines | undefined;
-  /** Places of the documents asked for by id, by offset. */
-  readonly places: readonly (readonly [offset: number, length: number])[] | undefined;
-  /** The bytes to read for a predicate, by offset; all where absent. The rest holds nothing to keep. */
-  parts?(where: Predicate | undefined): Promise<readonly (readonly [from: number, to: number])[]>;
-  release(): void;
-}
-
 /** Where a scan reads. */
 export interface ScanHost {
   readonly kernel: Kernel;
   /** For messages. */
   readonly path: string;
-  snapshot(ids: Iterable<string> | undefined): Promise<Snapshot>;
+  /** The files as they are now. */
+  snapshots(): Snapshots;
 }
 
-/** Documents of a collection; each way of reading takes its own snapshot. */
-export class Scan<T extends object = Document> implements AsyncIterable<T> {
+/**
+ * Documents of a collection; each way of reading takes its own snapshot. `for of` and `collect` keep
+ * the thread to themselves while they read: for jobs of their own, not for servers.
+ */
+export class Scan<T extends object = Document> implements Iterable<T>, AsyncIterable<T> {
   readonly #host: ScanHost;
   readonly #options: ScanOptions;
   readonly #select: readonly Path[] | undefined;
@@ -117,6 +105,21 @@ export class Scan<T extends object = Document> implements AsyncIterable<T> {
 
   [Symbol.asyncIterator](): AsyncIterator<T, void, void> & AsyncIterable<T> {
     return new DocumentIterator<T>(this.#documents());
+  }
+
+  *[Symbol.iterator](): Generator<T, void, void> {
+    for (const documents of this.#documentsSync()) {
+      for (const document of documents) yield document as T;
+    }
+  }
+
+  /** All documents at once, read before this returns. */
+  collect(): T[] {
+    const all: T[] = [];
+    for (const documents of this.#documentsSync()) {
+      for (const document of documents) all.push(document as T);
+    }
+    return all;
   }
 
   /** All documents at once. */
@@ -152,7 +155,7 @@ export class Scan<T extends object = Document> implements AsyncIterable<T> {
       } else {
         lines = select ? selector.project(bytes, skip) : selector.filter(bytes, skip);
       }
-      const { from, to, full } = window.take(lines.count);
+      const { from, to } = window.take(lines.count);
       if (to > from) {
         const part = from === 0 && to === lines.count ? lines : cutLines(lines, from, to);
         // Projected or gathered lines stand nowhere in the file.
@@ -160,7 +163,7 @@ export class Scan<T extends object = Document> implements AsyncIterable<T> {
         const origin = stands ? { source: path, offset: base } : { source: path };
         yield Batch.fromLines(part, kernel.codec, origin);
       }
-      if (full) return;
+      if (window.full) return;
     }
   }
 
@@ -184,18 +187,35 @@ export class Scan<T extends object = Document> implements AsyncIterable<T> {
   }
 
   async *#documents(): AsyncGenerator<readonly Document[], void, void> {
-    const { kernel } = this.#host;
-    const selector = this.#selector ?? kernel.selector({});
+    const selector = this.#selector ?? this.#host.kernel.selector({});
     const window = this.#window();
+    for await (const piece of this.#pieces(true)) {
+      yield* this.#objects(piece, selector, window);
+      if (window.full) return;
+    }
+  }
+
+  *#documentsSync(): Generator<readonly Document[], void, void> {
+    const selector = this.#selector ?? this.#host.kernel.selector({});
+    const window = this.#window();
+    for (const piece of this.#piecesSync()) {
+      yield* this.#objects(piece, selector, window);
+      if (window.full) return;
+    }
+  }
+
+  *#objects(
+    piece: ScanPiece,
+    selector: Selector,
+    window: Window,
+  ): Generator<readonly Document[], void, void> {
     // What a predicate leaves of a piece is mostly little.
     const size = this.#options.where ? 4 * OBJECT_PIECE_BYTES : OBJECT_PIECE_BYTES;
-    for await (const piece of this.#pieces(true)) {
-      for (const { bytes, skip } of smallPieces(piece, size)) {
-        const { documents } = selector.documents(bytes, skip);
-        const { from, to, full } = window.take(documents.length);
-        if (to > from) yield to - from === documents.length ? documents : documents.slice(from, to);
-        if (full) return;
-      }
+    for (const { bytes, skip } of smallPieces(piece, size)) {
+      const { documents } = selector.documents(bytes, skip);
+      const { from, to } = window.take(documents.length);
+      if (to > from) yield to - from === documents.length ? documents : documents.slice(from, to);
+      if (window.full) return;
     }
   }
 
@@ -204,89 +224,53 @@ export class Scan<T extends object = Document> implements AsyncIterable<T> {
   }
 
   async *#pieces(reuse: boolean): AsyncGenerator<ScanPiece, void, void> {
-    const { signal, ids, pieceBytes, limit, where } = this.#options;
-    throwIfAborted(signal);
+    const { ids, pieceBytes, limit, where } = this.#options;
+    this.#checkSignal();
     if (limit === 0) return;
-    const snapshot = await this.#host.snapshot(ids);
+    const snapshot = await this.#host.snapshots().snapshot(ids);
     try {
-      if (snapshot.places)
-        yield* readPlaces(snapshot.stored!, snapshot.places, pieceBytes ?? 1 << 20);
+      if (snapshot.places) yield* readPlaces(snapshot.stored!, snapshot.places, pieceBytes);
       else {
-        const options = { reuse, ...(pieceBytes === undefined ? {} : { pieceBytes }) };
-        const parts = (await snapshot.parts?.(where)) ?? [[0, snapshot.end]];
+        const parts = (await snapshot.parts?.(where)) ?? [[snapshot.from, snapshot.end]];
         for (const [from, to] of parts) {
-          for await (const { bytes, base } of readPieces(snapshot.file, from, to, options)) {
-            throwIfAborted(signal);
-            const { alive } = snapshot;
-            if (alive === undefined) yield { bytes, base, skip: undefined, table: undefined };
-            else {
-              const table = this.#host.kernel.lines(bytes);
-              yield { bytes, base, skip: deadLines(alive, table, base), table };
-            }
+          for await (const piece of readPieces(snapshot.file, from, to, { reuse, pieceBytes })) {
+            this.#checkSignal();
+            yield livingPiece(this.#host.kernel, piece, snapshot.alive);
           }
         }
       }
-      throwIfAborted(signal);
+      this.#checkSignal();
     } finally {
       snapshot.release();
     }
   }
-}
 
-interface ScanPiece {
-  readonly bytes: Uint8Array;
-  readonly base: number;
-  readonly skip: Uint8Array | undefined;
-  /** The lines of `bytes`, where they had to be found anyway. */
-  readonly table: LineTable | undefined;
-}
-
-/** Pieces whose documents are made into objects together. */
-function* smallPieces(
-  { bytes, skip, table }: ScanPiece,
-  size: number,
-): Generator<Pick<ScanPiece, 'bytes' | 'skip'>, void, void> {
-  if (skip === undefined || table === undefined) {
-    for (const part of piecesOfLines(bytes, size)) yield { bytes: part, skip };
-    return;
+  *#piecesSync(): Generator<ScanPiece, void, void> {
+    const { ids, pieceBytes, limit } = this.#options;
+    this.#checkSignal();
+    if (limit === 0) return;
+    const snapshot = this.#host.snapshots().snapshotSync(ids);
+    try {
+      if (snapshot.places) yield* readPlaces(snapshot.stored!, snapshot.places, pieceBytes);
+      else {
+        const { file, from, end } = snapshot;
+        for (const piece of readPiecesSync(file, from, end, pieceBytes)) {
+          this.#checkSignal();
+          yield livingPiece(this.#host.kernel, piece, snapshot.alive);
+        }
+      }
+      this.#checkSignal();
+    } finally {
+      snapshot.release();
+    }
   }
-  const { records, count } = table;
-  let first = 0;
-  let start = 0;
-  for (let i = 1; i <= count; i++) {
-    const at = i < count ? records[i * RECORD_WORDS]! : bytes.length;
-    if (at - start < size && i < count) continue;
-    yield { bytes: bytes.subarray(start, at), skip: skip.subarray(first, i) };
-    first = i;
-    start = at;
+
+  #checkSignal(): void {
+    const { signal } = this.#options;
+    if (!signal?.aborted) return;
+    throw new EtlError('ABORTED', 'the scan was stopped', { cause: signal.reason });
   }
 }
-
-/** Single lines, gathered into pieces. */
-function* readPlaces(
-  stored: StoredLines,
-  places: readonly (readonly [number, number])[],
-  pieceBytes: number,
-): Generator<ScanPiece, void, void> {
-  let lines: Uint8Array[] = [];
-  let size = 0;
-  for (let i = 0; i < places.length; i++) {
-    const line = stored.view(places[i]![0], places[i]![1]).slice();
-    lines.push(line, NEWLINE);
-    size += line.length + 1;
-    if (size < pieceBytes && i < places.length - 1) continue;
-    yield {
-      bytes: new Uint8Array(Buffer.concat(lines, size)),
-      base: 0,
-      skip: undefined,
-      table: undefined,
-    };
-    lines = [];
-    size = 0;
-  }
-}
-
-const NEWLINE: Uint8Array = Uint8Array.of(10);
 
 /** Drops the records whose byte is not 0; the bytes stay. */
 function keepLiving(lines: EncodedLines, skip: Uint8Array): EncodedLines {
@@ -321,12 +305,17 @@ class Window {
     this.#limit = limit;
   }
 
-  take(count: number): { readonly from: number; readonly to: number; readonly full: boolean } {
+  /** True when nothing more is wanted. */
+  get full(): boolean {
+    return this.#limit === 0;
+  }
+
+  take(count: number): { readonly from: number; readonly to: number } {
     const from = Math.min(this.#offset, count);
     const to = Math.min(count, from + this.#limit);
     this.#offset -= from;
     this.#limit -= to - from;
-    return { from, to, full: this.#limit === 0 };
+    return { from, to };
   }
 }
 
@@ -370,9 +359,4 @@ class DocumentIterator<T> implements AsyncIterator<T, void, void>, AsyncIterable
     this.#at = 1;
     return { done: false, value: this.#current[0] as T };
   }
-}
-
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted)
-    throw new EtlError('ABORTED', 'the scan was stopped', { cause: signal.reason });
 }

@@ -8,6 +8,7 @@
  * failure is kept and given to `onFailure`; nothing may be appended afterwards.
  */
 import type { DiskFile } from '../io/disk.ts';
+import type { SyncFile } from './scan-snapshot.ts';
 
 interface Flying {
   readonly offset: number;
@@ -129,6 +130,23 @@ export class FileTail {
     const block = this.#block.subarray(skipped, this.#used);
     bytes.set(block, this.#blockStart + skipped - offset);
     return bytes;
+  }
+
+  /** The file as it is with everything appended so far: what is not surely written comes from a copy. */
+  whole(): SyncFile {
+    const file = this.#file;
+    const from = this.writtenEnd;
+    if (from === this.end) return file;
+    const rest = this.copyFrom(from);
+    const readSync = (target: Uint8Array, offset: number): number => {
+      const inFile = Math.min(target.length, Math.max(0, from - offset));
+      const got = inFile === 0 ? 0 : file.readSync(target.subarray(0, inFile), offset);
+      if (got < inFile) return got;
+      const part = rest.subarray(offset + inFile - from, offset + target.length - from);
+      target.set(part, inFile);
+      return inFile + part.length;
+    };
+    return { path: file.path, readSync };
   }
 
   /** A fresh block; the old one's rest is written before this returns, which bounds memory. */

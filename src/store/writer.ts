@@ -23,6 +23,7 @@ import type { CollectionPaths } from './layout.ts';
 import { Hold } from './move-writes.ts';
 import type { PreparedLines } from './prepare.ts';
 import type { OpenState } from './recovery.ts';
+import type { SyncFile } from './scan-snapshot.ts';
 import type { StoredLines } from './stored-lines.ts';
 import { FileTail } from './tail.ts';
 
@@ -157,6 +158,13 @@ export class Writer {
   copyFrom(offset: number): Uint8Array {
     this.takePuts();
     return this.#tail.copyFrom(offset);
+  }
+
+  /** The data file with everything appended so far. Errors: POISONED. */
+  whole(): SyncFile {
+    this.check();
+    this.takePuts();
+    return this.#tail.whole();
   }
 
   /**

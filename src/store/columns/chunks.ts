@@ -64,8 +64,9 @@ export function scanState(
   to: number = snapshot.end,
 ): Scan {
   // Whoever holds the state releases it.
-  const part = { ...snapshot, parts: async () => [[from, to]] as const, release: () => undefined };
-  return new Scan({ kernel, path: paths.data, snapshot: () => Promise.resolve(part) }, options);
+  const part = { ...snapshot, from, end: to, parts: undefined, release: () => undefined };
+  const snapshots = { snapshot: async () => part, snapshotSync: () => part };
+  return new Scan({ kernel, path: paths.data, snapshots: () => snapshots }, options);
 }
 
 /** Places of lines that have been given to an assembler and have not come out of it. */

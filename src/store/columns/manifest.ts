@@ -17,7 +17,7 @@ import { formatSum } from '../commit-log.ts';
 import { DataStore } from '../drive/data-store.ts';
 import type { EntryHandle } from '../drive/entry-handle.ts';
 import type { CollectionPaths } from '../layout.ts';
-import type { Snapshot } from '../scan.ts';
+import type { Snapshot } from '../scan-snapshot.ts';
 import type { ColumnStats } from './statistics.ts';
 
 /** A collection at some moment, as a scan sees it, and what tells that moment from others. */

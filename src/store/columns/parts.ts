@@ -1,9 +1,8 @@
 /** Which parts of data.jsonl a scan with a predicate reads, by the statistics of a column snapshot. */
 import type { Predicate } from '../../core/predicate.ts';
+import type { Part } from '../scan-snapshot.ts';
 import { type CollectionState, openSnapshot } from './manifest.ts';
 import { mayMatch } from './statistics.ts';
-
-type Part = readonly [from: number, to: number];
 
 /**
  * The bytes in which documents may stand that satisfy the predicate, by offset: all but the chunks whose

@@ -268,23 +268,6 @@ describe('FastStore', () => {
     await store.close();
   });
 
-  it('gives a scan the documents of its first pull', async () => {
-    const store = await open();
-    for (let i = 0; i < 300; i++) store.put(`id${i}`, { n: i });
-    store.put('id0', { n: 1000 });
-    const before = await store.scanAll();
-    const seen: unknown[] = [];
-    for await (const document of store.scan({ pieceBytes: 200 })) {
-      seen.push(document);
-      const i = seen.length;
-      store.put(`id${(i * 7) % 300}`, { n: -1 });
-      store.delete(`id${(i * 11) % 300}`);
-      store.put(`new${i}`, {});
-    }
-    expect(seen).toEqual(before);
-    await store.close();
-  });
-
   it('shows readers what is committed, and more after refresh', async () => {
     const store = await open();
     store.put('a', { n: 1 });

@@ -1,0 +1,75 @@
+/** The pieces of bytes that a scan works on: which of their lines are alive, and smaller ones of them. */
+import { RECORD_WORDS } from '../core/batch.ts';
+import { piecesOfLines } from '../formats/pieces-of-lines.ts';
+import type { Kernel, LineTable } from '../kernels/index.ts';
+import { deadLines, type Liveness } from './liveness.ts';
+import type { Piece } from './pieces.ts';
+import type { StoredLines } from './stored-lines.ts';
+
+/** A piece of a collection as a scan works on it. */
+export interface ScanPiece {
+  readonly bytes: Uint8Array;
+  readonly base: number;
+  /** A byte per document, 0 for those alive; undefined where all are. */
+  readonly skip: Uint8Array | undefined;
+  /** The lines of `bytes`, where they had to be found anyway. */
+  readonly table: LineTable | undefined;
+}
+
+/** The piece with what is known of its lines; `alive` undefined: every one is. */
+export function livingPiece(
+  kernel: Kernel,
+  { bytes, base }: Piece,
+  alive: Liveness | undefined,
+): ScanPiece {
+  if (alive === undefined) return { bytes, base, skip: undefined, table: undefined };
+  const table = kernel.lines(bytes);
+  return { bytes, base, skip: deadLines(alive, table, base), table };
+}
+
+/** Pieces whose documents are made into objects together. */
+export function* smallPieces(
+  { bytes, skip, table }: ScanPiece,
+  size: number,
+): Generator<Pick<ScanPiece, 'bytes' | 'skip'>, void, void> {
+  if (skip === undefined || table === undefined) {
+    for (const part of piecesOfLines(bytes, size)) yield { bytes: part, skip };
+    return;
+  }
+  const { records, count } = table;
+  let first = 0;
+  let start = 0;
+  for (let i = 1; i <= count; i++) {
+    const at = i < count ? records[i * RECORD_WORDS]! : bytes.length;
+    if (at - start < size && i < count) continue;
+    yield { bytes: bytes.subarray(start, at), skip: skip.subarray(first, i) };
+    first = i;
+    start = at;
+  }
+}
+
+/** Single lines, gathered into pieces of about `pieceBytes`, default 1 MiB. */
+export function* readPlaces(
+  stored: StoredLines,
+  places: readonly (readonly [number, number])[],
+  pieceBytes: number = 1 << 20,
+): Generator<ScanPiece, void, void> {
+  let lines: Uint8Array[] = [];
+  let size = 0;
+  for (let i = 0; i < places.length; i++) {
+    const line = stored.view(places[i]![0], places[i]![1]).slice();
+    lines.push(line, NEWLINE);
+    size += line.length + 1;
+    if (size < pieceBytes && i < places.length - 1) continue;
+    yield {
+      bytes: new Uint8Array(Buffer.concat(lines, size)),
+      base: 0,
+      skip: undefined,
+      table: undefined,
+    };
+    lines = [];
+    size = 0;
+  }
+}
+
+const NEWLINE: Uint8Array = Uint8Array.of(10);
