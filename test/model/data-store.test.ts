@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createNodeDisk } from '../../src/io/index.ts';
 import { DataStore } from '../../src/store/index.ts';
+import { runs } from '../support/long.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'zds-drive-model-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -86,7 +87,7 @@ describe.each([
         await store.close();
         rmSync(path);
       }),
-      { numRuns: 15 },
+      { numRuns: runs(15) },
     );
   }, 60_000);
 });

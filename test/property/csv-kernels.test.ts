@@ -8,6 +8,7 @@ import {
   createCsvReader,
 } from '../../src/kernels/csv.ts';
 import { sharedKernel } from '../../src/kernels/index.ts';
+import { runs } from '../support/long.ts';
 import { csvBytes, csvProgram } from '../support/random-csv.ts';
 
 const decoder = new TextDecoder();
@@ -64,7 +65,7 @@ describe('the CSV kernels', () => {
         expect(fast.name).toBe('wasm');
         expect(readable(fast.rows(bytes, last))).toEqual(readable(twin.rows(bytes, last)));
       }),
-      { numRuns: 4000 },
+      { numRuns: runs(4000) },
     );
   });
 
@@ -87,7 +88,7 @@ describe('the CSV kernels', () => {
           expect(JSON.stringify(objects.documents)).toBe(JSON.stringify(documents));
         }
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     );
   });
 
@@ -100,7 +101,7 @@ describe('the CSV kernels', () => {
           expect(readAll(reader, bytes, chunk)).toEqual(whole);
         }
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 
@@ -114,7 +115,7 @@ describe('the CSV kernels', () => {
         expect([...table.records]).toEqual([...read.records]);
         expect(read.dense).toBe(true);
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     );
   });
 

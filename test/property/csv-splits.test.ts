@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Reject } from '../../src/core/reject.ts';
 import { type CsvOptions, decodeCsv } from '../../src/formats/csv.ts';
+import { runs } from '../support/long.ts';
 import { csvBytes } from '../support/random-csv.ts';
 
 const names = ['a', 'b', 'c'];
@@ -47,7 +48,7 @@ describe('CSV cut anywhere', () => {
           expect(await decode(chunks, { ...how, batchBytes, documents })).toEqual(whole);
         },
       ),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 });
@@ -86,7 +87,7 @@ describe('CSV read to objects', () => {
           await collect(bytes, options),
         );
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 });
@@ -135,7 +136,7 @@ describe('CSV read as csv-parse reads it', () => {
           }
         },
       ),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 });

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { tailAfter } from '../../src/kernels/index.ts';
 import { kernels } from '../support/kernels.ts';
+import { runs } from '../support/long.ts';
 
 const hash = fc.tuple(
   fc.oneof(fc.integer({ min: 0, max: 5 }), fc.nat()),
@@ -37,7 +38,7 @@ describe.each(kernels)('the drive table, $name kernel', (kernel) => {
         expect(table.size).toBe(model.size);
         expect([...table.offsets()].sort()).toEqual([...model.values()].sort());
       }),
-      { numRuns: 50 },
+      { numRuns: runs(50) },
     );
   });
 
@@ -88,7 +89,7 @@ describe('records', () => {
         });
         expect(results[1]).toEqual(results[0]);
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     );
   });
 
@@ -130,7 +131,7 @@ describe('records', () => {
           expect([...part.found]).toEqual(records.at(-1)![0] === null ? [] : [end]);
         }
       }),
-      { numRuns: 50 },
+      { numRuns: runs(50) },
     );
   });
 });

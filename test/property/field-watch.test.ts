@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { findNewField, inferSchema } from '../../src/arrow/infer.ts';
 import { eq } from '../../src/core/predicate.ts';
 import { kernels } from '../support/kernels.ts';
+import { runs } from '../support/long.ts';
 import { documentLines } from '../support/random-documents.ts';
 
 const encode = (lines: readonly string[]): Uint8Array =>
@@ -35,7 +36,7 @@ describe.each(kernels)('$name kernel', (kernel) => {
           expect(findNewField(sample.fields(), columns)).toBeUndefined();
         },
       ),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
     // The twin never looks; the other mostly has nothing to say about documents that it knows.
     expect(quiet > 20).toBe(kernel.name === 'wasm');

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Path } from '../../src/core/path.ts';
 import { decodeJson, type JsonCursor } from '../../src/formats/json.ts';
+import { runs } from '../support/long.ts';
 
 interface Outcome {
   documents: unknown[];
@@ -87,7 +88,7 @@ describe('JSON cut anywhere', () => {
           expect({ ...split, cursors: [] }).toEqual({ ...whole, cursors: [] });
         }
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 
@@ -109,7 +110,7 @@ describe('JSON cut anywhere', () => {
           expect(rest.error).toEqual(whole.error);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     );
   });
 
@@ -123,7 +124,7 @@ describe('JSON cut anywhere', () => {
         }
         expect(found).toEqual(JSON.parse(text));
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     );
   });
 });

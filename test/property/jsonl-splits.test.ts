@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Reject } from '../../src/core/reject.ts';
 import { decodeJsonl } from '../../src/formats/jsonl.ts';
+import { runs } from '../support/long.ts';
 
 interface Outcome {
   documents: unknown[];
@@ -82,7 +83,7 @@ describe('JSONL cut anywhere', () => {
           expect(parts.rejects).toEqual(whole.rejects);
         },
       ),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 

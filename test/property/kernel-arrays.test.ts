@@ -9,11 +9,12 @@ import type { Path } from '../../src/core/path.ts';
 import type { Predicate, Scalar } from '../../src/core/predicate.ts';
 import type { Column, ColumnType, Kernel, Query } from '../../src/kernels/index.ts';
 import { kernels } from '../support/kernels.ts';
+import { runs } from '../support/long.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const [twin, ...others] = kernels;
-const numRuns = others.length > 0 ? 300 : 5;
+const numRuns = others.length > 0 ? runs(300) : 5;
 
 const numbers = [
   ...['0', '-0', '1', '1.0', '10e-1', '2', '-1', '0.1', '9007199254740993', '9007199254740992.5'],

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createTwinKernel } from '../../src/kernels/twin/index.ts';
 import { kernels } from '../support/kernels.ts';
+import { runs } from '../support/long.ts';
 import { jsonObject, jsonValue, mutated } from '../support/random-documents.ts';
 
 const encoder = new TextEncoder();
@@ -15,7 +16,7 @@ describe.each(kernels)('$name kernel', (kernel) => {
         expect(found).toEqual(JSON.parse(text));
         expect(JSON.stringify(found)).toBe(JSON.stringify(JSON.parse(text)));
       }),
-      { numRuns: 400 },
+      { numRuns: runs(400) },
     );
   });
 
@@ -25,7 +26,7 @@ describe.each(kernels)('$name kernel', (kernel) => {
       fc.property(fc.oneof(mutated(jsonObject), mutated(jsonValue)), (bytes) => {
         expect(JSON.stringify(kernel.document(bytes))).toBe(JSON.stringify(twin.document(bytes)));
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     );
     for (const text of ['', '{', '[]', '1', 'null', '{}{}', '{}\n{}', '{"a":1} x', '\ufeff{}']) {
       expect(kernel.document(encoder.encode(text)), text).toBeUndefined();

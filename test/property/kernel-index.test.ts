@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { KeyKind, LineRecord, RECORD_WORDS } from '../../src/core/batch.ts';
 import { type IdIndex, type Kernel, MAX_LENGTH } from '../../src/kernels/index.ts';
 import { kernels } from '../support/kernels.ts';
+import { runs } from '../support/long.ts';
 
 /** Few hashes, so that they meet; low words that share a home in small tables. */
 const hash = fc.tuple(fc.constantFrom(0, 1, 16, 32, 0xffff_fff0, 0xffff_ffff), fc.nat(3));
@@ -37,7 +38,7 @@ describe.each(kernels)('id index of the $name kernel', (kernel) => {
         index.clear();
         checkIndex(index, []);
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 
@@ -86,7 +87,7 @@ describe.each(kernels)('id index of the $name kernel', (kernel) => {
           checkIndex(index, model);
         },
       ),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 
@@ -124,7 +125,7 @@ describe.each(kernels)('id index of the $name kernel', (kernel) => {
           expect(index).toMatchObject({ size, sum });
         },
       ),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 

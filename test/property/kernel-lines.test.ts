@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Batch, KeyKind, LineRecord, RECORD_WORDS } from '../../src/core/batch.ts';
 import { faultReasons, type Kernel } from '../../src/kernels/index.ts';
 import { kernels } from '../support/kernels.ts';
+import { runs } from '../support/long.ts';
 import {
   chunk,
   concat,
@@ -20,14 +21,14 @@ describe.each(kernels)('lines of the $name kernel', (kernel) => {
   it('are what JSON.parse says of any chunk', () => {
     fc.assert(
       fc.property(chunk, (bytes) => checkLines(kernel, bytes)),
-      { numRuns: 400 },
+      { numRuns: runs(400) },
     );
   });
 
   it('are what JSON.parse says of random bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => checkLines(kernel, bytes)),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 
@@ -36,7 +37,7 @@ describe.each(kernels)('lines of the $name kernel', (kernel) => {
       fc.property(fc.array(mutated(jsonObject), { minLength: 1, maxLength: 12 }), (lines) => {
         checkLines(kernel, concat(lines.flatMap((line) => [line, Uint8Array.of(0x0a)])));
       }),
-      { numRuns: 400 },
+      { numRuns: runs(400) },
     );
   });
 
@@ -48,7 +49,7 @@ describe.each(kernels)('lines of the $name kernel', (kernel) => {
         for (const cut of cuts.slice(-3)) checkLines(kernel, cut);
         checkLines(kernel, concat(cuts.flatMap((cut) => [cut, Uint8Array.of(0x0a)])));
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     );
   });
 
@@ -57,7 +58,7 @@ describe.each(kernels)('lines of the $name kernel', (kernel) => {
       fc.property(chunk, fc.integer({ min: 1, max: 4 }), (bytes, maxDepth) => {
         checkLines(kernel, bytes, maxDepth);
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 
@@ -71,7 +72,7 @@ describe.each(kernels)('lines of the $name kernel', (kernel) => {
         expect(parts[0]!.lineCount + parts[1]!.lineCount).toBe(whole.lineCount);
         expect(parts.flatMap(documentsOf(kernel))).toEqual(documentsOf(kernel)(whole));
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 
@@ -87,7 +88,7 @@ describe.each(kernels)('lines of the $name kernel', (kernel) => {
           expect(canGoOn(content.subarray(0, fault.offset + 1))).toBe(false);
         }
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 
@@ -102,7 +103,7 @@ describe.each(kernels)('lines of the $name kernel', (kernel) => {
           checkKey(kernel, bytes, record, valueAt(document, key));
         }
       }),
-      { numRuns: 400 },
+      { numRuns: runs(400) },
     );
   });
 
@@ -120,7 +121,7 @@ describe.each(kernels)('lines of the $name kernel', (kernel) => {
         const decoded = kernel.codec.decode(encoded.bytes, encoded.records, encoded.count);
         expect(JSON.stringify(decoded)).toBe(JSON.stringify(documents));
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 
@@ -134,7 +135,7 @@ describe.each(kernels)('lines of the $name kernel', (kernel) => {
         expect(dense.bad).toEqual([]);
         expect(documentsOf(kernel)(dense)).toEqual(documentsOf(kernel)(table));
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     );
   });
 
@@ -153,7 +154,7 @@ describe.each(kernels)('lines of the $name kernel', (kernel) => {
           );
         }
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 });
@@ -168,7 +169,7 @@ describe('kernels', () => {
           expect(plain(kernel.lines(bytes, { maxDepth }))).toEqual(expected);
         }
       }),
-      { numRuns: others.length > 0 ? 600 : 10 },
+      { numRuns: runs(others.length > 0 ? 600 : 10) },
     );
   });
 });

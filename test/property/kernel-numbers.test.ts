@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { kernels } from '../support/kernels.ts';
+import { runs } from '../support/long.ts';
 
 const digits = (minLength: number, maxLength: number) =>
   fc
@@ -62,7 +63,7 @@ describe.each(kernels)('numbers of the $name kernel', (kernel) => {
         expect(objects).toEqual(expected);
         expect(column).toEqual(expected);
       }),
-      { numRuns: 1500 },
+      { numRuns: runs(1500) },
     );
   });
 

@@ -12,6 +12,7 @@ import {
   projectDocument,
 } from '../../src/kernels/index.ts';
 import { kernels } from '../support/kernels.ts';
+import { runs } from '../support/long.ts';
 import { chunk, denseChunk, documentLines } from '../support/random-documents.ts';
 import { path, predicate, selected } from '../support/random-queries.ts';
 import { readRows } from '../support/read-column.ts';
@@ -42,7 +43,7 @@ describe.each(kernels)('queries of the $name kernel', (kernel) => {
         expect(table.lineCount).toBe(whole.lineCount);
         expect(table.dense).toBe(whole.dense && table.count === whole.count);
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 
@@ -53,7 +54,7 @@ describe.each(kernels)('queries of the $name kernel', (kernel) => {
         const left = kernel.selector({ where: { op: 'not', term: where } }).filter(bytes);
         expect(kept.count + left.count).toBe(kernel.lines(bytes).count);
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 
@@ -78,7 +79,7 @@ describe.each(kernels)('queries of the $name kernel', (kernel) => {
         expect(table.dense).toBe(true);
         expect(table.bad).toEqual(kernel.lines(bytes).bad);
       }),
-      { numRuns: 400 },
+      { numRuns: runs(400) },
     );
   });
 
@@ -133,7 +134,7 @@ describe.each(kernels)('queries of the $name kernel', (kernel) => {
         const expected = layout.map((_, i) => rows.map((row) => row[i]));
         expect(exactText(read)).toBe(exactText(expected));
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 
@@ -154,14 +155,14 @@ describe.each(kernels)('queries of the $name kernel', (kernel) => {
         const entries = (map: Map<string, number>) => [...map].filter(([, n]) => n > 0).sort();
         expect(entries(counted)).toEqual(entries(expected));
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 });
 
 describe('kernels', () => {
   const [twin, ...others] = kernels;
-  const numRuns = others.length > 0 ? 400 : 5;
+  const numRuns = others.length > 0 ? runs(400) : 5;
 
   it('answer queries alike, exact integers included', () => {
     const where = fc.option(predicate, { nil: undefined });

@@ -15,6 +15,7 @@ import { lintPipeline, loadPipeline, stageTypes } from '../../src/pipeline-file/
 import type { Schema } from '../../src/pipeline-file/schema.ts';
 import { zdsSink } from '../../src/sinks/zds-sink.ts';
 import { jsonlSource } from '../../src/sources/jsonl-source.ts';
+import { runs } from '../support/long.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'zds-lint-'));
 const at = (name: string) => join(folder, name);
@@ -156,7 +157,7 @@ describe('pipeline files', () => {
           await close();
         }
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     );
     expect(ran).toBeGreaterThan(30);
   });
@@ -190,7 +191,7 @@ describe('pipeline files', () => {
         expect(findings.length).toBeGreaterThan(0);
         for (const { place } of findings) expect(place.line).toBeGreaterThan(1);
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     );
   });
 });

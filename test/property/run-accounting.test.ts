@@ -13,6 +13,7 @@ import { run } from '../../src/pipeline/index.ts';
 import { zdsSink } from '../../src/sinks/zds-sink.ts';
 import { FastStore } from '../../src/store/index.ts';
 import { batchTransform, filterTransform, mapTransform } from '../../src/transforms/index.ts';
+import { runs } from '../support/long.ts';
 import { fuse, linesBatch } from '../support/stages.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'zds-runs-'));
@@ -181,7 +182,7 @@ describe('the account of a run', () => {
         expect(read + expanded).toBe(out.length + filtered + rejected);
         expect(await readBack(root)).toEqual(out);
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 
@@ -253,7 +254,7 @@ describe('the account of a run', () => {
         await attempt();
         expect(await readBack(root)).toEqual(modelOf(sizes, steps).out);
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 });

@@ -23,6 +23,7 @@ import {
   type Predicate,
   startsWith,
 } from '../../../src/core/predicate.ts';
+import { runs } from '../../support/long.ts';
 
 describe('parseExpression reads', () => {
   const cases: [string, Predicate][] = [
@@ -173,7 +174,7 @@ describe('parseExpression refuses', () => {
           expect(error.place.column).toBeLessThanOrEqual(text.length + 1);
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
   });
 });
@@ -196,7 +197,7 @@ describe('formatExpression', () => {
       fc.property(predicates(), (predicate) => {
         expect(parseExpression(formatExpression(predicate))).toEqual(predicate);
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     );
   });
 });

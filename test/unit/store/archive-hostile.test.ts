@@ -9,6 +9,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isEtlError } from '../../../src/core/errors.ts';
 import { FastStore, pack, type UnpackOptions, unpack, ZdsRoot } from '../../../src/store/index.ts';
+import { runs } from '../../support/long.ts';
 import { type ZipPart, zipOf } from '../../support/zip.ts';
 
 let folder: string;
@@ -223,7 +224,7 @@ describe('a damaged archive', () => {
           await tryOne(hurt);
         },
       ),
-      { numRuns: 80 },
+      { numRuns: runs(80) },
     );
   });
 });
