@@ -6,10 +6,10 @@ import { decodeBase64 } from './wasm-bytes.ts';
 
 const STATE = 0x1000;
 const EXCHANGE = 0x10000;
-const EXCHANGE_BYTES = 0x100000;
+const EXCHANGE_BYTES = 0x40000;
 const RECORD_BYTES = 32;
 const MAX_RECORDS = EXCHANGE_BYTES / RECORD_BYTES;
-const INITIAL_PAGES = 32;
+const INITIAL_PAGES = 8;
 const MAX_PAGES = 65536;
 
 interface IndexExports {

@@ -20,9 +20,9 @@ import { xxh3 } from './xxh3';
 const STATE: usize = 0x1000;
 /** Hashes of the entries being loaded. */
 const HASHES: usize = 0x2000;
-/** Input and output of the calls that go over many entries; 1 MiB. */
+/** Input and output of the calls that go over many entries; 256 KiB, so that a small index is small. */
 const EXCHANGE: usize = 0x10000;
-const TABLE: usize = 0x110000;
+const TABLE: usize = 0x50000;
 const MAX_LENGTH: u64 = 0xffffff;
 
 let sum: u64 = 0;
