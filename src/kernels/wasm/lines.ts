@@ -3,8 +3,7 @@
 // way, a misfit), and goes on from where it returned.
 import {
   BAD, BAD_LIMIT, INPUT, RECORDS, RECORDS_END, R_END, R_NOT_OBJECT,
-  R_TRAILING, R_UTF8, SLOTS, STACK_LIMIT, STATE, STATS, STAT_SIZE, T_STRING, T_STRING_ESCAPED, T_STRING_UTF8,
-  T_NUMBER, T_NUMBER_SLOW, TAPE,
+  R_TRAILING, R_UTF8, STACK_LIMIT, STATE, STATS, STAT_SIZE, TAPE,
 } from './layout';
 import { ROOT, SLOT, childNode, graphIsFull, graphNodes, resetGraph } from './graph';
 import { prepare, setTape, tapeAt, tapeFull } from './parse';
@@ -20,8 +19,7 @@ import {
   AT_STATUS, AT_COUNT, AT_BAD, AT_LINE, AT_GOOD, AT_DENSE, AT_CANONICAL, AT_OUT, AT_DOC_START,
   AT_DOC_END, AT_DOC_LINE,
 } from './state';
-import { LONE_REPLACE, decodeEscapes } from './text';
-import { resetStats, sawTwice, sawUntracked, stamp } from './values';
+import { resetStats, sawTwice, sawUntracked } from './values';
 import { xxh3 } from './xxh3';
 
 export { childNode, gatherText, graphIsFull, graphNodes, packBits, writeEntries };
