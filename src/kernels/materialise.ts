@@ -243,6 +243,24 @@ function generate(m: Materialiser, at: number): Construct | undefined {
   }
 }
 
+/** Strings that an array may hold to be read in line. */
+const FEW_TEXTS = 3;
+
+/** Code that reads the array at `i`: a few strings in line, anything else by `array`. */
+function arrayOfTexts(field: string): string {
+  const text = (k: number) => `S.substring(I[i + ${4 * k + 1}] - B, I[i + ${4 * k + 2}] - B)`;
+  const texts: string[] = [];
+  const cases = [`w = (I[i + 2] >> 2) - i; if (w === 8) ${field} = [];`];
+  for (let k = 1; k <= FEW_TEXTS; k++) {
+    texts.push(text(k));
+    cases.push(
+      `else if (w < ${4 * k + 8} || (I[i + ${4 * k}] & 255) !== ${T.string}) ${field} = m.array(i);`,
+      `else if (w === ${4 * k + 8}) ${field} = [${texts.join(',')}];`,
+    );
+  }
+  return `${cases.join('\n')} else ${field} = m.array(i); i += w;`;
+}
+
 /**
  * Code for objects like those on a tape. `i` is the tape word read next; a key that is not the expected
  * one returns undefined from the whole constructor.
@@ -298,7 +316,7 @@ class ObjectCode {
       [T.string]: `${field} = S.substring(I[i + 1] - B, I[i + 2] - B); i += 4;`,
       [T.number]: `${field} = F[(i >> 1) + 1]; i += 4;
         if ((w = ${field} | 0) === ${field} && w !== 0) ${field} = w;`,
-      [T.array]: `${field} = m.array(i); i = I[i + 2] >> 2;`,
+      [T.array]: arrayOfTexts(field),
     };
     const read = fast[type];
     return read === undefined

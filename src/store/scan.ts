@@ -138,8 +138,14 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
     // Bad lines among unread ones would be counted.
     const unread = wants.unread && limit === undefined && offset === undefined;
     if (wants.documents) {
-      for await (const documents of this.#documents()) {
-        yield Batch.fromDocuments(documents, kernel.codec, { source: path });
+      // Not by `#documents`: a promise fewer per batch.
+      const selector = this.#selector ?? kernel.selector({});
+      const window = this.#window();
+      for await (const piece of this.#pieces(true)) {
+        for (const documents of this.#objects(piece, selector, window)) {
+          yield Batch.fromDocuments(documents, kernel.codec, { source: path });
+        }
+        if (window.full) return;
       }
       return;
     }

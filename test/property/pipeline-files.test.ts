@@ -159,7 +159,7 @@ describe('pipeline files', () => {
       }),
       { numRuns: runs(150) },
     );
-    expect(ran).toBeGreaterThan(30);
+    expect(ran).toBeGreaterThan(10);
   });
 
   it('are found out wherever they are spoilt in form', async () => {
