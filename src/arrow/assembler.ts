@@ -108,7 +108,7 @@ export class Assembler {
   }
 
   /**
-   * Takes the documents of a batch; gives the groups that became full. Errors: SCHEMA_CHANGED with
+   * Takes the documents of a batch, and releases it when it has; gives the groups that became full. Errors: SCHEMA_CHANGED with
    * the place of the first document that does not fit; INVALID_DOCUMENT for one over 2 GiB.
    */
   *add(batch: Batch): Generator<RowGroup, void, void> {
@@ -195,6 +195,7 @@ export class Assembler {
       }
       from = next;
     }
+    batch.release();
   }
 
   #newField(batch: Batch, path: Path): EtlError {

@@ -4,7 +4,8 @@
  * first demand, once, and kept.
  *
  * Ownership: a batch owns its bytes. Whoever makes one hands the memory over and must not write to
- * it again; whoever receives one must not write to it at all. `bytes()` is a view, not a copy.
+ * it again; whoever receives one must not write to it at all. `bytes()` is a view, not a copy. Memory
+ * that was lent goes back with `release()`, which only a receiver that said so (`Wants.releases`) calls.
  *
  * Places: a document keeps the place it had in its source, whatever happens to its bytes. As long
  * as they lie as they were read, the line records tell it; once documents are moved or dropped,
@@ -53,6 +54,7 @@ export class Batch implements Iterable<Document> {
   #sites: Uint32Array | undefined;
   /** Makes the bytes of documents that were read from something else; the codec does if absent. */
   readonly #encode: (() => EncodedLines) | undefined;
+  #takeBack: (() => void) | undefined;
 
   private constructor(
     length: number,
@@ -184,12 +186,35 @@ export class Batch implements Iterable<Document> {
     return new Batch(lines.count, codec, lines, undefined, known ? origin : {}, cursor, sites);
   }
 
-  /** The same batch with another cursor, or none. */
+  /** Calls `takeBack` when the batch is released: its memory is the lender's again. */
+  lend(takeBack: () => void): this {
+    this.#takeBack = takeBack;
+    return this;
+  }
+
+  /** There is another holder: `release` does nothing from now on. */
+  keep(): void {
+    this.#takeBack = undefined;
+  }
+
+  /** Says that nobody will look at this batch any more, nor at bytes it gave, nor at batches made of it. */
+  release(): void {
+    const takeBack = this.#takeBack;
+    if (takeBack === undefined) return;
+    this.#takeBack = undefined;
+    this.#encoded = undefined;
+    takeBack();
+  }
+
+  /** The same batch with another cursor, or none; it is then the one to release. */
   withCursor(cursor: unknown): Batch {
     if (cursor === this.cursor) return this;
     const { length, codec, origin } = this;
     const [lines, documents, sites] = [this.#encoded, this.#documents, this.#sites];
-    return new Batch(length, codec, lines, documents, origin, cursor, sites, this.#encode);
+    const other = new Batch(length, codec, lines, documents, origin, cursor, sites, this.#encode);
+    other.#takeBack = this.#takeBack;
+    this.#takeBack = undefined;
+    return other;
   }
 
   /** Documents `from` to `to` (not included), with their places and no cursor; shares memory. */
@@ -235,8 +260,9 @@ export class Batch implements Iterable<Document> {
    */
   lines(): EncodedLines {
     if (this.#encoded === undefined) {
+      assert(this.#documents !== undefined, 'a batch that was released is not looked at');
       try {
-        this.#encoded = this.#encode?.() ?? this.codec.encode(this.#documents!);
+        this.#encoded = this.#encode?.() ?? this.codec.encode(this.#documents);
       } catch (cause) {
         throw this.#explainUnwritable(cause);
       }

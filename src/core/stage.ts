@@ -26,6 +26,11 @@ export interface Wants {
    */
   readonly documents?: boolean;
   /**
+   * The receiver calls `batch.release()` once it has done with a batch, and nobody else has a look at
+   * it: the sender may lend memory that it then uses again.
+   */
+  readonly releases?: boolean;
+  /**
    * Takes bad records where the source's own options would stop at the first: it goes on behind
    * them. An `onError` that the source was made with comes first.
    */
@@ -152,8 +157,10 @@ export interface Sink<Summary> {
  * what follows. One call at a time.
  */
 export interface ByteReader {
-  /** Fresh memory for the caller to own; undefined at the end, when there is nothing new. */
+  /** Memory for the caller to own, until it gives it back; undefined at the end, when there is nothing new. */
   read(carry: Uint8Array): Promise<Uint8Array | undefined>;
+  /** Takes back what `read` answered: nobody looks at it any more, and a later answer may stand there. */
+  reuse?(bytes: Uint8Array): void;
   /**
    * True, after the end, when the input goes on behind it: a last line without its line end is then
    * unfinished and not to be used.

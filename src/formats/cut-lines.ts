@@ -18,6 +18,8 @@ export interface LineBlock {
   readonly tooLong?: true;
   /** Offset after the block, the whole of a line that is too long included. */
   readonly end: number;
+  /** What the reader answered, where nothing else is made of it. */
+  readonly piece?: Uint8Array;
 }
 
 const NEWLINE = 10;
@@ -75,13 +77,16 @@ export async function* cutLines(
       next = reader.read(carry);
       next.catch(() => {});
       let bytes = fresh.subarray(0, cut);
+      const isWhole = parts.length === 0 && cut <= maxLineBytes;
       if (parts.length > 0) {
         bytes = joinBytes([...parts, bytes], held + cut);
         parts = [];
         held = 0;
       }
-      yield* splitOverlong(bytes, offset, maxLineBytes);
-      offset += bytes.byteLength;
+      const end = offset + bytes.byteLength;
+      if (isWhole) yield { bytes, offset, end, piece };
+      else yield* splitOverlong(bytes, offset, maxLineBytes);
+      offset = end;
     }
     if (overlong) {
       if (reader.endsMidLine) return;

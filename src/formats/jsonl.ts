@@ -2,8 +2,8 @@
  * JSON Lines to batches: a pure async generator over bytes that runs anywhere.
  *
  * Bytes are decompressed UTF-8. A byte order mark at the very start is dropped. Blank lines are
- * skipped. Every byte of a batch lies in memory that nobody else writes to; chunks given in are
- * given away. Memory is bounded by a few pieces of `batchBytes` and one line of `maxLineBytes`.
+ * skipped. Every byte of a batch lies in memory that nobody else writes to, until it is released;
+ * chunks given in are given away. Memory is bounded by a few pieces of `batchBytes` and one line of `maxLineBytes`.
  *
  * A bad line stops the reading by default, after all good documents before it have been yielded.
  */
@@ -21,6 +21,8 @@ import {
 export interface JsonlOptions extends DecoderOptions {
   /** Size of a batch, roughly. Default 1 MiB. */
   readonly batchBytes?: number;
+  /** Batches are released, so that their memory may be lent. Default false. */
+  readonly releases?: boolean;
   /** Where the first byte stands in its source. Default its very start. */
   readonly from?: LineCursor;
 }
@@ -53,7 +55,12 @@ export async function* decodeLines(
   const decoder = new LineDecoder(options, { ...from, line });
   try {
     for await (const block of cutLines(reader, { maxLineBytes, offset: from.offset })) {
-      yield* decoder.batches(block);
+      const { piece } = block;
+      for (const batch of decoder.batches(block)) {
+        yield piece && options.releases ? batch.lend(() => reader.reuse?.(piece)) : batch;
+      }
+      // Objects are made of copies.
+      if (piece && options.documents) reader.reuse?.(piece);
       if (decoder.failure) throw decoder.failure;
     }
   } finally {

@@ -67,13 +67,15 @@ export class Delivery<Summary> {
     const { sink: counts } = ledger;
     const before = counts.rejected;
     counts.in += batch.length;
+    // Afterwards the sink may have made the bytes, or released them.
+    const bytes = bytesOf(batch);
     const since = performance.now();
     await this.#work(() => {
       ledger.reject(counts, before - counts.rejected);
       return sink.write(batch, gate.takerFor(counts));
     });
     counts.seconds += (performance.now() - since) / 1000;
-    counts.bytes += bytesOf(batch);
+    counts.bytes += Math.max(bytes, bytesOf(batch));
     counts.out = counts.in - counts.rejected;
   }
 

@@ -324,7 +324,10 @@ export class Runner<Summary> {
     const { wants = {} } = this.#sink;
     const { key } = wants;
     const onReject = this.#gate.takerFor(this.#ledger.source);
-    const own = this.#transforms.length === 0 ? wants : key ? { key } : {};
+    // What may have to be written again is not to be released.
+    const releases = wants.releases === true && this.#sink.afterFailure !== 'repeat';
+    const direct = this.#transforms.length === 0;
+    const own = direct ? { ...wants, releases } : key ? { key } : {};
     return onReject ? { ...own, onReject } : own;
   }
 

@@ -112,7 +112,7 @@ export function createArrowSink(
     throw new EtlError('INVALID_ARGUMENT', `format must be 'file' or 'stream', not ${format}`);
   }
   let assembler = new Assembler(kernel, options);
-  const wants = { unread: true };
+  const wants = { unread: true, releases: true };
   let offer: FieldsOffer | undefined;
   let again: Rereading | undefined;
   let satisfied = false;

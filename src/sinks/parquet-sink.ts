@@ -98,7 +98,7 @@ export function createParquetSink(
 
   return {
     name: 'parquetSink',
-    wants: { unread: true },
+    wants: { unread: true, releases: true },
     async open() {
       target = await createFileWriter(path);
     },

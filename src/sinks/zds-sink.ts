@@ -156,7 +156,8 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
           };
     this.#ids = write === 'append' ? { ...options, refuseExisting: true } : options;
     const rule = createIdRule(options);
-    this.wants = rule.make === undefined ? { key: rule.path } : {};
+    const key = rule.make === undefined ? { key: rule.path } : {};
+    this.wants = { ...key, releases: true };
     // A store handed in is its owner's to open.
     this.afterFailure = root instanceof FastStore ? undefined : 'reopen';
     this.#root = root;

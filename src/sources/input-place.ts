@@ -127,6 +127,13 @@ interface Start {
 /** Small pieces are kept until they are so many bytes. */
 const KEPT_BYTES = 512 << 10;
 
+/** Bytes that were read, from the offset `start` on; `given` when only this still looks at them. */
+interface Kept {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  given?: boolean;
+}
+
 /** Keeps the last two pieces or more and the bytes in front of them. */
 class PlacedReader implements InputReader {
   startsMidLine = false;
@@ -136,7 +143,7 @@ class PlacedReader implements InputReader {
   #headHash: string | undefined;
   /** Bytes read so far. */
   #end: number;
-  readonly #kept: { readonly bytes: Uint8Array; readonly start: number }[];
+  readonly #kept: Kept[];
   /** Read while skipping, and still to be given. */
   #pending: Uint8Array = NOTHING;
 
@@ -167,6 +174,12 @@ class PlacedReader implements InputReader {
     const piece = await this.#reader.read(carry);
     if (piece) this.#keep(piece, carry.length);
     return piece;
+  }
+
+  reuse(bytes: Uint8Array): void {
+    const kept = this.#kept.find((each) => each.bytes.buffer === bytes.buffer);
+    if (kept) kept.given = true;
+    else this.#reader.reuse?.(bytes);
   }
 
   placeAt(offset: number): InputPlace {
@@ -217,7 +230,8 @@ class PlacedReader implements InputReader {
       // The oldest stays only as the bytes in front of the others.
       const { start } = this.#kept[2]!;
       const trail = this.#before(start).slice();
-      this.#kept.splice(0, 2, { bytes: trail, start: start - trail.length });
+      const old = this.#kept.splice(0, 2, { bytes: trail, start: start - trail.length });
+      for (const { bytes, given } of old) if (given) this.#reader.reuse?.(bytes);
     }
   }
 

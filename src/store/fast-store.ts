@@ -156,7 +156,8 @@ export class FastStore<T extends object = Document> {
 
   /**
    * Stores the documents of a batch, as bytes where they are fit for it; of equal ids the last wins.
-   * Visible at once; resolves when the next may come. The batch is refused whole.
+   * Visible at once; resolves when the next may come. The batch is refused whole, and released when
+   * the system has its bytes.
    * Errors: INVALID_ID, MISSING_ID, ID_MISMATCH, DUPLICATE_ID, INVALID_DOCUMENT with the place.
    */
   async append(batch: Batch, options: IdOptions = NO_OPTIONS): Promise<AppendResult> {
@@ -169,7 +170,7 @@ export class FastStore<T extends object = Document> {
     }
     const present = options.refuseExisting ? this.#files.indexer : undefined;
     const lines = prepareLines(source, this.#rule(options), this.#kernel, present);
-    return this.#writing().append(lines);
+    return this.#writing().append(lines, () => batch.release());
   }
 
   /** Appends JSON Lines: the documents of the bytes, or of chunks of bytes in order. */

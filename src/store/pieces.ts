@@ -11,6 +11,8 @@ export interface Piece {
   readonly bytes: Uint8Array;
   /** File offset of the first byte. */
   readonly base: number;
+  /** What it was read into. */
+  readonly memory: Uint8Array;
 }
 
 export interface PieceOptions {
@@ -21,6 +23,8 @@ export interface PieceOptions {
    * serve for all. Default false: every piece has its own memory.
    */
   readonly reuse?: boolean;
+  /** Memory to read into: of pieces that the consumer has done with and put here. */
+  readonly spare?: Uint8Array[] | undefined;
 }
 
 /** The lines in [from, to); the last may lack its newline. */
@@ -30,27 +34,26 @@ export async function* readPieces(
   to: number,
   options: PieceOptions = {},
 ): AsyncGenerator<Piece, void, void> {
-  const { pieceBytes = 1 << 20, reuse = false } = options;
+  const { pieceBytes = 1 << 20, reuse = false, spare = [] } = options;
   let size = pieceBytes;
-  let spare: Uint8Array[] = [];
   const fetch = async (base: number, bytes: number): Promise<Piece> => {
     const wanted = Math.min(bytes, to - base);
     const kept = spare.pop();
     const memory = kept !== undefined && kept.length >= wanted ? kept : allocateAligned(wanted);
     const target = memory.subarray(0, wanted);
     if ((await file.read(target, base)) < wanted) throw shrunk(file.path, base);
-    return { bytes: target, base };
+    return { bytes: target, base, memory };
   };
   let next: Promise<Piece> | undefined = from < to ? fetch(from, size) : undefined;
   try {
     while (next !== undefined) {
-      const { bytes, base } = await next;
+      const { bytes, base, memory } = await next;
       next = undefined;
       const ended = base + bytes.length >= to;
       const length = ended ? bytes.length : bytes.lastIndexOf(10) + 1;
       if (length === 0) {
         size = bytes.length * 2;
-        spare = [];
+        spare.length = 0;
         next = fetch(base, size);
         continue;
       }
@@ -58,8 +61,8 @@ export async function* readPieces(
         size = pieceBytes;
         next = fetch(base + length, size);
       }
-      yield { bytes: bytes.subarray(0, length), base };
-      if (reuse) spare.push(bytes);
+      yield { bytes: bytes.subarray(0, length), base, memory };
+      if (reuse) spare.push(memory);
     }
   } finally {
     // A consumer that leaves must not close the file under the read that went ahead.
@@ -80,7 +83,7 @@ export function* readPiecesSync(
     if (file.readSync(bytes, base) < bytes.length) throw shrunk(file.path, base);
     const ended = base + bytes.length >= to;
     const length = ended ? bytes.length : bytes.lastIndexOf(10) + 1;
-    if (length > 0) yield { bytes: bytes.subarray(0, length), base };
+    if (length > 0) yield { bytes: bytes.subarray(0, length), base, memory };
     else memory = allocateAligned(memory.length * 2);
     base += length;
   }

@@ -14,17 +14,19 @@ export interface ScanPiece {
   readonly skip: Uint8Array | undefined;
   /** The lines of `bytes`, where they had to be found anyway. */
   readonly table: LineTable | undefined;
+  /** What `bytes` were read into, where they come from the file as they are. */
+  readonly memory: Uint8Array | undefined;
 }
 
 /** The piece with what is known of its lines; `alive` undefined: every one is. */
 export function livingPiece(
   kernel: Kernel,
-  { bytes, base }: Piece,
+  { bytes, base, memory }: Piece,
   alive: Liveness | undefined,
 ): ScanPiece {
-  if (alive === undefined) return { bytes, base, skip: undefined, table: undefined };
+  if (alive === undefined) return { bytes, base, skip: undefined, table: undefined, memory };
   const table = kernel.lines(bytes);
-  return { bytes, base, skip: deadLines(alive, table, base), table };
+  return { bytes, base, skip: deadLines(alive, table, base), table, memory };
 }
 
 /** Pieces whose documents are made into objects together. */
@@ -66,6 +68,7 @@ export function* readPlaces(
       base: 0,
       skip: undefined,
       table: undefined,
+      memory: undefined,
     };
     lines = [];
     size = 0;

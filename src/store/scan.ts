@@ -23,7 +23,7 @@ import {
   type Selector,
   selectFields,
 } from '../kernels/index.ts';
-import { readPieces, readPiecesSync } from './pieces.ts';
+import { type PieceOptions, readPieces, readPiecesSync } from './pieces.ts';
 import { livingPiece, readPlaces, type ScanPiece, smallPieces } from './scan-pieces.ts';
 import type { Snapshots } from './scan-snapshot.ts';
 
@@ -141,7 +141,7 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
       // Not by `#documents`: a promise fewer per batch.
       const selector = this.#selector ?? kernel.selector({});
       const window = this.#window();
-      for await (const piece of this.#pieces(true)) {
+      for await (const piece of this.#pieces({ reuse: true })) {
         for (const documents of this.#objects(piece, selector, window)) {
           yield Batch.fromDocuments(documents, kernel.codec, { source: path });
         }
@@ -151,7 +151,8 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
     }
     const selector = this.#selector;
     const window = this.#window();
-    for await (const { bytes, base, skip, table } of this.#pieces(false)) {
+    const spare: Uint8Array[] = [];
+    for await (const { bytes, base, skip, table, memory } of this.#pieces({ spare })) {
       const select = wants.whole ? undefined : this.#select;
       let lines: EncodedLines;
       if (selector === undefined || (wants.whole && where === undefined)) {
@@ -167,8 +168,12 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
         // Projected or gathered lines stand nowhere in the file.
         const stands = select === undefined && this.#options.ids === undefined;
         const origin = stands ? { source: path, offset: base } : { source: path };
-        yield Batch.fromLines(part, kernel.codec, origin);
+        const batch = Batch.fromLines(part, kernel.codec, origin);
+        const isLent = wants.releases && memory && lines.bytes === bytes;
+        yield isLent ? batch.lend(() => spare.push(memory)) : batch;
       }
+      // What was projected stands in memory of its own.
+      if (memory && lines.bytes !== bytes) spare.push(memory);
       if (window.full) return;
     }
   }
@@ -182,7 +187,8 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
     if (limit !== undefined || offset !== undefined) return undefined;
     const query = where === undefined ? {} : { where, trusted: true };
     const observer = this.#host.kernel.observer(query);
-    for await (const { bytes, skip } of this.#pieces(true)) observer.observe(bytes, skip);
+    for await (const { bytes, skip } of this.#pieces({ reuse: true }))
+      observer.observe(bytes, skip);
     const fields = observer.fields();
     if (this.#select === undefined) return { fields, wholeWillDo: true };
     const selection = buildSelection(this.#select);
@@ -195,7 +201,7 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
   async *#documents(): AsyncGenerator<readonly Document[], void, void> {
     const selector = this.#selector ?? this.#host.kernel.selector({});
     const window = this.#window();
-    for await (const piece of this.#pieces(true)) {
+    for await (const piece of this.#pieces({ reuse: true })) {
       yield* this.#objects(piece, selector, window);
       if (window.full) return;
     }
@@ -229,7 +235,7 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
     return new Window(this.#options.offset ?? 0, this.#options.limit ?? Number.POSITIVE_INFINITY);
   }
 
-  async *#pieces(reuse: boolean): AsyncGenerator<ScanPiece, void, void> {
+  async *#pieces(reading: PieceOptions): AsyncGenerator<ScanPiece, void, void> {
     const { ids, pieceBytes, limit, where } = this.#options;
     this.#checkSignal();
     if (limit === 0) return;
@@ -239,7 +245,8 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
       else {
         const parts = (await snapshot.parts?.(where)) ?? [[snapshot.from, snapshot.end]];
         for (const [from, to] of parts) {
-          for await (const piece of readPieces(snapshot.file, from, to, { reuse, pieceBytes })) {
+          const options = { ...reading, pieceBytes };
+          for await (const piece of readPieces(snapshot.file, from, to, options)) {
             this.#checkSignal();
             yield livingPiece(this.#host.kernel, piece, snapshot.alive);
           }

@@ -83,15 +83,18 @@ export class FileTail {
     this.#used += size;
   }
 
-  /** Appends bytes that the caller gives up, written in the background from where they are. */
-  appendPiece(bytes: Uint8Array): void {
+  /**
+   * Appends bytes that the caller gives up until `landed`, which says that the system has them; they
+   * are written in the background from where they are.
+   */
+  appendPiece(bytes: Uint8Array, landed?: () => void): void {
     this.#giveBlock();
     const offset = this.end;
     this.#blockStart = offset + bytes.length;
     this.#used = 0;
     this.#given = 0;
     this.#block = Buffer.alloc(0);
-    this.#write(bytes, offset);
+    this.#write(bytes, offset, landed);
   }
 
   /** Resolves when everything appended so far is with the system. Rejects with the first failure. */
@@ -176,10 +179,11 @@ export class FileTail {
     this.#write(bytes, offset);
   }
 
-  #write(bytes: Uint8Array, offset: number): void {
+  #write(bytes: Uint8Array, offset: number, landed?: () => void): void {
     const done = this.#file.write(bytes, offset).then(
       () => {
         this.#flying.splice(this.#flying.indexOf(flying), 1);
+        landed?.();
       },
       (cause) => {
         this.#onFailure(cause);

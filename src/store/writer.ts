@@ -192,19 +192,22 @@ export class Writer {
     this.#takeText(text);
   }
 
-  /** Appends lines; they are visible at once, and this resolves when more may come. */
-  async append(lines: PreparedLines): Promise<AppendResult> {
+  /**
+   * Appends lines; they are visible at once, and this resolves when more may come. `landed` is called
+   * when nothing looks at their bytes any more.
+   */
+  async append(lines: PreparedLines, landed?: () => void): Promise<AppendResult> {
     this.check();
-    const result = this.take(lines);
+    const result = this.take(lines, landed);
     await this.#tail.settle(FLYING_BYTES);
     await this.#checkpointer.settle(FLYING_BYTES);
     return result;
   }
 
   /** The same without waiting, for few bytes. */
-  take(lines: PreparedLines): AppendResult {
+  take(lines: PreparedLines, landed?: () => void): AppendResult {
     this.takePuts();
-    return this.#guard(() => this.#take(lines));
+    return this.#guard(() => this.#take(lines, landed));
   }
 
   /** Deletes a document. Answers whether it was there. */
@@ -302,15 +305,18 @@ export class Writer {
     this.#begun = true;
   }
 
-  #take({ bytes, records, count }: PreparedLines): AppendResult {
+  #take({ bytes, records, count }: PreparedLines, landed?: () => void): AppendResult {
     this.#begin();
     const base = this.#tail.end;
-    if (bytes.length < GATHER_BYTES) {
+    const isSmall = bytes.length < GATHER_BYTES;
+    if (isSmall) {
       const room = this.#tail.reserve(bytes.length);
       room.bytes.set(bytes, room.at);
       this.#tail.claim(bytes.length);
-    } else this.#tail.appendPiece(bytes);
-    return this.#enter(bytes, records, count, base);
+    } else this.#tail.appendPiece(bytes, landed);
+    const result = this.#enter(bytes, records, count, base);
+    if (isSmall) landed?.();
+    return result;
   }
 
   #takeText(text: string): void {

@@ -3,6 +3,8 @@
  * Readable; stages of ours ask for batches when they are piped to. Nothing is opened before the
  * first read.
  *
+ * A batch that was lent and goes to several is kept: none of them is its only holder.
+ *
  * In flight: the source is pulled only when everything pulled before has been taken, so one batch
  * (and what the source itself reads ahead) is held here. Its documents count as taken when the
  * consumer has read the last of them.
@@ -113,8 +115,10 @@ export class SourceStream<T extends object = Document> extends Readable {
       this.#pulling = false;
       if (this.destroyed) return;
       if (step.done) this.push(null);
-      else if (batches) this.push(step.value);
-      else for (const document of step.value.documents()) this.push(document);
+      else if (batches) {
+        if (this.listenerCount('data') > 1) step.value.keep();
+        this.push(step.value);
+      } else for (const document of step.value.documents()) this.push(document);
     } catch (error) {
       // Stopped, it fails because it was told to: that is its end.
       if (this.#stopped) this.push(null);
