@@ -194,16 +194,20 @@ export class Batch implements Iterable<Document> {
 
   /** There is another holder: `release` does nothing from now on. */
   keep(): void {
-    this.#takeBack = undefined;
+    this.#endLoan();
   }
 
   /** Says that nobody will look at this batch any more, nor at bytes it gave, nor at batches made of it. */
   release(): void {
+    const takeBack = this.#endLoan();
+    if (takeBack) this.#encoded = undefined;
+    takeBack?.();
+  }
+
+  #endLoan(): (() => void) | undefined {
     const takeBack = this.#takeBack;
-    if (takeBack === undefined) return;
     this.#takeBack = undefined;
-    this.#encoded = undefined;
-    takeBack();
+    return takeBack;
   }
 
   /** The same batch with another cursor, or none; it is then the one to release. */
@@ -212,8 +216,7 @@ export class Batch implements Iterable<Document> {
     const { length, codec, origin } = this;
     const [lines, documents, sites] = [this.#encoded, this.#documents, this.#sites];
     const other = new Batch(length, codec, lines, documents, origin, cursor, sites, this.#encode);
-    other.#takeBack = this.#takeBack;
-    this.#takeBack = undefined;
+    other.#takeBack = this.#endLoan();
     return other;
   }
 
@@ -270,12 +273,13 @@ export class Batch implements Iterable<Document> {
     return this.#encoded;
   }
 
-  /** The encoded form without anything between the lines; made once. Errors: as `lines`. */
+  /** The encoded form without anything between the lines: if a copy, a loan ends. Errors: as `lines`. */
   denseLines(): EncodedLines {
     const lines = this.lines();
     if (lines.dense) return lines;
     this.#sites ??= this.#sitesOf(this.length);
     this.#encoded = compactLines(lines);
+    this.#endLoan()?.();
     return this.#encoded;
   }
 

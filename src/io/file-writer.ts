@@ -22,7 +22,7 @@ export interface WriteTarget {
    * Bytes, of those written first, that nobody looks at any more: their memory may be used again.
    * Absent where that is not known.
    */
-  readonly released?: number;
+  readonly released?: number | undefined;
   /** Resolves when the next may come. */
   write(bytes: Uint8Array): Promise<void>;
   /** Resolves with the bytes written when all of them are where they belong. */

@@ -25,6 +25,7 @@ import { createFileWriter, type WriteTarget } from '../io/file-writer.ts';
 import { createStreamWriter } from '../io/stream-writer.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
+import { Held } from './held.ts';
 import {
   folderOf,
   type PartitionedSummary,
@@ -119,8 +120,7 @@ export function createArrowSink(
   let abortSignal: AbortSignal;
   let writer: WriteTarget | undefined;
   let encoder: IpcEncoder | undefined;
-  /** Groups being written, and where each ends. */
-  let lent: { readonly group: RowGroup; readonly end: number }[] = [];
+  let held = new Held<RowGroup>();
   let received = 0;
   let documents = 0;
   let recordBatches = 0;
@@ -141,20 +141,15 @@ export function createArrowSink(
       const { columns, rows } = group;
       const ipc = await startedEncoder();
       await writeAll(ipc.batch(columns, rows));
-      lent.push({ group, end: ipc.byteLength });
+      held.add(group, ipc.byteLength, writer!);
       documents += rows;
       recordBatches++;
     }
   };
-  /** Gives the memory of groups that are in the file back to be filled again. */
-  const takeBack = (): void => {
-    while (lent[0] && lent[0].end <= (writer!.released ?? 0))
-      assembler.recycle(lent.shift()!.group);
-  };
-
   const take = async (batch: Batch): Promise<void> => {
     received += batch.length;
-    takeBack();
+    // What is in the file is filled again.
+    for (const group of held.released(writer!)) assembler.recycle(group);
     await writeGroups(assembler.add(batch));
   };
   /** Builds on all fields, as the offer tells them now. */
@@ -170,7 +165,7 @@ export function createArrowSink(
     await writer!.abort();
     writer = await openTarget(target);
     encoder = undefined;
-    lent = [];
+    held = new Held();
     received = 0;
     documents = 0;
     recordBatches = 0;

@@ -6,6 +6,7 @@ import { compressionByName, endingOf } from '../io/compress.ts';
 import type { Compression } from '../io/decompress.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
+import { Held } from './held.ts';
 import {
   folderOf,
   type PartitionedSummary,
@@ -67,11 +68,13 @@ export function createJsonlSink(
   options: Omit<JsonlSinkOptions, 'signal'> = {},
 ): Sink<JsonlSinkSummary> {
   const { compression = typeof target === 'string' ? compressionByName(target) : 'none' } = options;
+  const held = new Held<Batch>();
   let text: TextTarget | undefined;
   let documents = 0;
   let bytes = 0;
   return {
     name: 'jsonlSink',
+    wants: { releases: true },
     get satisfied() {
       return text?.closed === true;
     },
@@ -80,9 +83,11 @@ export function createJsonlSink(
     },
     async write(batch: Batch) {
       const lines = batch.bytes();
-      await text!.write(lines);
       documents += batch.length;
       bytes += lines.byteLength;
+      held.add(batch, bytes, text!);
+      await text!.write(lines);
+      for (const written of held.released(text!)) written.release();
     },
     async finish() {
       return { documents, bytes, bytesWritten: await text!.finish() };

@@ -18,10 +18,13 @@ export async function openTextTarget(
 ): Promise<TextTarget> {
   const compressor = compression === 'none' ? undefined : createCompressor(compression);
   const plain = await openTarget(target);
-  const writer = compressor ? new CompressedTarget(compressor, plain) : plain;
+  const writer: WriteTarget = compressor ? new CompressedTarget(compressor, plain) : plain;
   return {
     get closed() {
       return 'closed' in plain && plain.closed;
+    },
+    get released() {
+      return writer.released;
     },
     write: (bytes) => writer.write(bytes),
     finish: () => writer.finish(),

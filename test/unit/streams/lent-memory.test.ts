@@ -8,11 +8,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { gunzipSync } from 'node:zlib';
 import { tableFromIPC } from 'apache-arrow';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Batch } from '../../../src/core/batch.ts';
 import { readChunks } from '../../../src/formats/chunk-reader.ts';
-import { arrowSink, jsonlSink, jsonlSource, run, zdsSink, zdsSource } from '../../../src/index.ts';
+import {
+  arrowSink,
+  jsonlSink,
+  jsonlSource,
+  lt,
+  run,
+  zdsSink,
+  zdsSource,
+} from '../../../src/index.ts';
 import type { DiskFile } from '../../../src/io/disk.ts';
 import { readThrough } from '../../../src/sources/input-place.ts';
 import { FileTail } from '../../../src/store/tail.ts';
@@ -115,6 +124,21 @@ describe('lent memory', () => {
         if (texts.get(i) !== wanted) expect(texts.get(i)).toBe(wanted);
       }
     }
+  });
+
+  it('gives a file of lines every byte, whole, selected and compressed', async () => {
+    const path = join(folder, 'out.jsonl');
+    const options = { pieceBytes: 50_000 };
+    await pipeline(zdsSource(root, 'given', options), jsonlSink(path));
+    expect(isInput(readFileSync(path))).toBe(true);
+    await pipeline(zdsSource(root, 'given', options), jsonlSink(`${path}.gz`));
+    expect(isInput(gunzipSync(readFileSync(`${path}.gz`)))).toBe(true);
+    await pipeline(
+      zdsSource(root, 'given', { ...options, where: lt('n', 60_000) }),
+      jsonlSink(path),
+    );
+    const kept = Buffer.from(text.slice(0, text.indexOf('{"_id":"d60000"')));
+    expect(kept.equals(readFileSync(path))).toBe(true);
   });
 
   it('goes back to nobody where a batch goes to several', async () => {
