@@ -67,8 +67,13 @@ export interface CompactRecord {
   readonly commits: number;
   /** The last cursor of every owner (`cursorOwner`; null: nobody's), the newest last. */
   readonly cursors: readonly (readonly [owner: string | null, cursor: unknown])[];
+  /** What other programs may have read an index.bin of, the oldest first. */
+  readonly states?: readonly IndexState[];
   readonly at: string;
 }
+
+/** An end that the data had when there was an index.bin of it, and where what stood before ends now. */
+export type IndexState = readonly [end: number, place: number];
 
 export type LogRecord = CommitRecord | SessionRecord | CheckpointRecord | CompactRecord;
 

@@ -9,9 +9,16 @@
 import type { Disk } from '../io/disk.ts';
 import type { Kernel } from '../kernels/index.ts';
 import type { CollectionFiles } from './collection-files.ts';
-import { type CommitRecord, cursorOwner, type LogRecord, withoutDeletes } from './commit-log.ts';
+import {
+  type CommitRecord,
+  cursorOwner,
+  type IndexState,
+  type LogRecord,
+  withoutDeletes,
+} from './commit-log.ts';
 import { discardNext, nextPaths, replaceCollection } from './generation.ts';
 import type { CollectionPaths } from './layout.ts';
+import { mergeStates, statesOf } from './log-state.ts';
 import { type RewriteOptions, type Rewritten, rewriteData, writeLog } from './rewrite.ts';
 import type { Writer } from './writer.ts';
 
@@ -87,10 +94,11 @@ export async function compactCollection(
     if (commit === undefined || idle) return report({ lines, end }, false);
     const next = nextPaths(paths, generation);
     const { data } = files;
-    const source = { disk, kernel, data, end, alive, documents, next };
+    const summary = await summariseLog(files.log!.past());
+    const before = { ...summary, commits: summary.commits - 1 };
+    const { states } = summary;
+    const source = { disk, kernel, data, end, alive, documents, next, states };
     const rewritten = await rewriteData({ ...options, ...source });
-    const { commits, cursors } = await summariseLog(files.log!.past());
-    const before = { commits: commits - 1, cursors };
     await writeLog({ disk, kernel, next }, freshLog(before, generation, commit, rewritten));
     writer.check();
     replacing = true;
@@ -109,44 +117,63 @@ export async function compactCollection(
 /** What stays of a log when it is begun anew. */
 export interface LogSummary {
   readonly commits: number;
+  /** Of the last commit; 0 where there is none. */
+  readonly seq: number;
   /** The last cursor of every owner, the newest last. */
   readonly cursors: readonly (readonly [string | null, unknown])[];
+  /** Those that other programs may have read an index.bin of. */
+  readonly states: readonly IndexState[];
 }
 
-/** Counts commits and keeps the last cursors. */
+/** Counts commits, keeps the last cursors and the states. */
 export async function summariseLog(
   records: AsyncIterable<LogRecord> | Iterable<LogRecord>,
 ): Promise<LogSummary> {
   const cursors = new Map<string | null, unknown>();
+  const states: IndexState[] = [];
   let commits = 0;
+  let seq = 0;
+  let before: LogRecord | undefined;
   const note = (owner: string | null, cursor: unknown): void => {
     cursors.delete(owner);
     cursors.set(owner, cursor);
   };
   for await (const record of records) {
+    states.push(...statesOf(record, before));
+    before = record;
     if (record.op === 'commit') {
       commits++;
+      seq = record.seq;
       if (record.cursor !== undefined) note(cursorOwner(record) ?? null, record.cursor);
     } else if (record.op === 'compact') {
       commits += record.commits;
       for (const [owner, cursor] of record.cursors) note(owner, cursor);
     }
   }
-  return { commits, cursors: [...cursors] };
+  return { commits, seq, cursors: [...cursors], states };
 }
 
 /** The log of a collection that was just written anew; `commit` is its one commit. */
 export function freshLog(
-  { commits, cursors }: LogSummary,
+  { commits, cursors, states: before }: LogSummary,
   generation: number,
   commit: CommitRecord,
-  { end, lines, documents, indexBytes, indexSum }: Rewritten,
+  { end, lines, documents, indexBytes, indexSum, places }: Rewritten,
 ): LogRecord[] {
   const at = new Date().toISOString();
+  const states = mergeStates(before.map(([oldEnd], i) => [oldEnd, places[i]!]));
   const counted = { end, count: documents, lines };
   const last = { ...withoutDeletes(commit), ...counted };
   return [
-    { op: 'compact', generation, end, commits, cursors, at },
+    {
+      op: 'compact',
+      generation,
+      end,
+      commits,
+      cursors,
+      ...(states.length > 0 ? { states } : {}),
+      at,
+    },
     last,
     { op: 'checkpoint', ...counted, indexSum, indexBytes, commit: last, at },
     { op: 'close', end, seq: commit.seq, at },

@@ -5,7 +5,9 @@
  * It covers no more than it reaches. A program that read the index before our last sessions, or wrote
  * an old one back, knows nothing of what they committed, and nothing may be lost by that: so an index
  * that has no document behind the end of some earlier state (one of our checkpoints, or what another
- * program had left when we adopted it) is taken for as old as that state.
+ * program had left when we adopted it) is taken for as old as that state. Compaction moves documents,
+ * and entries of before may fit them all the same: so the log tells, of each state before it, where what
+ * stood there ends now.
  *
  * What other programs added behind our last session is their own affair: of that the index tells all up
  * to the last document that it has, having been written later.
@@ -14,7 +16,7 @@ import { LineRecord, RECORD_WORDS } from '../core/batch.ts';
 import type { IdIndex, LineTable } from '../kernels/index.ts';
 import type { LogRecord } from './commit-log.ts';
 import { keyText } from './indexer.ts';
-import type { LogState } from './log-state.ts';
+import { type LogState, statesOf } from './log-state.ts';
 
 /** Broken lines remembered; behind more of them nothing is taken for deleted. */
 const MOST_BROKEN = 10_000;
@@ -84,13 +86,12 @@ export class ForeignIndex {
     log: AsyncIterable<LogRecord> | Iterable<LogRecord>,
   ): Promise<readonly MissingLine[]> {
     let covered = this.#end;
-    let before = '';
-    for await (const { op, end } of log) {
-      // A commit outside a session is one that adopts.
-      const adopts = op === 'commit' && before !== 'open' && before !== 'commit';
-      before = op;
-      if (end < this.#reach || !(op === 'checkpoint' || adopts)) continue;
-      covered = Math.min(covered, end);
+    let before: LogRecord | undefined;
+    for await (const record of log) {
+      const state = statesOf(record, before).find(([end]) => end >= this.#reach);
+      before = record;
+      if (state === undefined) continue;
+      covered = Math.min(covered, state[1]);
       break;
     }
     return this.#missing.filter(({ offset }) => offset < covered || this.#isAdded(offset));

@@ -1,8 +1,17 @@
 /**
- * What the log says about the collection, put together: the last commit, the last checkpoint, and
- * the deletes that the checkpoint's index.bin does not know.
+ * What the log says about the collection, put together: the last commit, the last checkpoint, the
+ * deletes that the checkpoint's index.bin does not know, and of which states there was an index.bin.
  */
-import type { CheckpointRecord, CommitLog, CommitRecord, LogRecord } from './commit-log.ts';
+import type {
+  CheckpointRecord,
+  CommitLog,
+  CommitRecord,
+  IndexState,
+  LogRecord,
+} from './commit-log.ts';
+
+/** States that a log begun anew tells of. */
+const MOST_STATES = 64;
 
 /** The state that a log ends in. */
 export interface LogState {
@@ -54,4 +63,28 @@ export async function* deletesOf(
       if (record.op === 'commit' && record.deletes) yield* record.deletes;
     }
   }
+}
+
+/** The states of which `record`, behind `before`, says that there was an index.bin; the oldest first. */
+export function statesOf(record: LogRecord, before: LogRecord | undefined): readonly IndexState[] {
+  const { op, end } = record;
+  if (op === 'compact') return record.states ?? [];
+  // A commit outside a session is one that adopts.
+  const adopts = op === 'commit' && before?.op !== 'open' && before?.op !== 'commit';
+  return op === 'checkpoint' || adopts ? [[end, end]] : [];
+}
+
+/** The same states in few, none with more before it than it had. */
+export function mergeStates(states: Iterable<IndexState>): IndexState[] {
+  const merged: IndexState[] = [];
+  for (const [end, place] of states) {
+    const last = merged.at(-1);
+    // Whoever looks for a state of at least this end finds the one before.
+    if (last && end <= last[0]) continue;
+    if (last && last[1] === place) merged.pop();
+    merged.push([end, place]);
+  }
+  const over = merged.length - MOST_STATES;
+  if (over <= 0) return merged;
+  return [[merged[over]![0], merged[0]![1]], ...merged.slice(over + 1)];
 }

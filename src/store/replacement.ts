@@ -7,7 +7,7 @@
 import type { Disk } from '../io/disk.ts';
 import type { Kernel } from '../kernels/index.ts';
 import { CommitLog, type CommitRecord, formatSum } from './commit-log.ts';
-import { freshLog } from './compact.ts';
+import { freshLog, type LogSummary, summariseLog } from './compact.ts';
 import { discardNext, nextPaths, readGeneration, replaceCollection } from './generation.ts';
 import { INDEX_HEADER_BYTES, indexHeader } from './index-file.ts';
 import type { CollectionPaths } from './layout.ts';
@@ -38,13 +38,20 @@ export async function beginReplacement(
   } finally {
     await index.close();
   }
-  const { commits, seq } = await countCommits(disk, paths, kernel);
+  const { commits, seq, states } = await readOldLog(disk, paths, kernel);
+  const size = (await disk.stat(paths.data))?.size ?? 0;
+  // Nothing that an index.bin of before tells of is here, and no cursor tells what is.
+  const before = { commits, seq, cursors: [], states: [...states, [size, 0] as const] };
   const at = new Date().toISOString();
   const commit: CommitRecord = { op: 'commit', seq: seq + 1, end: 0, count: 0, lines: 0, at };
-  const indexSum = formatSum(kernel.createIndex().sum);
-  const empty = { end: 0, lines: 0, documents: 0, indexBytes: INDEX_HEADER_BYTES, indexSum };
-  // Cursors tell what is in the data, and the data begins anew.
-  const before = { commits, cursors: [] };
+  const empty = {
+    end: 0,
+    lines: 0,
+    documents: 0,
+    indexBytes: INDEX_HEADER_BYTES,
+    indexSum: formatSum(kernel.createIndex().sum),
+    places: before.states.map(() => 0),
+  };
   await writeLog({ disk, kernel, next }, freshLog(before, generation, commit, empty));
   return {
     generation,
@@ -54,24 +61,16 @@ export async function beginReplacement(
   };
 }
 
-async function countCommits(
+async function readOldLog(
   disk: Disk,
   { log }: CollectionPaths,
   kernel: Kernel,
-): Promise<{ commits: number; seq: number }> {
-  let commits = 0;
-  let seq = 0;
-  if ((await disk.stat(log)) === undefined) return { commits, seq };
+): Promise<LogSummary> {
+  if ((await disk.stat(log)) === undefined) return summariseLog([]);
   const file = new CommitLog(await disk.open(log, 'read'), kernel);
   try {
-    for await (const record of file.records(0)) {
-      if (record.op === 'compact') commits += record.commits;
-      if (record.op !== 'commit') continue;
-      commits++;
-      seq = record.seq;
-    }
+    return await summariseLog(file.records(0));
   } finally {
     await file.close();
   }
-  return { commits, seq };
 }

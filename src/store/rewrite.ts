@@ -11,7 +11,7 @@ import { KeyKind, LineRecord, RECORD_WORDS } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
 import type { Disk, DiskFile } from '../io/disk.ts';
 import type { BadLine, IdIndex, Kernel, LineTable } from '../kernels/index.ts';
-import { encodeRecord, formatSum, type LogRecord } from './commit-log.ts';
+import { encodeRecord, formatSum, type IndexState, type LogRecord } from './commit-log.ts';
 import { appendLiving, INDEX_HEADER_BYTES, indexHeader } from './index-file.ts';
 import { hideLongIds, LONGEST_ID } from './indexer.ts';
 import type { CollectionPaths } from './layout.ts';
@@ -51,6 +51,8 @@ export interface RewriteInput extends RewriteOptions {
   readonly documents: number;
   /** The names to write under. */
   readonly next: CollectionPaths;
+  /** States of the old data, the oldest first. */
+  readonly states: readonly IndexState[];
   /** Takes lines that are no documents, which are left out then. Default: they stay. */
   readonly onStrange?: ((line: StrangeLine) => void) | undefined;
 }
@@ -62,13 +64,15 @@ export interface Rewritten {
   readonly documents: number;
   readonly indexBytes: number;
   readonly indexSum: string;
+  /** Where what stood before the place of each state ends now. */
+  readonly places: readonly number[];
 }
 
 const FLYING_BYTES = 4 << 20;
 
 /** Writes and syncs the new data and index. Errors: ABORTED, IO_ERROR, CORRUPTED_INDEX. */
 export async function rewriteData(input: RewriteInput): Promise<Rewritten> {
-  const { disk, kernel, data, end, alive, documents, next, signal, onProgress } = input;
+  const { disk, kernel, data, end, alive, documents, next, states, signal, onProgress } = input;
   const failure: { cause?: unknown } = {};
   const onFailure = (cause: unknown): void => {
     failure.cause ??= cause;
@@ -85,17 +89,23 @@ export async function rewriteData(input: RewriteInput): Promise<Rewritten> {
     const [newData, dataTail] = await create(next.data, 0);
     const [newIndex, indexTail] = await create(next.index, INDEX_HEADER_BYTES);
     tails.push(dataTail, indexTail);
-    const places = kernel.createIndex();
+    const index = kernel.createIndex();
+    const places: number[] = [];
     let lines = 0;
     for await (const { bytes, base } of readPieces(data, 0, end)) {
       if (signal?.aborted) {
         throw new EtlError('ABORTED', 'compaction was stopped', { cause: signal.reason });
       }
-      const kept = keepLiving(kernel.lines(bytes), base, alive, input.onStrange);
+      const moved: Moved = (offset, place) => {
+        while (places.length < states.length && states[places.length]![1] <= base + offset) {
+          places.push(dataTail.end + place);
+        }
+      };
+      const kept = keepLiving(kernel.lines(bytes), base, alive, moved, input.onStrange);
       if (kept.bytes.length > 0) {
         const at = dataTail.end;
         lines += kept.count;
-        place(places, kept, at);
+        place(index, kept, at);
         appendLiving(kernel, indexTail, kept.bytes, kept.records, kept.count, at, kept.withoutId);
         dataTail.appendPiece(kept.bytes);
       }
@@ -103,22 +113,24 @@ export async function rewriteData(input: RewriteInput): Promise<Rewritten> {
       await indexTail.settle(FLYING_BYTES);
       onProgress?.({ bytes: base + bytes.length, totalBytes: end });
     }
-    if (places.size !== documents) {
-      throw new EtlError('CORRUPTED_INDEX', `${documents} documents, but ${places.size} found`, {
+    if (index.size !== documents) {
+      throw new EtlError('CORRUPTED_INDEX', `${documents} documents, but ${index.size} found`, {
         place: { path: data.path },
       });
     }
+    while (places.length < states.length) places.push(dataTail.end);
     const result = {
       end: dataTail.end,
       lines,
       documents,
       indexBytes: indexTail.end,
-      indexSum: formatSum(places.sum),
+      indexSum: formatSum(index.sum),
+      places,
     };
     await dataTail.drain();
     await indexTail.drain();
     if (failure.cause !== undefined) throw failure.cause;
-    await newIndex.write(indexHeader(places.size), 0);
+    await newIndex.write(indexHeader(index.size), 0);
     await newData.sync();
     await newIndex.sync();
     return result;
@@ -144,6 +156,9 @@ export async function writeLog(
   }
 }
 
+/** Hears where the line at `offset` of a piece goes among those of it that stay. */
+type Moved = (offset: number, place: number) => void;
+
 interface Kept {
   readonly bytes: Uint8Array;
   readonly records: Uint32Array;
@@ -157,6 +172,7 @@ function keepLiving(
   table: LineTable,
   base: number,
   alive: Liveness | undefined,
+  moved: Moved,
   onStrange: RewriteInput['onStrange'],
 ): Kept {
   const { bytes, records, count, bad } = table;
@@ -175,6 +191,7 @@ function keepLiving(
     const word = i * RECORD_WORDS;
     const start = records[word]!;
     const end = records[word + LineRecord.end]!;
+    moved(start, out.place(start));
     const kind = records[word + LineRecord.keyKind]!;
     const keyed = kind === KeyKind.plain || kind === KeyKind.escaped;
     if (keyed ? dead[i] !== 0 : onStrange !== undefined) {
@@ -209,6 +226,11 @@ class Cutter {
   constructor(bytes: Uint8Array, records: Uint32Array) {
     this.#bytes = bytes;
     this.#records = records;
+  }
+
+  /** Where bytes from `start` on go if they stay. */
+  place(start: number): number {
+    return start - (this.#at - this.#used);
   }
 
   /** Takes out the whole line around [start, end). */

@@ -23,6 +23,7 @@ interface LogRecord {
   readonly op: string;
   readonly end: number;
   readonly deletes?: [string, number][];
+  readonly states?: [number, number][];
   readonly indexSum: string;
   readonly indexBytes: number;
 }
@@ -70,11 +71,12 @@ export function readReference(meta: string): ReferenceState | undefined {
     const known = Math.min(reach, checkpoint?.end ?? reach);
     const places = [...index.places.values()].filter(({ offset }) => offset < known);
     const last = Math.max(0, ...places.map(({ offset, length }) => offset + length));
-    const states = log.filter(({ op }, i) => {
+    const states = log.flatMap(({ op, end, states }, i) => {
+      if (op === 'compact') return states ?? [];
       const adopts = op === 'commit' && !['open', 'commit'].includes(log[i - 1]?.op ?? '');
-      return op === 'checkpoint' || adopts;
+      return op === 'checkpoint' || adopts ? [[end, end] as const] : [];
     });
-    const covered = states.find(({ end }) => end >= last)?.end ?? known;
+    const covered = states.find(([end]) => end >= last)?.[1] ?? known;
     const limit = Math.min(known, covered);
     for (const [id, { offset }] of newest) {
       const isAdded = closed && offset >= committed && offset < reach;

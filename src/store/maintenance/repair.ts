@@ -180,12 +180,24 @@ async function rewriteDamaged({ disk, kernel, paths, files, found, options }: Wo
     const { data } = files;
     const alive = { index, retired: new Set<number>() };
     const documents = index.size;
-    const input = { ...options, disk, kernel, data, end, alive, documents, next, onStrange };
-    const rewritten = await rewriteData(input);
-    const droppedPath = await dropped.finish();
     // A cursor promises that what lies before it is here: true only of commits that are whole.
     const kept = reading.records.filter(({ op, end: at }) => op === 'compact' || at <= end);
     const summary = await summariseLog(kept);
+    const { states } = summary;
+    const input = {
+      ...options,
+      disk,
+      kernel,
+      data,
+      end,
+      alive,
+      documents,
+      next,
+      states,
+      onStrange,
+    };
+    const rewritten = await rewriteData(input);
+    const droppedPath = await dropped.finish();
     const commit: CommitRecord = {
       op: 'commit',
       seq: (reading.commit?.seq ?? 0) + 1,
