@@ -149,9 +149,8 @@ export class Assembler {
   }
 
   #observe(batch: Batch): void {
-    const { bytes, unread } = batch.denseLines();
-    const { bad } = this.#observer!.observe(bytes);
-    if (bad[0] && !unread) throw badDocument(batch, bad[0], 0);
+    const { bad } = this.#observer!.observe(batch.denseLines().bytes);
+    checkBad(batch, bad, 0);
   }
 
   /** Looks closer where columns were filled from documents that may have had other fields. */
@@ -163,7 +162,7 @@ export class Assembler {
   }
 
   *#fill(batch: Batch, builder: ColumnBuilder): Generator<RowGroup, void, void> {
-    const { bytes, records, count, unread } = batch.denseLines();
+    const { bytes, records, count } = batch.denseLines();
     const startOf = (i: number): number =>
       i < count ? records[i * RECORD_WORDS + LineRecord.start]! : bytes.byteLength;
     let checked = false;
@@ -188,7 +187,7 @@ export class Assembler {
         this.#check(batch);
         checked = true;
       }
-      if (bad[0] && !unread) throw badDocument(batch, bad[0], from);
+      checkBad(batch, bad, from);
       if (misfit) {
         const message = `field ${misfit.path}: ${misfit.reason}; ${this.#advice()}`;
         throw schemaChanged(message, batch.place(from + misfit.line));
@@ -243,8 +242,12 @@ function lastWithin(
   return low;
 }
 
-function badDocument(batch: Batch, bad: BadLine, from: number): EtlError {
-  return new EtlError(bad.code, bad.reason, { place: batch.place(from + bad.line) });
+/** Errors: the first bad line's, unless it is to be passed over. */
+function checkBad(batch: Batch, [bad]: readonly BadLine[], from: number): void {
+  const { unread } = batch.denseLines();
+  if (bad === undefined || unread?.()) return;
+  const code = unread ? 'CORRUPTED_DATA' : bad.code;
+  throw new EtlError(code, bad.reason, { place: batch.place(from + bad.line) });
 }
 
 function schemaChanged(message: string, place: Place): EtlError {

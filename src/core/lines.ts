@@ -44,8 +44,11 @@ export interface EncodedLines {
   readonly count: number;
   /** True when `bytes` is exactly the documents, each followed by one `\n`, nothing between. */
   readonly dense: boolean;
-  /** Set when the lines were cut, not read: bad ones may be among them, to be passed over. */
-  readonly unread?: boolean;
+  /**
+   * Set when the lines were cut, not read: bad ones may be among them. Answers whether those are to be
+   * passed over. Errors: CORRUPTED_DATA.
+   */
+  readonly unread?: () => boolean;
   /** The path that the records' key words were made for, dotted; absent when they hold none. */
   readonly key?: string;
   /**

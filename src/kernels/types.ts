@@ -158,12 +158,18 @@ export interface FieldStats {
   readonly children: readonly FieldStats[];
 }
 
+/** What a chunk held. */
+export interface Observed {
+  /** Documents kept. */
+  readonly count: number;
+  readonly bad: readonly BadLine[];
+  /** Physical lines, blank and bad ones included. */
+  readonly lineCount: number;
+}
+
 export interface SchemaObserver {
-  /** Counts the fields of every document of the chunk. Returns the bad lines. */
-  observe(
-    bytes: Uint8Array,
-    skip?: Uint8Array,
-  ): { readonly count: number; readonly bad: readonly BadLine[] };
+  /** Counts the fields of every document of the chunk that the query keeps. */
+  observe(bytes: Uint8Array, skip?: Uint8Array): Observed;
   /**
    * Top-level fields in the order they were first seen; with `select`, what the projection would
    * leave of them, in its order.

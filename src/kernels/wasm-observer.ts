@@ -8,7 +8,7 @@ import { Layout, Mode } from './line-machine.ts';
 import { type BuiltProgram, ProgramBuilder } from './program.ts';
 import { selectFields } from './select-fields.ts';
 import { buildSelection } from './selection.ts';
-import type { FieldStats, Query, SchemaObserver } from './types.ts';
+import type { FieldStats, Observed, Query, SchemaObserver } from './types.ts';
 import { decodeWtf8 } from './wasm-bytes.ts';
 import type { WasmContext } from './wasm-kernel.ts';
 import { joinLines } from './wasm-results.ts';
@@ -42,11 +42,11 @@ export function createWasmObserver(context: WasmContext, query: Query): SchemaOb
   const selector = context.selector({ ...(where ? { where } : {}), maxDepth, trusted });
 
   /** Counts a chunk in which every document counts. */
-  const count = (bytes: Uint8Array): ReturnType<SchemaObserver['observe']> => {
+  const count = (bytes: Uint8Array): Observed => {
     for (let attempt = 0; attempt < 2; attempt++) {
       let overflow = false;
       let documents = 0;
-      const { bad } = machine.drive(program, bytes, {
+      const { bad, lineCount } = machine.drive(program, bytes, {
         maxDepth,
         piece: (piece) => {
           documents += piece.count;
@@ -58,9 +58,9 @@ export function createWasmObserver(context: WasmContext, query: Query): SchemaOb
       });
       if (!overflow) {
         // Part of a bad line was counted too.
-        if (bad.length > 0) return { count: observeKept(bytes).count, bad };
+        if (bad.length > 0) return { count: observeKept(bytes).count, bad, lineCount };
         addCounts(context, root);
-        return { count: documents, bad };
+        return { count: documents, bad, lineCount };
       }
       machine.forget();
     }
@@ -70,9 +70,10 @@ export function createWasmObserver(context: WasmContext, query: Query): SchemaOb
     return result;
   };
 
-  const observeKept = (bytes: Uint8Array, skip?: Uint8Array) => {
+  const observeKept = (bytes: Uint8Array, skip?: Uint8Array): Observed => {
     const kept = selector.filter(bytes, skip);
-    return { count: count(joinLines(kept)).count, bad: kept.bad };
+    const { bad, lineCount } = kept;
+    return { count: count(joinLines(kept)).count, bad, lineCount };
   };
 
   return {

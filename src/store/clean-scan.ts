@@ -61,17 +61,18 @@ async function openLocated(
       await file.close();
       return undefined;
     }
+    const { end, lines, count: documents } = commit;
     const snapshot: Snapshot = {
       file,
       from: 0,
-      end: commit.end,
+      end,
+      whole: { end, lines, documents, sound: { until: 0 } },
       alive: undefined,
       stored: undefined,
       places: undefined,
       parts: (where) => partsToRead(state, where),
       release: () => undefined,
     };
-    const { lines, count: documents } = commit;
     const isLogged = true;
     const state = { disk, paths, kernel, generation, lines, documents, isLogged, snapshot };
     const snapshots = { snapshot: async () => snapshot, snapshotSync: () => snapshot };

@@ -60,6 +60,7 @@ export class CollectionFiles implements Snapshots {
   readonly replacement: Replacement | undefined;
   readonly #input: FilesInput;
   readonly #scans: Set<Set<number>> = new Set();
+  readonly #sound = { until: 0 };
   /** Earlier files of this handle that scans still read. */
   #earlier: Set<CollectionFiles> = new Set();
   /** Where these files stand among the earlier ones; undefined while they are the handle's own. */
@@ -290,14 +291,15 @@ export class CollectionFiles implements Snapshots {
   #begin(ids: Iterable<string> | undefined): CollectionState {
     const { disk, paths, kernel } = this.#input;
     const { index } = this.indexer;
-    const { generation, lines } = this;
+    const { generation, lines, end } = this;
     const documents = index.size;
     const retired = new Set<number>();
     this.#scans.add(retired);
     const snapshot: Snapshot = {
       file: this.data,
       from: 0,
-      end: this.end,
+      end,
+      whole: { end, lines, documents, sound: this.#sound },
       alive: lines === documents ? undefined : { index, retired },
       stored: this.stored,
       places: ids === undefined ? undefined : this.#places(ids),
@@ -354,7 +356,7 @@ export class CollectionFiles implements Snapshots {
     const { indexer } = this;
     const places: (readonly [number, number])[] = [];
     for (const id of new Set(ids)) {
-      const entry = indexer.find(id);
+      const entry = indexer.findSound(id);
       if (entry >= 0) places.push([indexer.index.offset(entry), indexer.index.length(entry)]);
     }
     return places.sort(([a], [b]) => a - b);

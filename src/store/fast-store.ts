@@ -210,26 +210,30 @@ export class FastStore<T extends object = Document> {
     return undefined;
   }
 
-  /** The stored bytes of the document under an id, without line end. Errors: DOCUMENT_NOT_FOUND. */
+  /**
+   * The stored bytes of the document under an id, without line end. Errors: DOCUMENT_NOT_FOUND,
+   * CORRUPTED_DATA where its line is damaged at its beginning.
+   */
   getRaw(id: string): Uint8Array {
     this.#check();
-    const entry = this.#files.indexer.find(id);
+    const entry = this.#files.indexer.findSound(id);
     if (entry < 0) throw new EtlError('DOCUMENT_NOT_FOUND', `no document ${JSON.stringify(id)}`);
     const { index } = this.#files.indexer;
     return this.#files.stored.view(index.offset(entry), index.length(entry)).slice();
   }
 
+  /** Errors: CORRUPTED_DATA as `getRaw`. */
   exists(id: string): boolean {
     this.#check();
-    return this.#files.indexer.find(id) >= 0;
+    return this.#files.indexer.findSound(id) >= 0;
   }
 
-  /** Removes the document under an id. Answers whether there was one. */
+  /** Removes the document under an id. Answers whether there was one. Errors: CORRUPTED_DATA as `getRaw`. */
   delete(id: string): boolean {
     return this.#writing().remove(id);
   }
 
-  /** Documents in file order, the newest version of each. Errors: INVALID_ARGUMENT. */
+  /** Documents in file order, the newest of each. Errors: INVALID_ARGUMENT; reading: CORRUPTED_DATA. */
   scan(options: ScanOptions = {}): Scan<T> {
     this.#check();
     const snapshots = (): CollectionFiles => {

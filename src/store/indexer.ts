@@ -29,16 +29,14 @@ export class Indexer {
     this.#stored = stored;
   }
 
-  /** The entry of `id`, or -1. */
+  /** The entry of `id`, or -1; also where its line is damaged. */
   find(id: string): number {
-    const { index } = this;
-    this.#kernel.hashKey(id);
-    const low = this.#kernel.keyHash[0]!;
-    const high = this.#kernel.keyHash[1]!;
-    for (let entry = index.find(low, high); entry >= 0; entry = index.find(low, high, entry)) {
-      if (this.#stored.hasId(index.offset(entry), index.length(entry), id)) return entry;
-    }
-    return -1;
+    return this.#find(id, 'hasId');
+  }
+
+  /** The entry of `id`, or -1. Errors: CORRUPTED_DATA where the line that may be its is damaged. */
+  findSound(id: string): number {
+    return this.#find(id, 'isOf');
   }
 
   /** Takes `id` out if its newest line starts before `before`. Answers whether it did. */
@@ -80,6 +78,17 @@ export class Indexer {
       }
       i++;
     }
+  }
+
+  #find(id: string, confirm: 'hasId' | 'isOf'): number {
+    const { index } = this;
+    this.#kernel.hashKey(id);
+    const low = this.#kernel.keyHash[0]!;
+    const high = this.#kernel.keyHash[1]!;
+    for (let entry = index.find(low, high); entry >= 0; entry = index.find(low, high, entry)) {
+      if (this.#stored[confirm](index.offset(entry), index.length(entry), id)) return entry;
+    }
+    return -1;
   }
 
   /** Sets or adds; answers the offset of the line replaced, or -1. */

@@ -141,7 +141,6 @@ export async function openState(input: OpenInput): Promise<OpenState> {
     end,
     recovery,
   });
-  if (!trusted) await checkCommitted(input, state, result.lines - recovery.adoptedLines);
   const expected = end === committed ? state.commit?.count : undefined;
   if (expected !== undefined && result.indexer.index.size !== expected && trusted) {
     recovery.indexRebuilt = `index.bin led to ${result.indexer.index.size} documents, ${expected} were committed`;
@@ -157,6 +156,7 @@ export async function openState(input: OpenInput): Promise<OpenState> {
       recovery,
     });
   }
+  await checkCommitted(input, state, result.lines - recovery.adoptedLines);
 
   let commit = state.commit;
   if (writable && log && (end > committed || result.foreignDeletes.length > 0)) {
@@ -180,7 +180,8 @@ export async function openState(input: OpenInput): Promise<OpenState> {
 
 /**
  * Another program may have written the data anew. Our deletes would then mean other lines, so nothing
- * is done with it. `lines`: documents that start in the committed part. Errors: CORRUPTED_DATA.
+ * is done with it; nor with data of which lines behind the checkpoint are damaged. `lines`: documents
+ * that start in the committed part. Errors: CORRUPTED_DATA.
  */
 async function checkCommitted(input: OpenInput, state: LogState, lines: number): Promise<void> {
   const { last, commit } = state;

@@ -4,6 +4,7 @@ import { piecesOfLines } from '../formats/pieces-of-lines.ts';
 import type { Kernel, LineTable } from '../kernels/index.ts';
 import { deadLines, type Liveness } from './liveness.ts';
 import type { Piece } from './pieces.ts';
+import type { Tally } from './scan-tally.ts';
 import type { StoredLines } from './stored-lines.ts';
 
 /** A piece of a collection as a scan works on it. */
@@ -16,6 +17,8 @@ export interface ScanPiece {
   readonly table: LineTable | undefined;
   /** What `bytes` were read into, where they come from the file as they are. */
   readonly memory: Uint8Array | undefined;
+  /** Hears of lines that are gone through, where there is no `table`. */
+  readonly tally: Tally;
 }
 
 /** The piece with what is known of its lines; `alive` undefined: every one is. */
@@ -23,10 +26,14 @@ export function livingPiece(
   kernel: Kernel,
   { bytes, base, memory }: Piece,
   alive: Liveness | undefined,
+  tally: Tally,
 ): ScanPiece {
-  if (alive === undefined) return { bytes, base, skip: undefined, table: undefined, memory };
+  if (alive === undefined) return { bytes, base, skip: undefined, table: undefined, memory, tally };
   const table = kernel.lines(bytes);
-  return { bytes, base, skip: deadLines(alive, table, base), table, memory };
+  const skip = deadLines(alive, table, base);
+  tally.take(table, table.count);
+  tally.takeLiving(skip);
+  return { bytes, base, skip, table, memory, tally };
 }
 
 /** Pieces whose documents are made into objects together. */
@@ -54,6 +61,7 @@ export function* smallPieces(
 export function* readPlaces(
   stored: StoredLines,
   places: readonly (readonly [number, number])[],
+  tally: Tally,
   pieceBytes: number = 1 << 20,
 ): Generator<ScanPiece, void, void> {
   let lines: Uint8Array[] = [];
@@ -69,6 +77,7 @@ export function* readPlaces(
       skip: undefined,
       table: undefined,
       memory: undefined,
+      tally,
     };
     lines = [];
     size = 0;

@@ -10,12 +10,23 @@ export type SyncFile = Pick<DiskFile, 'path' | 'readSync'>;
 /** Bytes of the data file. */
 export type Part = readonly [from: number, to: number];
 
+/** What all of the data is known to hold. */
+export interface Whole {
+  readonly end: number;
+  /** Lines of documents, dead ones included. */
+  readonly lines: number;
+  readonly documents: number;
+  /** Before this they were counted, so that bad lines among them are other programs'. */
+  readonly sound: { until: number };
+}
+
 /** What a scan sees, frozen, to be read on the calling thread. */
 export interface SyncSnapshot {
   readonly file: SyncFile;
   /** The bytes [from, end) of the file. */
   readonly from: number;
   readonly end: number;
+  readonly whole: Whole;
   /** Undefined where every line before `end` is alive. */
   readonly alive: Liveness | undefined;
   /** Undefined only without `places`. */

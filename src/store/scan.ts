@@ -26,6 +26,7 @@ import {
 import { type PieceOptions, readPieces, readPiecesSync } from './pieces.ts';
 import { livingPiece, readPlaces, type ScanPiece, smallPieces } from './scan-pieces.ts';
 import type { Snapshots } from './scan-snapshot.ts';
+import { Tally } from './scan-tally.ts';
 
 export interface ScanOptions {
   /** Documents to keep. Default: all. */
@@ -97,7 +98,7 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
       this.#selector = host.kernel.selector({
         ...(where === undefined ? {} : { where }),
         ...(this.#select === undefined ? {} : { select: this.#select }),
-        // Bad lines that another program left are no documents, read or not.
+        // Of lines that are passed over unread it is enough to know their number.
         trusted: true,
       });
     }
@@ -135,7 +136,7 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
   async *batches(wants: ScanWants = {}): AsyncGenerator<Batch, void, void> {
     const { kernel, path } = this.#host;
     const { where, limit, offset } = this.#options;
-    // Bad lines among unread ones would be counted.
+    // Other programs' bad lines would count among unread ones.
     const unread = wants.unread && limit === undefined && offset === undefined;
     if (wants.documents) {
       // Not by `#documents`: a promise fewer per batch.
@@ -152,15 +153,18 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
     const selector = this.#selector;
     const window = this.#window();
     const spare: Uint8Array[] = [];
-    for await (const { bytes, base, skip, table, memory } of this.#pieces({ spare })) {
+    for await (const { bytes, base, skip, table, tally, memory } of this.#pieces({ spare })) {
       const select = wants.whole ? undefined : this.#select;
       let lines: EncodedLines;
       if (selector === undefined || (wants.whole && where === undefined)) {
-        const all =
-          table ?? (unread ? { ...kernel.split(bytes), unread: true } : kernel.lines(bytes));
-        lines = skip === undefined ? all : keepLiving(all, skip);
+        const all = table ?? (unread ? kernel.split(bytes) : kernel.lines(bytes));
+        if (!table) tally.take(all, all.count);
+        if (skip) lines = keepLiving(all, skip);
+        else lines = unread ? { ...all, unread: () => tally.mayPass() } : all;
       } else {
-        lines = select ? selector.project(bytes, skip) : selector.filter(bytes, skip);
+        const kept = select ? selector.project(bytes, skip) : selector.filter(bytes, skip);
+        if (!table) tally.take(kept, where ? undefined : kept.count);
+        lines = kept;
       }
       const { from, to } = window.take(lines.count);
       if (to > from) {
@@ -187,8 +191,10 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
     if (limit !== undefined || offset !== undefined) return undefined;
     const query = where === undefined ? {} : { where, trusted: true };
     const observer = this.#host.kernel.observer(query);
-    for await (const { bytes, skip } of this.#pieces({ reuse: true }))
-      observer.observe(bytes, skip);
+    for await (const { bytes, skip, table, tally } of this.#pieces({ reuse: true })) {
+      const seen = observer.observe(bytes, skip);
+      if (!table) tally.take(seen, where ? undefined : seen.count);
+    }
     const fields = observer.fields();
     if (this.#select === undefined) return { fields, wholeWillDo: true };
     const selection = buildSelection(this.#select);
@@ -221,10 +227,12 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
     selector: Selector,
     window: Window,
   ): Generator<readonly Document[], void, void> {
+    const { where } = this.#options;
     // What a predicate leaves of a piece is mostly little.
-    const size = this.#options.where ? 4 * OBJECT_PIECE_BYTES : OBJECT_PIECE_BYTES;
+    const size = where ? 4 * OBJECT_PIECE_BYTES : OBJECT_PIECE_BYTES;
     for (const { bytes, skip } of smallPieces(piece, size)) {
-      const { documents } = selector.documents(bytes, skip);
+      const { documents, ...seen } = selector.documents(bytes, skip);
+      if (!piece.table) piece.tally.take(seen, where ? undefined : documents.length);
       const { from, to } = window.take(documents.length);
       if (to > from) yield to - from === documents.length ? documents : documents.slice(from, to);
       if (window.full) return;
@@ -237,20 +245,25 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
 
   async *#pieces(reading: PieceOptions): AsyncGenerator<ScanPiece, void, void> {
     const { ids, pieceBytes, limit, where } = this.#options;
+    const { kernel, path } = this.#host;
     this.#checkSignal();
     if (limit === 0) return;
     const snapshot = await this.#host.snapshots().snapshot(ids);
+    const tally = new Tally(kernel, path, snapshot);
+    let read = 0;
     try {
-      if (snapshot.places) yield* readPlaces(snapshot.stored!, snapshot.places, pieceBytes);
+      if (snapshot.places) yield* readPlaces(snapshot.stored!, snapshot.places, tally, pieceBytes);
       else {
         const parts = (await snapshot.parts?.(where)) ?? [[snapshot.from, snapshot.end]];
         for (const [from, to] of parts) {
           const options = { ...reading, pieceBytes };
           for await (const piece of readPieces(snapshot.file, from, to, options)) {
             this.#checkSignal();
-            yield livingPiece(this.#host.kernel, piece, snapshot.alive);
+            read += piece.bytes.length;
+            yield livingPiece(kernel, piece, snapshot.alive, tally);
           }
         }
+        if (read === snapshot.whole.end) tally.finish();
       }
       this.#checkSignal();
     } finally {
@@ -260,17 +273,20 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
 
   *#piecesSync(): Generator<ScanPiece, void, void> {
     const { ids, pieceBytes, limit } = this.#options;
+    const { kernel, path } = this.#host;
     this.#checkSignal();
     if (limit === 0) return;
     const snapshot = this.#host.snapshots().snapshotSync(ids);
+    const tally = new Tally(kernel, path, snapshot);
     try {
-      if (snapshot.places) yield* readPlaces(snapshot.stored!, snapshot.places, pieceBytes);
+      if (snapshot.places) yield* readPlaces(snapshot.stored!, snapshot.places, tally, pieceBytes);
       else {
         const { file, from, end } = snapshot;
         for (const piece of readPiecesSync(file, from, end, pieceBytes)) {
           this.#checkSignal();
-          yield livingPiece(this.#host.kernel, piece, snapshot.alive);
+          yield livingPiece(kernel, piece, snapshot.alive, tally);
         }
+        if (from === 0 && end === snapshot.whole.end) tally.finish();
       }
       this.#checkSignal();
     } finally {

@@ -34,14 +34,19 @@ export class StoredLines {
     return pending.bytes.subarray(pending.at, pending.at + bytes);
   }
 
-  /** Whether the line at this place is of the document `id`; a damaged line is of none. */
-  hasId(offset: number, length: number, id: string): boolean {
+  /** Whether the line at this place is of the document `id`. Errors: CORRUPTED_DATA. */
+  isOf(offset: number, length: number, id: string): boolean {
     // Our own lines begin with the id, and the hash has matched: no need to read on.
     const head = `{"_id":"${id}"`;
     const bytes = Buffer.byteLength(head);
     if (bytes < length && this.#head(offset, bytes) === head) return true;
+    return this.document(offset, length)._id === id;
+  }
+
+  /** The same, a damaged line being of none. */
+  hasId(offset: number, length: number, id: string): boolean {
     try {
-      return this.document(offset, length)._id === id;
+      return this.isOf(offset, length, id);
     } catch (error) {
       if (isEtlError(error, 'CORRUPTED_DATA')) return false;
       throw error;

@@ -210,10 +210,11 @@ export class Writer {
     return this.#guard(() => this.#take(lines, landed));
   }
 
-  /** Deletes a document. Answers whether it was there. */
+  /** Deletes a document. Answers whether it was there. Errors: CORRUPTED_DATA. */
   remove(id: string): boolean {
     this.check();
     this.takePuts();
+    if (this.#indexer.findSound(id) < 0) return false;
     return this.#guard(() => {
       if (!this.#indexer.remove(id)) return false;
       this.held?.note(this.#tail.end, (writer) => writer.remove(id));

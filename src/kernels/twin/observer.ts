@@ -26,11 +26,11 @@ export function createTwinObserver(query: Query = {}): SchemaObserver {
   return {
     observe: (bytes, skip) => {
       let count = 0;
-      const { bad } = readKept(bytes, skip, keeps, (scanner) => {
+      const { bad, lineCount } = readKept(bytes, skip, keeps, (scanner) => {
         countFields(scanner, 0, root);
         count++;
       });
-      return { count, bad };
+      return { count, bad, lineCount };
     },
     fields: () => {
       const fields = Array.from(root.fields.values(), freeze);
