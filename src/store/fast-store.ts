@@ -156,8 +156,7 @@ export class FastStore<T extends object = Document> {
 
   /**
    * Stores the documents of a batch, as bytes where they are fit for it; of equal ids the last wins.
-   * Visible at once; resolves when the next may come. The batch is refused whole, and released when
-   * the system has its bytes.
+   * Visible at once; resolves when the next may come. It is refused whole, or released once written.
    * Errors: INVALID_ID, MISSING_ID, ID_MISMATCH, DUPLICATE_ID, INVALID_DOCUMENT with the place.
    */
   async append(batch: Batch, options: IdOptions = NO_OPTIONS): Promise<AppendResult> {
