@@ -1,4 +1,3 @@
-import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Reject } from '../../src/core/reject.ts';
@@ -88,55 +87,6 @@ describe('CSV read to objects', () => {
         );
       }),
       { numRuns: runs(500) },
-    );
-  });
-});
-
-describe('CSV read as csv-parse reads it', () => {
-  const cell = fc.oneof(
-    fc.string({ unit: 'grapheme', maxLength: 30 }),
-    fc.constantFrom('', '"', ',', '\n', '\r\n', 'a"b', ' x '),
-  );
-  const quoteAlways = fc.boolean();
-
-  it('whatever a writer of CSV can write', async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(fc.tuple(cell, cell, cell), { minLength: 1, maxLength: 20 }),
-        fc.constantFrom(',', ';', '\t', '|'),
-        fc.constantFrom('\n', '\r\n', '\r'),
-        fc.constantFrom('"', '\\'),
-        quoteAlways,
-        async (rows, delimiter, end, by, always) => {
-          const write = (text: string) => {
-            if (!always && text !== '' && !/["\r\n\\]/.test(text) && !text.includes(delimiter)) {
-              return text;
-            }
-            const escaped =
-              by === '"' ? text.replaceAll('"', '""') : text.replace(/["\\]/g, '\\$&');
-            return `"${escaped}"`;
-          };
-          const text = rows.map((row) => row.map(write).join(delimiter) + end).join('');
-          const parsed = parse(text, {
-            columns: names,
-            delimiter,
-            escape: by,
-            record_delimiter: [end],
-            skip_empty_lines: true,
-          });
-          const how: CsvOptions = { columns: names, types: 'string', delimiter, escape: by };
-          for (const implementation of ['wasm', 'typescript'] as const) {
-            const chunks = [new TextEncoder().encode(text)];
-            const found = await decode(chunks, { ...how, implementation });
-            expect(found.rejects).toEqual([]);
-            expect(found.documents).toEqual(parsed);
-            expect(found.documents).toEqual(
-              rows.map((row) => Object.fromEntries(row.map((value, i) => [names[i], value]))),
-            );
-          }
-        },
-      ),
-      { numRuns: runs(300) },
     );
   });
 });
