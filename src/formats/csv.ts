@@ -263,7 +263,7 @@ class RowDecoder {
       const place = this.#placeOf(bad, bytes);
       const most = bad.reason === CsvReason.tooLong ? this.#longHead : Number.POSITIVE_INFINITY;
       const end = Math.min(bad.end, bad.start + most);
-      this.#reject(bad.reason, place, () => bytes.slice(bad.start, end));
+      this.#reject(bad, place, () => bytes.slice(bad.start, end));
       if (!this.failure) continue;
       this.#offset += bad.start;
       this.#line += bad.line;
@@ -280,7 +280,9 @@ class RowDecoder {
     if (this.failure) return;
     const line = this.#line + 1;
     const place = { ...sourcePlace(this.#options.source), offset: this.#offset, line, column: 1 };
-    this.#reject(CsvReason.tooLong, place, () => bytes.slice(0, this.#longHead));
+    this.#reject({ reason: CsvReason.tooLong, fields: 0 }, place, () =>
+      bytes.slice(0, this.#longHead),
+    );
     if (this.failure) return;
     this.#offset += size;
     this.#line++;
@@ -350,8 +352,10 @@ class RowDecoder {
     return { ...sourcePlace(this.#options.source), offset, line, column };
   }
 
-  #reject(number: number, place: Place, bytes: () => Uint8Array): void {
-    const [code, reason] = csvFaults[number]!;
+  #reject(bad: Pick<BadRow, 'reason' | 'fields'>, place: Place, bytes: () => Uint8Array): void {
+    const [code, fault] = csvFaults[bad.reason]!;
+    const counts = `: expected ${this.#layout.columns.length}, found ${bad.fields}`;
+    const reason = bad.fields > 0 ? fault + counts : fault;
     const { onError = 'stop' } = this.#options;
     if (onError === 'stop') this.failure = new EtlError(code, reason, { place });
     else if (onError !== 'skip') onError({ code, reason, place, bytes: bytes() });

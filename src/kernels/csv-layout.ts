@@ -5,7 +5,7 @@
 export const CsvLayout = {
   state: 0x10000,
   bad: 0x11000,
-  badSize: 24,
+  badSize: 28,
   nulls: 0x18000,
   nullsEnd: 0x20000,
   columns: 0x20000,

@@ -233,7 +233,7 @@ class CsvMachine {
   #readBad(found: BadRow[], count: number, rowsBefore: number): void {
     for (let i = 0; i < count; i++) {
       const at = (CsvLayout.bad + i * CsvLayout.badSize) >> 2;
-      const [start, end, line, offset, reason, before] = this.#u32.subarray(at, at + 6);
+      const [start, end, line, offset, reason, before, fields] = this.#u32.subarray(at, at + 7);
       found.push({
         start: start!,
         end: end!,
@@ -241,6 +241,7 @@ class CsvMachine {
         offset: offset!,
         reason: reason!,
         before: before! + rowsBefore,
+        fields: fields!,
       });
     }
   }

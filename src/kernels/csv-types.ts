@@ -66,6 +66,8 @@ export interface BadRow {
   readonly reason: number;
   /** How many good rows of the chunk stand before it. */
   readonly before: number;
+  /** Fields found, where their number is the fault; else 0. */
+  readonly fields: number;
 }
 
 /** Values of one column that are not of its type, and where the first row with one starts. */

@@ -159,7 +159,7 @@ class Reading {
     } else if (row.fields.length < columns.length && ragged !== 'pad' && ragged !== 'fit') {
       this.#note(end, CsvReason.missing);
     }
-    if (this.#fault) this.#refuse(start, end);
+    if (this.#fault) this.#refuse(start, end, row);
     else this.#keep(start, text, key, misfits);
     this.#line += embedded + 1;
     return next;
@@ -171,7 +171,10 @@ class Reading {
     this.#faultAt = at;
   }
 
-  #refuse(start: number, end: number): void {
+  #refuse(start: number, end: number, row: CsvRow): void {
+    const isRagged = this.#fault === CsvReason.surplus || this.#fault === CsvReason.missing;
+    // One whose quote is never closed is none.
+    const whole = row.fields.length - (row.fault === CsvReason.unclosed ? 1 : 0);
     this.#bad.push({
       start,
       end,
@@ -179,6 +182,7 @@ class Reading {
       offset: this.#faultAt,
       reason: this.#fault,
       before: this.#count,
+      fields: isRagged ? whole : 0,
     });
   }
 

@@ -4,10 +4,10 @@
 
 /** Results of the last call, u32 words; see csv.ts. */
 export const STATE: usize = 0x10000;
-/** Bad rows: start, end, line, offset, reason, documents before; 24 bytes each. */
+/** Bad rows: start, end, line, offset, reason, documents before, fields; 28 bytes each. */
 export const BAD: usize = 0x11000;
-export const BAD_SIZE: usize = 24;
-export const BAD_END: usize = 0x16dc0;
+export const BAD_SIZE: usize = 28;
+export const BAD_END: usize = 0x17d60;
 /** Texts that mean null: a u32 length and the bytes, each; a length of 0xffffffff ends them. */
 export const NULLS: usize = 0x18000;
 export const NULLS_END: usize = 0x20000;

@@ -93,6 +93,7 @@ function readRows(p: usize, end: usize, toTable: bool): usize {
     const rowOut = out;
     let column = COLUMNS;
     let surplus: usize = 0;
+    let surplusFields: u32 = 0;
     let next: usize = 0;
     beginRow();
     while (true) {
@@ -192,13 +193,13 @@ function readRows(p: usize, end: usize, toTable: bool): usize {
         status = FULL;
         break;
       }
+      if (column != columnsEnd) column += COLUMN_SIZE;
+      else surplusFields++;
       const stop = <u32>load<u8>(at);
       if (stop == delimiter) {
         p = at + 1;
-        if (column != columnsEnd) column += COLUMN_SIZE;
         continue;
       }
-      if (column != columnsEnd) column += COLUMN_SIZE;
       if (stop == 0x0a || stop == 0x0d) {
         next = at;
         break;
@@ -272,6 +273,9 @@ function readRows(p: usize, end: usize, toTable: bool): usize {
       store<u32>(bad, <u32>(faultAt - INPUT), 12);
       store<u32>(bad, fault, 16);
       store<u32>(bad, <u32>((record - RECORDS) >> 5), 20);
+      const isRagged = fault == R_SURPLUS || fault == R_MISSING;
+      const fields = <u32>((column - COLUMNS) / COLUMN_SIZE) + surplusFields;
+      store<u32>(bad, isRagged ? fields : 0, 24);
       bad += BAD_SIZE;
     } else {
       if (surplus) out = surplus;

@@ -211,6 +211,7 @@ describe('csvSource', () => {
         Buffer.from(raw).toString('latin1'),
       ];
     });
+    expect(rejects[2]!.reason).toContain('more fields than there are columns: expected 2, found 3');
     expect(seen).toEqual([
       ['CSV_ERROR', 3, 6, 0x20, '2,"y" z'],
       ['CSV_ERROR', 4, 2, 13, '3'],
@@ -230,6 +231,7 @@ describe('csvSource', () => {
     await expect(reading()).rejects.toMatchObject({
       code: 'CSV_ERROR',
       place: { path, line: 3, column: 2, offset: 9 },
+      message: expect.stringContaining('fewer fields than there are columns: expected 2, found 1'),
     });
     expect(found).toEqual([{ a: 1, b: 2 }]);
   });
