@@ -16,7 +16,7 @@ export const errorTable = {
   IO_ERROR: 'The operating system refused a file operation; its own error is the cause.',
   JSON_ERROR: 'The text is not a JSON document. Mend the line, or run with on-error skip.',
   CSV_ERROR:
-    'The row is not CSV as the dialect and the columns say. Mend it, or change the options of the source.',
+    'The row is not CSV as the dialect and the columns say. Mend it, or change the options of the source: delimiter, quote, ragged, skipLines, comment.',
   INVALID_UTF8: 'The bytes are not UTF-8. Convert the file to UTF-8 first.',
   LINE_TOO_LONG:
     'A line is longer than maxLineBytes, or a CSV row than maxRowBytes. Raise the limit if the data is right.',

@@ -64,6 +64,7 @@ export function sniffSamples(input: CsvSniffInput, options: CsvRowOptions = {}):
   const dialect = buildDialect(characters, options);
   const [first, ...rows] = rowsOf(body.bytes, body.whole, dialect, Number.POSITIVE_INFINITY);
   if (!first && !whole) throw new EtlError('LINE_TOO_LONG', 'no row ends in the first 256 KiB');
+  if (first) notePreamble(first, rows, start.line, reasons);
   const width = options.columns?.length ?? first?.row.fields.length ?? 0;
   for (const piece of input.more ?? []) rows.push(...alignedRows(piece, dialect, width));
   const header = decideHeader(first, rows, options, reasons);
@@ -115,6 +116,23 @@ function passLines(bytes: Uint8Array, count: number): { offset: number; line: nu
     offset = afterLine(bytes, findLineEnd(bytes, offset), true);
   }
   return { offset, line };
+}
+
+/** Lines in front of a table are read as its rows all the same, unless somebody says otherwise. */
+function notePreamble(
+  first: Found,
+  rows: readonly Found[],
+  linesBefore: number,
+  reasons: string[],
+): void {
+  const width = rows.at(-1)?.row.fields.length ?? 0;
+  const table = rows.findIndex(({ row }) => row.fields.length === width);
+  const isTable = rows.slice(table).every(({ row }) => row.fields.length === width);
+  if (width === first.row.fields.length || !isTable || rows.length - table < 2) return;
+  const lines = linesBefore + rows[table]!.line;
+  reasons.push(
+    `the first ${lines} lines have other numbers of fields than all behind: skipLines: ${lines} passes over them`,
+  );
 }
 
 /**

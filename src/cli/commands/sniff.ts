@@ -32,9 +32,9 @@ export const sniffCommand: Command = {
     const compression = isStream(file) ? undefined : await compressionOf(file);
     const format = await guessFormat(file);
     const csv = format === 'csv' ? await sniffAsRead(file) : undefined;
-    const look = await lookAt(file, format, terminal);
     const { stdout } = terminal;
     if (args.flag('json')) {
+      const look = await lookAt(file, format, terminal);
       const { delimiter, quote, escape: escapeBy, header, columns, types, reasons } = csv ?? {};
       const dialect = csv ? { delimiter, quote, escape: escapeBy, header, columns, types } : {};
       const found = { file, format, compression, ...dialect, reasons, fields: look.fields() };
@@ -45,7 +45,8 @@ export const sniffCommand: Command = {
     await stdout.write(`${isStream(file) ? shown(file) : file}: ${format}${packed}\n`);
     for (const reason of csv?.reasons ?? []) await stdout.write(`  ${reason}\n`);
     await stdout.write('\n');
-    await look.print(stdout);
+    // What was found out so far helps where the rows cannot be read.
+    await (await lookAt(file, format, terminal)).print(stdout);
     return 0;
   },
 };

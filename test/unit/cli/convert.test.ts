@@ -143,6 +143,10 @@ describe('zds sniff', () => {
     expect(stdout).toContain('holds "", which is no name; it is read as the header all the same');
     writeFileSync(at('x6.csv'), '');
     expect((await zds(['sniff', at('x6.csv')])).stdout).toContain('no header: there is no row');
+    writeFileSync(at('x7.csv'), 'Report\nof today\na,b\n1,2\n3,4\n');
+    const torn = await zds(['sniff', at('x7.csv')]);
+    expect([torn.code, torn.stdout]).toEqual([1, expect.stringContaining('skipLines: 2')]);
+    expect(torn.stderr).toContain('expected 1, found 2');
   });
 });
 

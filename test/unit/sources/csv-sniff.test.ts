@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { sniffCsv } from '../../../src/sources/csv-source.ts';
+import { csvSource, sniffCsv } from '../../../src/sources/csv-source.ts';
 import { temporaryFolder } from '../../support/stages.ts';
 
 function fileWith(text: string, name = 'a.csv'): string {
@@ -41,6 +41,32 @@ describe('sniffCsv', () => {
     const slashed = 'a,b\n"x \\", y",1\n"\\"z\\", w",2\n';
     expect(await sniffCsv([Buffer.from(slashed)])).toMatchObject({ escape: '\\', quote: '"' });
     expect(await sniffCsv([Buffer.alloc(0)])).toMatchObject({ columns: [] });
+  });
+
+  it.each([
+    ['Report of today\n\na;b\n1;2\n3;4\n', {}, 2],
+    ['junk\n"Report"\nof today\na;b\n1;2\n3;4\n', { skipLines: 1 }, 3],
+    ['# by, whom\nReport\n# when\na;b;c\n1;2;3\n3;4;5\n', { comment: '#' }, 3],
+  ])('sees that %j has lines in front of its table', async (text, options, skipLines) => {
+    const input = [Buffer.from(text)];
+    const { reasons } = await sniffCsv(input, options);
+    const hint = `the first ${skipLines} lines have other numbers of fields`;
+    expect(reasons).toContainEqual(expect.stringMatching(`^${hint}.* skipLines: ${skipLines} `));
+    const table = await sniffCsv(input, { ...options, skipLines });
+    const width = table.columns.length;
+    expect(table).toMatchObject({ header: true, delimiter: ';', dataLine: skipLines + 1 });
+    expect(table.columns).toEqual(['a', 'b', 'c'].slice(0, width));
+    expect(table.types).toMatchObject({ a: 'integer', b: 'integer' });
+    expect(String(table.reasons)).not.toContain('skipLines');
+  });
+
+  it('passes over comments, wherever they stand', async () => {
+    const text = '\ufeff# "by, whom\r\n#\r\na,b\r\n# 1,x,y\r\n1,2\r\n#end';
+    const rows = await csvSource([Buffer.from(text)], { comment: '#' }).toArray();
+    expect(rows).toEqual([{ a: 1, b: 2 }]);
+    const found = await sniffCsv([Buffer.from(text)], { comment: '#' });
+    const dataOffset = Buffer.byteLength(text.slice(0, text.indexOf('# 1')));
+    expect(found).toMatchObject({ columns: ['a', 'b'], sampledRows: 1, dataOffset, dataLine: 3 });
   });
 
   it('looks at the middle and the end of a file, inside of quotes too', async () => {
