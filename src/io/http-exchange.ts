@@ -7,7 +7,7 @@
 import { EtlError, type Place } from '../core/errors.ts';
 import { redactUrl } from '../core/redact.ts';
 import { isTransientError, isTransientStatus, parseRetryAfter } from '../core/retry.ts';
-import { type RawResponse, sendByFetch, sendByNode } from './http-transport.ts';
+import { type HttpTls, type RawResponse, sendByFetch, sendByNode } from './http-transport.ts';
 
 export type HttpHeaders = Readonly<Record<string, string>>;
 
@@ -31,6 +31,11 @@ export interface HttpOptions {
         readonly url: string;
         readonly refused: boolean;
       }) => HttpHeaders | Promise<HttpHeaders>);
+  /**
+   * For https: authorities to trust in place of those that Node knows, a certificate to show, and the
+   * like. The authorities hold for every origin, the rest for the one asked for. Not for a `fetch`.
+   */
+  readonly tls?: HttpTls;
   /** Longest wait for an answer's headers. Default 30,000. */
   readonly connectTimeoutMs?: number;
   /** Longest wait for more of the body. Default 30,000. */
@@ -124,7 +129,8 @@ export async function exchange(
       const asked = own ? await askHeaders(options, url, refused) : {};
       const mine = own ? { ...parsed.headers, ...request.headers, ...asked } : {};
       const headers = makeHeaders({ ...mine, ...extra }, url);
-      const raw = { method, headers, body, signal: life.signal };
+      const tls = own ? options.tls : { ca: options.tls?.ca };
+      const raw = { method, headers, body, signal: life.signal, tls };
       const response = await (options.fetch
         ? sendByFetch(options.fetch, url, raw)
         : sendByNode(url, raw));

@@ -6,6 +6,13 @@
  */
 import { request as requestPlain } from 'node:http';
 import { request as requestSecure } from 'node:https';
+import type { ConnectionOptions } from 'node:tls';
+
+/** What a connection by TLS goes by, as `node:tls` takes it. */
+export type HttpTls = Pick<
+  ConnectionOptions,
+  'ca' | 'cert' | 'key' | 'passphrase' | 'rejectUnauthorized'
+>;
 
 /** An answer whose body has not been read. */
 export interface RawResponse {
@@ -25,18 +32,19 @@ interface RawRequest {
   readonly headers: Headers;
   readonly body?: string | Uint8Array | undefined;
   readonly signal: AbortSignal;
+  readonly tls?: HttpTls | undefined;
 }
 
 /** Sends by node:http or node:https; follows no redirects. Errors: the system's own. */
 export function sendByNode(url: URL, options: RawRequest): Promise<RawResponse> {
-  const { method, headers, body, signal } = options;
+  const { method, headers, body, signal, tls } = options;
   const named: Record<string, string> = {};
   headers.forEach((value, name) => {
     named[name] = value;
   });
   const send = url.protocol === 'https:' ? requestSecure : requestPlain;
   return new Promise((resolve, reject) => {
-    const request = send(url, { method, headers: named, signal });
+    const request = send(url, { ...tls, method, headers: named, signal });
     const closed = new Promise<void>((done) => request.once('close', done));
     request.on('error', reject);
     request.on('response', (response) => {
@@ -71,7 +79,7 @@ export async function sendByFetch(
   url: URL,
   options: RawRequest,
 ): Promise<RawResponse> {
-  const { body, ...rest } = options;
+  const { body, tls: _, ...rest } = options;
   const made = { ...rest, ...(body === undefined ? {} : { body: body as BodyInit }) };
   const response = await fetch(url, { ...made, redirect: 'manual' });
   const { status, statusText, headers } = response;

@@ -44,7 +44,7 @@ interface Inputs {
 
 type HttpFileOptions = Omit<
   FileOptions<HttpSourceOptions>,
-  'path' | 'fetch' | 'headers' | 'pages' | 'format'
+  'path' | 'fetch' | 'tls' | 'headers' | 'pages' | 'format'
 > & {
   readonly url: string | readonly string[];
   readonly items?: string | string[];

@@ -1,15 +1,27 @@
 /** Real HTTP servers for tests, closed after each. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterEach } from 'vitest';
 
 export interface TestServer {
-  /** `http://127.0.0.1:port`. */
+  /** `http://127.0.0.1:port`, or as the options say. */
   readonly base: string;
   /** Requests so far. */
   readonly requests: IncomingMessage[];
   /** Connections open now. */
   connections(): Promise<number>;
+  /** Connections made so far. */
+  readonly accepted: () => number;
+}
+
+interface ServeOptions {
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** Makes it a server of https. */
+  readonly secure?: ServerOptions;
+  /** Leaves connections open for later use. Default false. */
+  readonly keepAlive?: boolean;
 }
 
 type Handler = (request: IncomingMessage, response: ServerResponse, ordinal: number) => void;
@@ -19,22 +31,30 @@ afterEach(async () => {
   for (const close of closers.splice(0)) await close();
 });
 
-/** Answers close their connections, so that none is left open for later use. */
-export async function serve(handler: Handler): Promise<TestServer> {
+/** Answers close their connections by default, so that none is left open for later use. */
+export async function serve(handler: Handler, options: ServeOptions = {}): Promise<TestServer> {
+  const { host = '127.0.0.1', secure, keepAlive = false } = options;
   const requests: IncomingMessage[] = [];
-  const server = createServer((request, response) => {
-    response.setHeader('connection', 'close');
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
+    if (!keepAlive) response.setHeader('connection', 'close');
     requests.push(request);
     handler(request, response, requests.length - 1);
+  };
+  const server = secure ? createSecureServer(secure, answer) : createServer(answer);
+  let accepted = 0;
+  server.on('connection', () => accepted++);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(0, host, resolve);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   closers.push(async () => {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   });
+  const name = host.includes(':') ? `[${host}]` : host;
   return {
-    base: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    base: `http${secure ? 's' : ''}://${name}:${(server.address() as AddressInfo).port}`,
     requests,
+    accepted: () => accepted,
     connections: () =>
       new Promise((resolve, reject) =>
         server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
