@@ -249,6 +249,11 @@ export class Batch implements Iterable<Document> {
     return this.#encoded !== undefined;
   }
 
+  /** True where the bytes are at hand, or are made from what was read and not from the objects. */
+  get keepsBytes(): boolean {
+    return this.#encoded !== undefined || this.#encode !== undefined;
+  }
+
   /**
    * JSONL bytes: exactly this batch's documents, each followed by `\n`. A view where the encoded
    * form is dense, else a compacted copy. Errors: as `lines`.

@@ -31,6 +31,11 @@ export interface Wants {
    */
   readonly releases?: boolean;
   /**
+   * The receiver looks at the objects of all documents, and may need their places and bytes too: a
+   * sender that makes objects without JSON in between does, and the bytes if they are asked for.
+   */
+  readonly objects?: boolean;
+  /**
    * Takes bad records where the source's own options would stop at the first: it goes on behind
    * them. An `onError` that the source was made with comes first.
    */
@@ -62,6 +67,8 @@ type Output = Iterable<Batch> | AsyncIterable<Batch> | Promise<Iterable<Batch>>;
  */
 export interface Transform {
   readonly name: string;
+  /** What to ask of the sending stage. */
+  readonly wants?: Wants | undefined;
   /**
    * What the transform remembers from batch to batch, as JSON. In a run it is committed with the
    * cursor and given to `restore`, before the first batch, when the run of that name is run again.

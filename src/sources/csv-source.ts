@@ -111,7 +111,7 @@ async function* readAll(
       ...options,
       ...pinned,
       ...(wants.key ? { key: wants.key } : {}),
-      documents: wants.documents === true,
+      documents: wants.documents === true || wants.objects === true,
       onError,
       source: name,
       row,

@@ -104,6 +104,7 @@ type Decode = (
   reader: ByteReader & { readonly contentType?: string | undefined },
   options: Omit<DecoderOptions, 'cursorAt'> & {
     readonly from?: { readonly offset: number };
+    readonly objects?: boolean;
     readonly cursorAt?: (place: never, ordinal: number) => unknown;
   },
 ) => AsyncGenerator<Batch, void, void>;
@@ -121,11 +122,12 @@ function chooseDecoder(
     }
     if (format === 'jsonl') return decodeLines(reader, options as JsonlOptions);
     if (format === 'json') return decodeElements(reader, { ...(options as JsonOptions), path });
-    const { ordinal: row = 0, cursorAt, ...rest } = options;
+    const { ordinal: row = 0, cursorAt, documents, objects, ...rest } = options;
     return decodeRows(reader, {
       ...(rest as CsvOptions),
       ...csv,
       row,
+      documents: documents === true || objects === true,
       ...(cursorAt ? { cursorAt: (place) => cursorAt(place as never, place.row) } : {}),
     });
   };

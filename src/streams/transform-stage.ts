@@ -50,7 +50,7 @@ export class TransformStage<In extends object = Document, Out extends object = I
     );
     this.on('pipe', (source) => {
       this.#upstream = source;
-      askForBatches(source, {});
+      askForBatches(source, transform.wants ?? {});
     });
     watchAbort(this, options.signal);
   }

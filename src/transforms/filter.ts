@@ -40,6 +40,7 @@ function filterByFunction<T extends object>(
 ): Transform {
   return {
     name: 'filter',
+    wants: { objects: true },
     apply(batch, signal, onReject) {
       const flags = runEach(batch, keep, options, signal, onReject);
       return Array.isArray(flags)

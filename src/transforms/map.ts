@@ -29,6 +29,7 @@ export function mapTransform<T extends object = Document, U extends object = T>(
   assert(Number.isInteger(concurrency) && concurrency > 0, 'concurrency is a positive integer');
   return {
     name: 'map',
+    wants: { objects: true },
     apply(batch, signal, onReject) {
       if (!ordered) return mapUnordered(batch, run, options, signal, onReject);
       const results = runEach(batch, run, options, signal, onReject);

@@ -74,7 +74,7 @@ export function rejectBad(
 
 /** A copy of the document as it came; of one that JSON cannot hold nothing. */
 function documentBytes(batch: Batch, index: number): Uint8Array {
-  if (batch.hasBytes) {
+  if (batch.keepsBytes) {
     const { start, end } = batch.span(index);
     return batch.lines().bytes.slice(start, end);
   }

@@ -12,6 +12,7 @@ export function tapTransform<T extends object = Document>(
 ): Transform {
   return {
     name: 'tap',
+    wants: { objects: true },
     apply(batch, signal) {
       const looked = runEach(batch, look, {}, signal, undefined);
       return Array.isArray(looked) ? [batch] : looked.then(() => [batch]);

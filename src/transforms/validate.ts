@@ -32,6 +32,7 @@ export function validateTransform(
   const check = (document: object) => schema['~standard'].validate(document);
   return {
     name: 'validate',
+    wants: { objects: true },
     apply(batch, signal, onReject) {
       const results = runEach(batch, check, { concurrency }, signal, onReject);
       const answers = results as Answers | Promise<Answers>;

@@ -1,9 +1,24 @@
 import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
+import { type } from 'arktype';
 import { describe, expect, it } from 'vitest';
-import { type CsvSourceOptions, csvSource } from '../../../src/sources/csv-source.ts';
+import type { Batch } from '../../../src/core/batch.ts';
+import type { Reject } from '../../../src/core/reject.ts';
+import type { Source, Transform, Wants } from '../../../src/core/stage.ts';
+import { jsonlSink } from '../../../src/sinks/jsonl-sink.ts';
+import {
+  type CsvSourceOptions,
+  createCsvSource,
+  csvSource,
+} from '../../../src/sources/csv-source.ts';
+import { filter, map, tap, transformStage, validate } from '../../../src/stages.ts';
+import { SourceStream } from '../../../src/streams/source-stream.ts';
+import type { TransformStage } from '../../../src/streams/transform-stage.ts';
+import { tapTransform } from '../../../src/transforms/tap.ts';
 import { temporaryFolder } from '../../support/stages.ts';
 
 /** Columns of every type, names that objects treat specially, and values that are no plain ones. */
@@ -18,6 +33,8 @@ lines"
 const MIXED_TYPES = { count: 'integer', ratio: 'number', ok: 'boolean', note: 'string' } as const;
 
 const BYTES = new TextEncoder().encode(MIXED);
+
+const drain = () => new Writable({ objectMode: true, write: (_, __, done) => done() });
 
 async function read(options: CsvSourceOptions = {}) {
   const found: object[] = [];
@@ -41,6 +58,79 @@ describe('csvSource, to objects', () => {
       expect(lines).toContain('9007199254740993');
     },
   );
+
+  describe('for a transform that looks at objects', () => {
+    const rows = 'id,big\n1,9007199254740993\n2,5\n"3\n",6\n4,7\n';
+    const bytes = new TextEncoder().encode(rows);
+
+    it('makes no JSON unless it is asked for', async () => {
+      const seen: Batch[] = [];
+      const look: Transform = {
+        ...tapTransform(() => {}),
+        apply(batch) {
+          seen.push(batch);
+          return [batch];
+        },
+      };
+      await pipeline(csvSource([bytes]), transformStage(look), drain());
+      expect(seen.map(({ hasDocuments, hasBytes }) => [hasDocuments, hasBytes])).toEqual([
+        [true, false],
+      ]);
+      expect(seen[0]!.place(3)).toMatchObject({ offset: rows.indexOf('4,7'), line: 6 });
+    });
+
+    it.each<[string, () => TransformStage]>([
+      ['map', () => map((row) => ({ ...row }))],
+      ['filter', () => filter(() => true)],
+      ['tap', () => tap(() => {})],
+      ['validate', () => validate(type({ id: 'string' }))],
+    ])('is asked by %s', async (_, make) => {
+      const asked: Wants[] = [];
+      const source = createCsvSource([bytes]);
+      const noted: Source = {
+        ...source,
+        batches(signal, wants, from) {
+          asked.push(wants);
+          return source.batches(signal, wants, from);
+        },
+      };
+      await pipeline(new SourceStream(noted), make(), drain());
+      expect(asked).toEqual([{ objects: true }]);
+    });
+
+    it('keeps places and all digits of what is refused, and of what is kept', async () => {
+      const rejects: Reject[] = [];
+      const onReject = (reject: Reject) => void rejects.push(reject);
+      const out = join(temporaryFolder(), 'a.jsonl');
+      const throwForFirst = ({ id }: { id: string }) => {
+        if (id === '1') throw new Error('one is too many');
+        return true;
+      };
+      const isGood = (value: { id: unknown }) => value.id !== '2';
+      await pipeline(
+        csvSource([bytes]),
+        validate(type({ id: 'string' }).narrow(isGood), { keep: 'input', onReject }),
+        jsonlSink(out),
+      );
+      expect(readFileSync(out, 'utf8')).toBe(
+        '{"id":"1","big":9007199254740993}\n{"id":"3\\n","big":6}\n{"id":"4","big":7}\n',
+      );
+      await pipeline(
+        csvSource([bytes]),
+        filter<{ id: string }>(throwForFirst, {
+          onThrow: 'reject',
+          onReject,
+        }),
+        drain(),
+      );
+      expect(
+        rejects.map(({ place, bytes: raw }) => [place.line, new TextDecoder().decode(raw)]),
+      ).toEqual([
+        [3, '{"id":"2","big":5}'],
+        [2, '{"id":"1","big":9007199254740993}'],
+      ]);
+    });
+  });
 
   it('makes the same objects where code must not be generated', async () => {
     const file = join(temporaryFolder(), 'a.csv');
