@@ -132,7 +132,7 @@ export const sinkTypes: Readonly<Record<string, StageType<AnySink<unknown>>>> = 
     required: ['path'],
     make: ({ path: file, ...options }) => jsonSink(file, options),
   }),
-  csv: stageType<Target & FileOptions<CsvSinkOptions>, AnySink<unknown>>({
+  csv: stageType<Target & FileOptions<CsvSinkOptions & PartitionOptions>, AnySink<unknown>>({
     description: 'Writes CSV.',
     options: {
       path: target,
@@ -144,6 +144,7 @@ export const sinkTypes: Readonly<Record<string, StageType<AnySink<unknown>>>> = 
       lineEnd: option(oneOf('\n', '\r\n'), 'Behind every row.', '\\n'),
       extra: option(oneOf('error', 'drop'), 'What a field does that is no column.', 'error'),
       compression,
+      ...partitions,
     },
     required: ['path'],
     make: ({ path: file, ...options }) => csvSink(file, options),

@@ -5,10 +5,16 @@ import { EtlError } from '../core/errors.ts';
 import type { OnReject } from '../core/reject.ts';
 import type { Sink } from '../core/stage.ts';
 import { type CsvEncodeOptions, CsvEncoder } from '../formats/csv-encode.ts';
-import { compressionByName } from '../io/compress.ts';
+import { compressionByName, endingOf } from '../io/compress.ts';
 import type { Compression } from '../io/decompress.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
+import {
+  folderOf,
+  type PartitionedSummary,
+  type PartitionOptions,
+  partitioned,
+} from './partitioned.ts';
 import { openTextTarget, type TextTarget } from './text-target.ts';
 
 export interface CsvSinkOptions extends CsvEncodeOptions {
@@ -39,9 +45,30 @@ export interface CsvSinkSummary {
  */
 export function csvSink(
   target: string | Writable,
-  options: CsvSinkOptions = {},
-): SinkStream<CsvSinkSummary> {
+  options?: CsvSinkOptions,
+): SinkStream<CsvSinkSummary>;
+/**
+ * Writes a folder of files, with `partitionBy` or `rotate`; see `partitioned`. Without `columns` each file
+ * has those of its own first batch, and needs its header.
+ */
+export function csvSink(
+  folder: string,
+  options: CsvSinkOptions & PartitionOptions,
+): SinkStream<PartitionedSummary>;
+export function csvSink(
+  target: string | Writable,
+  options: CsvSinkOptions & PartitionOptions = {},
+): SinkStream<CsvSinkSummary> | SinkStream<PartitionedSummary> {
   const { signal, ...rest } = options;
+  if (options.partitionBy !== undefined || options.rotate !== undefined) {
+    const { compression = 'none', header = true, columns } = options;
+    if (!header && !columns) {
+      throw new EtlError('INVALID_ARGUMENT', 'csvSink: files without header need columns');
+    }
+    const make = (path: string) => createCsvSink(path, { ...rest, compression });
+    const extension = `.csv${endingOf(compression)}`;
+    return partitioned(folderOf('csvSink', target), make, { ...options, extension });
+  }
   const sink = createCsvSink(target, rest);
   return new SinkStream(sink, sharedKernel().codec, signal ? { signal } : {});
 }

@@ -11,10 +11,12 @@ import type { Reject } from '../../../src/core/reject.ts';
 import type { Disk } from '../../../src/io/disk.ts';
 import { nodeDisk } from '../../../src/io/node-disk.ts';
 import { arrowSink } from '../../../src/sinks/arrow-sink.ts';
+import { type CsvSinkOptions, csvSink } from '../../../src/sinks/csv-sink.ts';
 import { createJsonlSink, jsonlSink } from '../../../src/sinks/jsonl-sink.ts';
 import {
   createPartitionedSink,
   type PartitionedOptions,
+  type PartitionOptions,
   partitioned,
 } from '../../../src/sinks/partitioned.ts';
 import { fromIterable } from '../../../src/sources/from-iterable.ts';
@@ -194,6 +196,35 @@ describe('rotation', () => {
         },
       ),
       { numRuns: 30 },
+    );
+  });
+
+  it('works for CSV: a header in each file, by count and by bytes', async () => {
+    const documents = numbers(7).map(({ n }) => ({ n, odd: (n as number) % 2 === 1 }));
+    const run = async (options: CsvSinkOptions & PartitionOptions) => {
+      const folder = join(temporaryFolder(), 'out');
+      const sink = csvSink(folder, options);
+      await pipeline(fromIterable(documents), sink);
+      expect((await sink.summary).documents).toBe(7);
+      return filesBelow(folder).map((file) => {
+        const bytes = readFileSync(join(folder, file));
+        return [file, (file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString()];
+      });
+    };
+    const by = { partitionBy: 'odd', delimiter: ';', compression: 'gzip' } as const;
+    expect(await run({ ...by, rotate: { documents: 3 } })).toEqual([
+      ['odd=false/part-0000.csv.gz', 'n;odd\n0;false\n2;false\n4;false\n'],
+      ['odd=false/part-0001.csv.gz', 'n;odd\n6;false\n'],
+      ['odd=true/part-0000.csv.gz', 'n;odd\n1;true\n3;true\n5;true\n'],
+    ]);
+    expect(
+      await run({ rotate: { bytes: 80 }, header: false, columns: ['n'], extra: 'drop' }),
+    ).toEqual([
+      ['part-0000.csv', '0\n1\n2\n3\n'],
+      ['part-0001.csv', '4\n5\n6\n'],
+    ]);
+    expect(() => csvSink('out', { rotate: { documents: 1 }, header: false })).toThrow(
+      /need columns/,
     );
   });
 
