@@ -1,9 +1,11 @@
 /** CSV with zds-stream: the built package, its public functions, its defaults. */
 import { statSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import { csvSink, csvSource } from '../dist/index.js';
+import { csvSink, csvSource, jsonlSource } from '../dist/index.js';
 import { visiting } from './baselines.mjs';
+import { CSV_FIELDS } from './generate.mjs';
 import { Digest, RowTally } from './lib/digest.mjs';
+import { digestText } from './lib/results.mjs';
 
 const reading = (quoted) =>
   visiting(async ({ csv }, visitor) => {
@@ -43,5 +45,13 @@ export const works = {
       return statSync(out).size;
     },
     digest: ({ output }) => rowsOf(output('rows.csv')),
+  },
+  fromJsonl: {
+    async run({ file, fresh }) {
+      const out = fresh('documents.csv');
+      await pipeline(jsonlSource(file), csvSink(out, { columns: CSV_FIELDS, extra: 'drop' }));
+      return statSync(out).size;
+    },
+    digest: ({ output }) => digestText(output('documents.csv')),
   },
 };

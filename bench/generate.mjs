@@ -18,6 +18,9 @@ const LAST = ['Lovelace', 'Hopper', 'Hamilton', 'Ritchie', 'Liskov', 'Thompson',
 const TAGS = ['red', 'new', 'hot', 'vip', 'big', 'old'];
 const SOURCES = ['web', 'app', 'file', 'api', 'feed'];
 
+/** Fields of a document that every writer of CSV writes alike: an empty array is quoted by ours only. */
+export const CSV_FIELDS = ['_id', 'name', 'email', 'age', 'score', 'active', 'metadata'];
+
 export const dataDir = fileURLToPath(new URL('./data/', import.meta.url));
 
 /** Path of the file with `count` documents; made if it is not there yet. */

@@ -14,6 +14,7 @@ const PEERS = [
   'udsv',
   'papaparse',
   'csv-parse',
+  'csv-stringify',
 ];
 
 /** Processor, memory, Node and the peers that are installed, as data and as text. */

@@ -13,6 +13,13 @@ export function digestJsonl(file) {
   return digest.toString();
 }
 
+/** The digest of a text file: every line as it stands. */
+export function digestText(file) {
+  const digest = new Digest();
+  for (const lines of readLines(file)) for (const line of lines) digest.addText(line);
+  return digest.toString();
+}
+
 /** The digest of the eight exported columns; `metadata` may be a struct or two columns. */
 export function digestArrow(file) {
   const digest = new Digest();

@@ -1,4 +1,4 @@
-/** CSV to JSON bytes, to typed objects (plain and all quoted), and written again. */
+/** CSV to JSON bytes, to typed objects (plain and all quoted), written again, and from JSON Lines. */
 
 const ours = { module: 'csv.mjs' };
 const peer = { peer: true, module: 'peers/csv.mjs' };
@@ -51,6 +51,29 @@ export const csvSuite = {
       contestants: [
         { ...ours, ours: true, name: 'zds-stream', work: 'write' },
         { ...peer, name: 'DuckDB', work: 'duckdbWrite', note: 'COPY TO' },
+      ],
+    },
+    {
+      name: 'csv-from-jsonl',
+      title: 'JSON Lines to a CSV file, seven fields of each document',
+      contestants: [
+        { ...ours, ours: true, name: 'zds-stream', work: 'fromJsonl', note: 'validated, synced' },
+        {
+          ...peer,
+          name: 'csv-stringify',
+          work: 'csvStringify',
+          note: 'JSON.parse per line, stream, not synced',
+        },
+        {
+          ...peer,
+          name: 'PapaParse',
+          work: 'papaUnparse',
+          note: 'JSON.parse per line, unparse of 1 MiB of lines at a time, not synced',
+        },
+      ],
+      targets: [
+        { against: 'csv-stringify', times: 3 },
+        { against: 'PapaParse', times: 3 },
       ],
     },
   ],
