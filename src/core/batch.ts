@@ -12,12 +12,12 @@
  * the batch carries a site per document.
  */
 import { assert } from './assert.ts';
+import { type Document, whyUnwritable } from './document.ts';
 import { EtlError, type Place } from './errors.ts';
 import { compactLines, type EncodedLines, joinLines, LineRecord, RECORD_WORDS } from './lines.ts';
 
+export { type Document, isDocument } from './document.ts';
 export { type EncodedLines, KeyKind, LineRecord, RECORD_WORDS } from './lines.ts';
-
-export type Document = { [field: string]: unknown };
 
 /** Words of a site: offset, line (both relative to the batch's origin) and ordinal of a document. */
 export const SITE_WORDS = 3;
@@ -384,22 +384,4 @@ export class Batch implements Iterable<Document> {
 export function sourcePlace(source: string | undefined): Place {
   if (source === undefined) return {};
   return /^https?:\/\//.test(source) ? { url: source } : { path: source };
-}
-
-/** True for what can be a document: an object that is neither an array nor null. */
-export function isDocument(value: unknown): value is Document {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** What keeps a value from being written as a JSON object, for a person; undefined if nothing. */
-function whyUnwritable(value: unknown): string | undefined {
-  if (!isDocument(value)) return 'a document must be an object';
-  try {
-    const text: string | undefined = JSON.stringify(value);
-    return text?.[0] === '{' ? undefined : 'a document must be written as an object';
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    if (!/BigInt/.test(message)) return message.split('\n')[0]!;
-    return 'a BigInt cannot be written as JSON; convert it to a string or a number first';
-  }
 }
