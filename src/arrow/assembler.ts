@@ -30,9 +30,15 @@ export interface AssemblerOptions {
   readonly where?: Predicate;
   /** Most rows in a record batch. Default 65,536. */
   readonly batchRows?: number;
-  /** Most bytes of columns in a record batch, roughly. Default 64 MiB, at most 1 GiB. */
+  /**
+   * Most bytes of columns in a record batch, roughly. Default 64 MiB, less where a run's
+   * `maxMemory` asks for it; at most 1 GiB.
+   */
   readonly batchBytes?: number;
-  /** Bytes of documents to infer the schema from, when none is given. Default 16 MiB. */
+  /**
+   * Bytes of documents to infer the schema from, when none is given. Default 16 MiB, in a run at most
+   * its `maxMemory`.
+   */
   readonly inferBytes?: number;
   /**
    * What to do about a field that the schema does not have: fail with SCHEMA_CHANGED, or leave it
@@ -41,12 +47,29 @@ export interface AssemblerOptions {
   readonly onNewField?: 'error' | 'ignore';
 }
 
+/**
+ * The options with limits, where they have none, so that at most `maxMemory` bytes are held: by the
+ * schema's inference, and then by a group, which its taker holds in so many copies.
+ */
+export function withinMemory<O extends AssemblerOptions>(
+  options: O,
+  copies: number,
+  maxMemory: number = Number.POSITIVE_INFINITY,
+): O & { readonly batchBytes: number; readonly inferBytes: number } {
+  const limit = (byDefault: number, most: number) => Math.max(1, Math.min(byDefault, most));
+  const { batchBytes = limit(DEFAULT_BATCH_BYTES, maxMemory / copies) } = options;
+  const { inferBytes = limit(DEFAULT_INFER_BYTES, maxMemory) } = options;
+  return { ...options, batchBytes, inferBytes };
+}
+
 /** Rows ready to leave, with the memory they stand in. */
 export interface RowGroup {
   readonly rows: number;
   readonly columns: readonly ColumnData[];
 }
 
+const DEFAULT_BATCH_BYTES = 2 ** 26;
+const DEFAULT_INFER_BYTES = 2 ** 24;
 /** Text in one group must stay below 2^31 bytes (32-bit offsets); what a builder reports is rough. */
 const MAX_BATCH_BYTES = 2 ** 30;
 const MAX_DOCUMENT_BYTES = 2 ** 31 - 1;
@@ -74,13 +97,14 @@ export class Assembler {
    * INVALID_ARGUMENT for a schema or limit that cannot be.
    */
   constructor(kernel: Kernel, options: AssemblerOptions = {}, select?: readonly Path[]) {
-    const { schema, where, inferBytes = 2 ** 24 } = options;
+    const { schema, where, inferBytes = DEFAULT_INFER_BYTES } = options;
     const { onNewField = schema === undefined ? 'error' : 'ignore' } = options;
     this.#kernel = kernel;
     this.#query = { ...(where ? { where } : {}), ...(select ? { select } : {}) };
     this.#batchRows = checkLimit('batchRows', options.batchRows ?? 65_536, 2 ** 31 - 1);
     this.#slack = where === undefined ? 0 : this.#batchRows >>> 4;
-    this.#batchBytes = checkLimit('batchBytes', options.batchBytes ?? 2 ** 26, MAX_BATCH_BYTES);
+    const { batchBytes = DEFAULT_BATCH_BYTES } = options;
+    this.#batchBytes = checkLimit('batchBytes', batchBytes, MAX_BATCH_BYTES);
     this.#inferBytes = checkLimit('inferBytes', inferBytes, Number.POSITIVE_INFINITY);
     if (schema !== undefined) this.#start(resolveSchema(schema));
     if (schema === undefined || onNewField === 'error') {

@@ -6,6 +6,8 @@ export interface RunInfo {
   readonly name: string;
   /** A ULID, new each time. */
   readonly loadId: string;
+  /** Bytes that a sink may hold back beside the batch it is given, as far as no option of its own says. */
+  readonly maxMemory: number;
   /** To be called before a commit: makes durable what the cursor tells of: rejected records, journals. */
   beforeCommit(): void;
 }

@@ -4,8 +4,8 @@
  *
  * Bytes are taken over, not copied: whoever writes must not change them afterwards. Small writes
  * are gathered to 1 MiB. One write is under way while the next is gathered; `write` resolves at once
- * as long as no more than 16 MiB wait behind it, so that a record batch of an Arrow file is written
- * while the next is filled. After a failure every call fails with it.
+ * as long as no more than half of `maxMemory` waits behind it, so that a record batch of an Arrow file
+ * is written while the next is filled. After a failure every call fails with it.
  */
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
@@ -13,7 +13,7 @@ import { basename, dirname, join } from 'node:path';
 import { ioStep } from './file-reader.ts';
 
 const WRITE_BYTES = 1 << 20;
-const MOST_HELD_BYTES = 16 << 20;
+const MAX_MEMORY = 32 << 20;
 /** After so many bytes the disk is told to begin, so that little is left to sync at the end. */
 const SYNC_BYTES = 16 << 20;
 
@@ -31,18 +31,26 @@ export interface WriteTarget {
   abort(): Promise<void>;
 }
 
-/** Errors: IO_ERROR naming the path, from here and from every call. */
-export async function createFileWriter(path: string): Promise<WriteTarget> {
+/**
+ * Holds at most `maxMemory` bytes (32 MiB, if more are allowed) and what one call gives.
+ * Errors: IO_ERROR naming the path, from here and from every call.
+ */
+export async function createFileWriter(
+  path: string,
+  maxMemory: number = MAX_MEMORY,
+): Promise<WriteTarget> {
   const name = `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`;
   const temporary = join(dirname(path), name);
   const handle = await ioStep(path, 'cannot be written', () => open(temporary, 'wx'));
-  return new FileWriter(handle, path, temporary);
+  return new FileWriter(handle, path, temporary, Math.min(maxMemory, MAX_MEMORY) / 2);
 }
 
 class FileWriter implements WriteTarget {
   readonly #handle: FileHandle;
   readonly #path: string;
   readonly #temporary: string;
+  /** Bytes that may wait behind those being written. */
+  readonly #mostHeld: number;
   #parts: Uint8Array[] = [];
   #held = 0;
   #total = 0;
@@ -53,10 +61,11 @@ class FileWriter implements WriteTarget {
   #failure: { readonly cause: unknown } | undefined;
   #closed = false;
 
-  constructor(handle: FileHandle, path: string, temporary: string) {
+  constructor(handle: FileHandle, path: string, temporary: string, mostHeld: number) {
     this.#handle = handle;
     this.#path = path;
     this.#temporary = temporary;
+    this.#mostHeld = mostHeld;
   }
 
   get released(): number {
@@ -69,7 +78,7 @@ class FileWriter implements WriteTarget {
     this.#parts.push(bytes);
     this.#held += bytes.byteLength;
     if (this.#held >= WRITE_BYTES) this.#flush();
-    while (this.#held > MOST_HELD_BYTES) await this.#written();
+    while (this.#held > this.#mostHeld) await this.#written();
   }
 
   async finish(): Promise<number> {

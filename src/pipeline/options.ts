@@ -48,7 +48,8 @@ export interface RunOptions<Summary = unknown> {
   readonly retry?: RetryOptions;
   /**
    * Bytes of documents under way: the next batch is read ahead only while it fits beside the one in
-   * hand. A batch that is larger goes alone. Default 64 MiB.
+   * hand. A batch that is larger goes alone. A sink may hold as many again, less where its own options
+   * say so. Default 64 MiB.
    */
   readonly maxMemory?: number;
   /** Milliseconds between progress events at least. Default 250. */

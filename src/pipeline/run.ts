@@ -17,7 +17,7 @@ import type { Batch } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
 import { createIdGenerator } from '../core/generate-id.ts';
 import { backoffMs, waitMs } from '../core/retry.ts';
-import type { RunInfo, RunOutcome, RunTotals } from '../core/run-info.ts';
+import type { RunOutcome, RunTotals } from '../core/run-info.ts';
 import type { Sink, Source, Transform, Wants } from '../core/stage.ts';
 import { Chain, positionOf } from './chain.ts';
 import {
@@ -61,6 +61,7 @@ export class Runner<Summary> {
   readonly #chain: Chain;
   readonly #delivery: Delivery<Summary>;
   readonly #memories: Memories;
+  readonly #maxMemory: number;
   #feed: Feed | undefined;
   #stopping: (() => void) | undefined;
   #isStopping = false;
@@ -81,10 +82,15 @@ export class Runner<Summary> {
   /** Errors: INVALID_ARGUMENT. */
   constructor(options: RunOptions<Summary>) {
     const { source, transforms = [], sink, name, onError = 'stop', maxErrors } = options;
+    const { maxMemory = DEFAULT_MAX_MEMORY } = options;
     if (typeof name !== 'string' || name === '') {
       throw new EtlError('INVALID_ARGUMENT', 'a run needs a name');
     }
+    if (!(maxMemory >= 0)) {
+      throw new EtlError('INVALID_ARGUMENT', 'maxMemory is a number of bytes');
+    }
     this.#options = options;
+    this.#maxMemory = maxMemory;
     this.#source = 'source' in source ? source.source : source;
     this.#transforms = nameStates(transforms.map(unwrap));
     this.#sink = 'sink' in sink ? sink.sink : sink;
@@ -106,7 +112,7 @@ export class Runner<Summary> {
       this.#gate.deadLetter?.sync();
       this.#memories.sync();
     };
-    const info: RunInfo = { name, loadId: this.loadId, beforeCommit };
+    const info = { name, loadId: this.loadId, maxMemory: this.#maxMemory, beforeCommit };
     this.#delivery = new Delivery({
       sink: this.#sink,
       info,
@@ -205,13 +211,13 @@ export class Runner<Summary> {
   }
 
   async #drive(from: unknown): Promise<void> {
-    const { maxMemory = DEFAULT_MAX_MEMORY, resume = false, name } = this.#options;
+    const { resume = false, name } = this.#options;
     const { source } = this.#ledger;
     const feed = new Feed({
       source: this.#source,
       wants: this.#wants(),
       from,
-      maxMemory,
+      maxMemory: this.#maxMemory,
       retry: this.#options.retry,
       signal: this.#controller.signal,
       onRetry: this.#retried(this.#source.name),

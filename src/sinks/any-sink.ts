@@ -24,6 +24,11 @@ export function commonWants(sinks: readonly Sink<unknown>[]): Wants {
   };
 }
 
+/** The run for one of so many sinks that share the memory it allows. */
+export function shareOf(run: RunInfo, sinks: number): RunInfo {
+  return { ...run, maxMemory: run.maxMemory / sinks };
+}
+
 /** Several sinks that are opened, finished and given up together. */
 export class SinkGroup {
   readonly sinks: readonly Sink<unknown>[];
@@ -38,10 +43,12 @@ export class SinkGroup {
     return this.sinks.every(({ satisfied }) => satisfied === true);
   }
 
+  /** What a run allows to hold they share. */
   open(signal: AbortSignal, run?: RunInfo): Promise<void> {
+    const share = run && shareOf(run, this.sinks.length);
     return this.each((sink) => {
       this.#opened.add(sink);
-      return sink.open(signal, run);
+      return sink.open(signal, share);
     });
   }
 

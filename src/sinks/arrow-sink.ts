@@ -7,7 +7,7 @@
 import { extname } from 'node:path';
 import type { Writable } from 'node:stream';
 import type { Schema } from 'apache-arrow';
-import { Assembler, type RowGroup } from '../arrow/assembler.ts';
+import { Assembler, type RowGroup, withinMemory } from '../arrow/assembler.ts';
 import {
   type FieldsOffer,
   holdsJson,
@@ -21,8 +21,7 @@ import type { Batch } from '../core/batch.ts';
 import { EtlError, isEtlError } from '../core/errors.ts';
 import type { Path } from '../core/path.ts';
 import type { Sink } from '../core/stage.ts';
-import { createFileWriter, type WriteTarget } from '../io/file-writer.ts';
-import { createStreamWriter } from '../io/stream-writer.ts';
+import type { WriteTarget } from '../io/file-writer.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
 import { Held } from './held.ts';
@@ -32,6 +31,7 @@ import {
   type PartitionOptions,
   partitioned,
 } from './partitioned.ts';
+import { openTarget } from './text-target.ts';
 
 export interface ArrowSinkOptions extends RecordBatchOptions {
   /**
@@ -92,6 +92,8 @@ export function arrowSink(
   return stream;
 }
 
+/** Of a record batch: the one being filled, and the one being written. */
+const COPIES = 2;
 /** Bytes of documents to begin with where starting over is possible. */
 const FIRST_LOOK_BYTES = 4 << 20;
 
@@ -102,18 +104,23 @@ const FIRST_LOOK_BYTES = 4 << 20;
  * Where the documents can be read again, the schema is made from the first of them. It is right
  * nearly always; if a document comes that does not fit it, all fields are asked for, and the file
  * begun anew from a second reading, which replaces the first.
+ *
+ * What is held, beyond options that say otherwise, is at most `maxMemory` or what the run has of it.
  */
 export function createArrowSink(
   target: string | Writable,
   options: Omit<ArrowSinkOptions, 'signal'> = {},
   askOffer?: () => FieldsOffer | undefined,
+  maxMemory: number = Number.POSITIVE_INFINITY,
 ): Sink<ArrowSinkSummary> {
   const { format = formatByTarget(target), kernel = sharedKernel() } = options;
   if (format !== 'file' && format !== 'stream') {
     throw new EtlError('INVALID_ARGUMENT', `format must be 'file' or 'stream', not ${format}`);
   }
-  let assembler = new Assembler(kernel, options);
+  let limited = withinMemory(options, COPIES, maxMemory);
+  let assembler = new Assembler(kernel, limited);
   const wants = { unread: true, releases: true };
+  let most = maxMemory;
   let offer: FieldsOffer | undefined;
   let again: Rereading | undefined;
   let satisfied = false;
@@ -156,14 +163,14 @@ export function createArrowSink(
   const askFields = async (select?: readonly Path[]): Promise<void> => {
     const fields = await offer?.[offerFields](abortSignal);
     if (!fields) return;
-    assembler = new Assembler(kernel, options, select);
+    assembler = new Assembler(kernel, limited, select);
     assembler.expectFields(fields);
   };
   const startOver = async ({ select, batches }: Rereading): Promise<void> => {
     again = undefined;
     satisfied = true;
     await writer!.abort();
-    writer = await openTarget(target);
+    writer = await openTarget(target, most);
     encoder = undefined;
     held = new Held();
     received = 0;
@@ -179,16 +186,18 @@ export function createArrowSink(
     get satisfied() {
       return satisfied;
     },
-    async open(signal) {
+    async open(signal, run) {
       abortSignal = signal;
-      writer = await openTarget(target);
+      most = Math.min(maxMemory, run?.maxMemory ?? maxMemory);
+      limited = withinMemory(options, COPIES, most);
+      assembler = new Assembler(kernel, limited);
+      writer = await openTarget(target, most);
       offer = options.schema === undefined ? askOffer?.() : undefined;
-      const { inferBytes = Number.POSITIVE_INFINITY } = options;
       const canStartOver = typeof target === 'string' && target !== '-';
       if (canStartOver && options.onNewField !== 'ignore') again = offer?.[readAgain];
       if (!again) return askFields();
       again.begin();
-      const first = { ...options, inferBytes: Math.min(inferBytes, FIRST_LOOK_BYTES) };
+      const first = { ...limited, inferBytes: Math.min(limited.inferBytes, FIRST_LOOK_BYTES) };
       assembler = new Assembler(kernel, first, again.select);
     },
     async write(batch: Batch) {
@@ -222,9 +231,7 @@ function arrowFiles(
 ): SinkStream<PartitionedSummary> {
   const { maxOpenFiles = 32, format = 'file', signal: _signal, ...rest } = options;
   const share = Math.max(1 << 20, Math.floor((256 << 20) / maxOpenFiles));
-  const { batchBytes = Math.min(64 << 20, share), inferBytes = Math.min(16 << 20, share) } =
-    options;
-  const make = (path: string) => createArrowSink(path, { ...rest, format, batchBytes, inferBytes });
+  const make = (path: string) => createArrowSink(path, { ...rest, format }, undefined, share);
   const extension = format === 'stream' ? '.arrows' : '.arrow';
   return partitioned(folder, make, { ...options, extension });
 }
@@ -232,9 +239,4 @@ function arrowFiles(
 function formatByTarget(target: string | Writable): IpcFormat {
   if (typeof target !== 'string' || target === '-') return 'stream';
   return extname(target) === '.arrows' ? 'stream' : 'file';
-}
-
-async function openTarget(target: string | Writable): Promise<WriteTarget> {
-  if (typeof target !== 'string') return createStreamWriter(target);
-  return target === '-' ? createStreamWriter(process.stdout) : createFileWriter(target);
 }

@@ -92,8 +92,8 @@ export function createCsvSink(
     get satisfied() {
       return text?.closed === true;
     },
-    async open() {
-      text = await openTextTarget(target, compression);
+    async open(_signal, run) {
+      text = await openTextTarget(target, compression, run);
     },
     async write(batch, onReject) {
       let refused = 0;

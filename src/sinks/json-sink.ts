@@ -41,8 +41,8 @@ function createJsonSink(
     get satisfied() {
       return text?.closed === true;
     },
-    async open() {
-      text = await openTextTarget(target, compression);
+    async open(_signal, run) {
+      text = await openTextTarget(target, compression, run);
     },
     async write(batch: Batch) {
       if (batch.length === 0) return;

@@ -78,8 +78,8 @@ export function createJsonlSink(
     get satisfied() {
       return text?.closed === true;
     },
-    async open() {
-      text = await openTextTarget(target, compression);
+    async open(_signal, run) {
+      text = await openTextTarget(target, compression, run);
     },
     async write(batch: Batch) {
       const lines = batch.bytes();

@@ -6,7 +6,7 @@
 import zlib from 'node:zlib';
 import type { DecodedArray } from 'hyparquet';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
-import { Assembler, type RowGroup } from '../arrow/assembler.ts';
+import { Assembler, type RowGroup, withinMemory } from '../arrow/assembler.ts';
 import type { RecordBatchOptions } from '../arrow/table.ts';
 import { EtlError } from '../core/errors.ts';
 import type { Sink } from '../core/stage.ts';
@@ -29,6 +29,8 @@ export interface ParquetSinkSummary {
   readonly bytesWritten: number;
 }
 
+/** Of a row group: its columns, its values, its bytes, and those being written. */
+const COPIES = 4;
 const CODECS = { none: 'UNCOMPRESSED', snappy: 'SNAPPY', gzip: 'GZIP', brotli: 'BROTLI' } as const;
 
 /**
@@ -57,7 +59,7 @@ export function createParquetSink(
     const known = Object.keys(CODECS).join(', ');
     throw new EtlError('INVALID_ARGUMENT', `compression must be one of ${known}`);
   }
-  const assembler = new Assembler(kernel, options);
+  let assembler = new Assembler(kernel, options);
   const bytes = new ByteWriter();
   let target: WriteTarget | undefined;
   let writer: ParquetWriter | undefined;
@@ -99,8 +101,9 @@ export function createParquetSink(
   return {
     name: 'parquetSink',
     wants: { unread: true, releases: true },
-    async open() {
-      target = await createFileWriter(path);
+    async open(_signal, run) {
+      assembler = new Assembler(kernel, withinMemory(options, COPIES, run?.maxMemory));
+      target = await createFileWriter(path, run?.maxMemory);
     },
     write: (batch) => writeGroups(assembler.add(batch)),
     async finish() {

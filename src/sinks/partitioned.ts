@@ -15,6 +15,7 @@ import type { Batch } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
 import type { Path, PathInput } from '../core/path.ts';
 import type { OnReject } from '../core/reject.ts';
+import type { RunInfo } from '../core/run-info.ts';
 import type { Sink } from '../core/stage.ts';
 import type { Disk } from '../io/disk.ts';
 import { nodeDisk } from '../io/node-disk.ts';
@@ -23,7 +24,7 @@ import { sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
 import { KeyReader, pathsOf } from '../transforms/key-reader.ts';
 import { tryDocument } from '../transforms/reject-document.ts';
-import { type AnySink, bareSink } from './any-sink.ts';
+import { type AnySink, bareSink, shareOf } from './any-sink.ts';
 import { foldName, partitionName } from './partition-name.ts';
 
 export interface PartitionOptions {
@@ -131,6 +132,7 @@ class PartitionedSink implements Sink<PartitionedSummary> {
   #work: string;
   #prefix = 'part-';
   #signal: AbortSignal | undefined;
+  #run: RunInfo | undefined;
   #writing: Promise<void> | undefined;
 
   constructor(
@@ -154,9 +156,10 @@ class PartitionedSink implements Sink<PartitionedSummary> {
     this.#reader = this.#paths.length > 0 ? new KeyReader(this.#paths) : undefined;
   }
 
-  async open(signal: AbortSignal): Promise<void> {
+  async open(signal: AbortSignal, run?: RunInfo): Promise<void> {
     const { existing = 'error', publish = 'end' } = this.#options;
     this.#signal = signal;
+    this.#run = run && shareOf(run, this.#limits.open);
     await this.#makeFolder(this.#folder);
     const token = randomBytes(6).toString('hex');
     if (existing === 'append') this.#prefix = `part-${token}-`;
@@ -269,7 +272,7 @@ class PartitionedSink implements Sink<PartitionedSummary> {
     const sink = bareSink(this.#makeSink(target));
     const file = { path, sink, documents: 0, bytes: 0 };
     try {
-      await sink.open(this.#signal!);
+      await sink.open(this.#signal!, this.#run);
       this.#signal!.throwIfAborted();
     } catch (error) {
       await sink.abort(error);

@@ -1,5 +1,6 @@
 /** Where sinks of text write to: a file, standard output or a stream; compressed or not. */
 import type { Transform, Writable } from 'node:stream';
+import type { RunInfo } from '../core/run-info.ts';
 import { createCompressor } from '../io/compress.ts';
 import type { Compression } from '../io/decompress.ts';
 import { createFileWriter, type WriteTarget } from '../io/file-writer.ts';
@@ -11,13 +12,17 @@ export interface TextTarget extends WriteTarget {
   readonly closed: boolean;
 }
 
-/** Opens a path, `-` for standard output, or a stream. Errors: IO_ERROR, UNSUPPORTED. */
+/**
+ * Opens a path, `-` for standard output, or a stream; a file writer holds as much as the run allows.
+ * Errors: IO_ERROR, UNSUPPORTED.
+ */
 export async function openTextTarget(
   target: string | Writable,
   compression: Compression,
+  run?: RunInfo,
 ): Promise<TextTarget> {
   const compressor = compression === 'none' ? undefined : createCompressor(compression);
-  const plain = await openTarget(target);
+  const plain = await openTarget(target, run?.maxMemory);
   const writer: WriteTarget = compressor ? new CompressedTarget(compressor, plain) : plain;
   return {
     get closed() {
@@ -32,9 +37,13 @@ export async function openTextTarget(
   };
 }
 
-async function openTarget(target: string | Writable): Promise<WriteTarget | StreamTarget> {
+/** Opens a path, `-` for standard output, or a stream. Errors: IO_ERROR. */
+export async function openTarget(
+  target: string | Writable,
+  maxMemory?: number,
+): Promise<WriteTarget | StreamTarget> {
   if (typeof target !== 'string') return createStreamWriter(target);
-  return target === '-' ? createStreamWriter(process.stdout) : createFileWriter(target);
+  return target === '-' ? createStreamWriter(process.stdout) : createFileWriter(target, maxMemory);
 }
 
 /** A compressor in front of a target; one failure, of either, fails every later call. */
