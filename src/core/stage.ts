@@ -45,10 +45,13 @@ export interface Wants {
 /**
  * Cursors. `batch.cursor` is the source's position behind the batch: JSON, opaque to everyone but
  * the source. It promises that everything of the source up to there lies in this batch or in those
- * before it. A source that cannot go on from the middle gives none.
+ * before it. A source that cannot go on from the middle gives none; one that can only here and there gives
+ * them there, with its last batch at least: what no cursor covers is not committed before the next.
  */
 export interface Source {
   readonly name: string;
+  /** False where no batch has a cursor of its own: a run that is to resume refuses it at once. */
+  readonly cursors?: false;
   /**
    * Batches in order. `return()` on the iterator closes everything that was opened.
    *

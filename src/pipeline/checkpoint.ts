@@ -121,11 +121,11 @@ export function sourceCursor(checkpoint: Checkpoint, source: Source, name: strin
   throw cannotResume(source, name);
 }
 
-/** The error for a source that gives no cursors. */
+/** The error for a source without cursors, or without one behind its last documents. */
 export function cannotResume(source: Source, name: string): EtlError {
   return new EtlError(
     'UNSUPPORTED',
-    `run ${name} cannot resume: ${source.name} gives no cursors; run it without resume`,
+    `run ${name} cannot resume: ${source.name} gives no cursor behind its documents; run it without resume`,
   );
 }
 

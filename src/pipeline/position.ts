@@ -12,7 +12,7 @@ import type { OpenCounts } from './ledger.ts';
 export type StageMark = readonly number[];
 
 export class Position {
-  /** The source's own cursor; undefined where it has none. */
+  /** The source's own cursor; undefined where it has given none, and for documents behind its last. */
   readonly at: unknown;
   /** Of the stages passed so far, in their order. */
   readonly marks: StageMark[];

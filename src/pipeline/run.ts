@@ -6,6 +6,11 @@
  * before the next. The first failure ends everything: source and sink are closed, what is committed
  * stays, and the failure comes out as it was thrown. A run whose counts do not add up fails, too.
  *
+ * Cursors. A batch without one lies before the next that has one, and only there it may be committed:
+ * what a cursor does not cover would come again on resuming. So a run is not cut short in between, and one
+ * that is to resume cannot end so. As long as a source has given no cursor at all, and the run is not to
+ * resume, the documents are committed without one; then it cannot be resumed.
+ *
  * Going back. Where a sink failed that can be opened again (`delivery.ts`), it is, and asked what it
  * has. If that is a commit of this run, the source goes on behind it, else where the run began;
  * transforms remember what they did there, and counts are set back. Nothing that was read is kept, so
@@ -68,8 +73,10 @@ export class Runner<Summary> {
   #resumed = false;
   /** Where the run began, with what the transforms remembered. */
   #start: Checkpoint | undefined;
-  /** Behind the batch taken last. */
+  /** Behind the last batch taken that said where that is. */
   #position: Position | undefined;
+  /** The source has given a cursor. */
+  #placed = false;
   /** The source has been read to its end and the transforms are empty. */
   #ended = false;
   /** Failures of the sink since it was last found further on, and how far that was. */
@@ -164,6 +171,7 @@ export class Runner<Summary> {
     if (resume && !this.#sink.lastCursor) {
       throw new EtlError('UNSUPPORTED', `${this.#sink.name} keeps no cursors to resume from`);
     }
+    if (resume && this.#source.cursors === false) throw cannotResume(this.#source, name);
     const checkpoint = readCheckpoint(await this.#delivery.open());
     const dropped = checkpoint && !reset ? restoreStates(checkpoint, this.#transforms) : [];
     this.#resumed = resume && checkpoint !== undefined;
@@ -188,7 +196,7 @@ export class Runner<Summary> {
     const { signal } = this.#controller;
     const { retry = {} } = this.#options;
     const { retries = 5 } = retry;
-    const readsAgain = this.#position === undefined || this.#position.at !== undefined;
+    const readsAgain = this.#placed || this.#ledger.source.in === 0;
     const can = readsAgain && canGoBack(this.#transforms) && this.#delivery.canReopen(error);
     if (signal.aborted || !can || this.#attempts >= retries) throw error;
     const delayMs = backoffMs(this.#attempts, retry);
@@ -199,14 +207,16 @@ export class Runner<Summary> {
     await waitMs(delayMs, signal);
     const committed = readCheckpoint(await this.#delivery.open());
     const checkpoint = committed?.mark?.loadId === this.loadId ? committed : this.#start!;
-    if (checkpoint !== this.#start && !this.#memories.fit) throw error;
+    const ended = checkpoint.mark?.ended === true;
+    const leadsBack = this.#memories.fit && (ended || checkpoint.at !== undefined);
+    if (checkpoint !== this.#start && !leadsBack) throw error;
     restoreStates(checkpoint, this.#transforms);
     await this.#memories.recall(checkpoint.journals);
     this.#ledger.setBack(checkpoint.mark?.counts ?? []);
     const { read } = this.#ledger.counts;
     if (read > this.#reached) this.#attempts = 1;
     this.#reached = read;
-    this.#ended = checkpoint.mark?.ended === true;
+    this.#ended = ended;
     return checkpoint.at;
   }
 
@@ -226,20 +236,26 @@ export class Runner<Summary> {
     this.#position = undefined;
     this.#frozen = undefined;
     let last: Batch | undefined;
-    while (!this.#isStopping && !this.#sink.satisfied) {
+    let covered = true;
+    while (!this.#sink.satisfied && !(this.#isStopping && covered)) {
       const since = performance.now();
-      const batch = await this.#orStop(feed.next());
+      const batch: Batch | undefined = await (covered ? this.#orStop(feed.next()) : feed.next());
       source.seconds += (performance.now() - since) / 1000;
       if (batch === undefined) break;
-      if (resume && batch.cursor === undefined) throw cannotResume(this.#source, name);
       this.#ledger.read(batch);
-      this.#position = new Position(batch.cursor, source);
+      const cursor: unknown = this.#source.cursors === false ? undefined : batch.cursor;
+      this.#placed ||= cursor !== undefined;
+      const isPlace = cursor !== undefined || !(this.#placed || resume);
+      if (isPlace) this.#position = new Position(cursor, source);
+      covered = isPlace || (covered && batch.length === 0);
       feed.readAhead(batch);
-      last = batch.withCursor(this.#position);
-      await this.#chain.push(last);
+      last = batch;
+      await this.#chain.push(batch.withCursor(isPlace ? this.#position : undefined));
       this.#tellProgress();
     }
     await feed.close();
+    if (!covered && resume) throw cannotResume(this.#source, name);
+    if (!covered) this.#position = new Position(undefined, source);
     const cut = this.#isStopping || this.#sink.satisfied === true;
     // What transforms remember of an input that was not read to its end, they must not take for all.
     if (cut && this.#position) this.#frozen = this.#markedCheckpoint(this.#position);
@@ -247,10 +263,10 @@ export class Runner<Summary> {
     if (cut && this.#position?.at !== undefined) return this.#chain.abandon();
     await this.#chain.flush();
     this.#ended = true;
-    if (!last) return;
+    if (!last || !this.#position) return;
     for (const [i, counts] of this.#ledger.transforms.entries())
-      this.#position!.leave(i + 1, counts);
-    await this.#deliver(positionOf(last));
+      this.#position.leave(i + 1, counts);
+    await this.#deliver(positionOf(last.withCursor(this.#position)));
   }
 
   async #finish(): Promise<RunSummary<Summary>> {

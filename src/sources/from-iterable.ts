@@ -46,5 +46,6 @@ function createIterableSource(
   name: string,
   items: AsyncIterable<unknown> | Iterable<unknown>,
 ): Source {
-  return { name, batches: (signal) => gatherBatches(items, sharedKernel().codec, signal) };
+  const { codec } = sharedKernel();
+  return { name, cursors: false, batches: (signal) => gatherBatches(items, codec, signal) };
 }

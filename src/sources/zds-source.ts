@@ -72,7 +72,7 @@ function createZdsSource(
     batches,
   };
   return {
-    source: { name: 'zdsSource', batches },
+    source: { name: 'zdsSource', cursors: false, batches },
     offer: {
       // A path into a value drops what is not there to be looked into: that takes more than leaving
       // fields unread.

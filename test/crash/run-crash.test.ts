@@ -34,17 +34,32 @@ const source: Source = {
   },
 };
 
+/** The same with a cursor behind every second batch and the last only. */
+const sparing: Source = {
+  name: 'fresh',
+  async *batches(...given) {
+    for await (const batch of source.batches(...given)) {
+      yield batch.cursor === 3 ? batch.withCursor(undefined) : batch;
+    }
+  },
+};
+
 /** Each batch in two, so that the first has no cursor. */
 const halved = {
   name: 'halved',
   apply: (batch: Batch) => [batch.slice(0, 1), batch.slice(1, batch.length)],
 };
 
-async function load(disk: FaultDisk, write: WriteDisposition, resume = false): Promise<void> {
+async function load(
+  disk: FaultDisk,
+  write: WriteDisposition,
+  resume = false,
+  from = source,
+): Promise<void> {
   const root = await ZdsRoot.open('/s', { disk });
   try {
     const sink = zdsSink(root, 'c', { write, commitDocuments: 1 });
-    await run({ name: 'load', source, transforms: [halved], sink, resume });
+    await run({ name: 'load', source: from, transforms: [halved], sink, resume });
   } finally {
     await root.close();
   }
@@ -136,20 +151,26 @@ describe('a run that replaces', () => {
   });
 });
 
-describe('a run that goes on', () => {
+describe.each([
+  ['each batch', source, false],
+  ['some batches', sparing, true],
+] as const)('a run that goes on, with cursors of %s', (_, from, resume) => {
   it('ends with every document once, whatever was kept', { timeout: 60_000 }, async () => {
     const start = await prepare();
-    const { disk: whole } = await attempt(start, 'append', Number.POSITIVE_INFINITY);
+    const whole = new FaultDisk(start);
+    await load(whole, 'append', resume, from);
     const seen = new Set<string>();
     for (let k = 0; k <= whole.operations; k++) {
-      const { disk } = await attempt(start, 'append', k);
+      const disk = new FaultDisk(start);
+      disk.dieAt = k;
+      await load(disk, 'append', resume, from).catch(() => {});
       for (const { what, image } of disk.images()) {
         const key = fingerprint(image);
         if (seen.has(key)) continue;
         seen.add(key);
         const after = new FaultDisk(image);
         // A document that came again would be an error.
-        await load(after, 'append', true);
+        await load(after, 'append', true, from);
         const there = await contents(after, 'read');
         expect(there, `operation ${k}, ${what}`).toEqual([...old, ...fresh]);
       }

@@ -57,6 +57,18 @@ function numbers(
   return source;
 }
 
+/** The same with a cursor behind every third batch only. */
+function sparing(source: Numbers): Source {
+  return {
+    name: source.name,
+    async *batches(...given) {
+      for await (const batch of source.batches(...given)) {
+        yield (batch.cursor as number) % 30 === 0 ? batch : batch.withCursor(undefined);
+      }
+    },
+  };
+}
+
 async function readBack(root: string, name = 'c'): Promise<Document[]> {
   const store = await FastStore.open(root, name, { mode: 'read' });
   try {
@@ -181,6 +193,32 @@ describe('a run', () => {
     expect((await readBack(root)).map(({ n }) => n)).toEqual([...Array(1000).keys()]);
     const again = await run({ name: 'load', source: numbers(1000), sink: sink(), resume: true });
     expect(again).toMatchObject({ read: 0, written: 0, resumed: true });
+  });
+
+  it('goes on to the next cursor before it stops', async () => {
+    const root = join(temporaryFolder(), 'store');
+    const sink = () => zdsSink(root, 'c', { write: 'append', commitDocuments: 1 });
+    const source = sparing(numbers(200));
+    const handle = run({ name: 'load', source, sink: sink(), resume: true, progressMs: 0 });
+    handle.on('progress', ({ read }) => void (read >= 70 && handle.stop()));
+    expect(await handle).toMatchObject({ outcome: 'stopped', written: 90, cursor: 90 });
+    const rest = { name: 'load', source: sparing(numbers(200)), sink: sink(), resume: true };
+    // The last of these documents stand behind the last cursor.
+    await expect(run(rest).done).rejects.toMatchObject({ code: 'UNSUPPORTED' });
+    expect((await readBack(root)).map(({ n }) => n)).toEqual([...Array(180).keys()]);
+    const more = { ...rest, source: sparing(numbers(210)), sink: sink() };
+    expect(await run(more)).toMatchObject({ read: 30, written: 30, cursor: 210 });
+    expect(await readBack(root)).toHaveLength(210);
+  });
+
+  it('keeps no cursor of documents that lie behind it', async () => {
+    const root = join(temporaryFolder(), 'store');
+    const sink = () => zdsSink(root, 'c');
+    const first = await run({ name: 'load', source: sparing(numbers(100)), sink: sink() });
+    expect(first).toMatchObject({ written: 100, cursor: undefined });
+    const again = { name: 'load', source: sparing(numbers(100)), sink: sink(), resume: true };
+    await expect(run(again).done).rejects.toMatchObject({ code: 'UNSUPPORTED' });
+    expect(await readBack(root)).toHaveLength(100);
   });
 
   it('does not take another source for its own, nor one that cannot resume', async () => {
