@@ -15,8 +15,6 @@ import {
 } from './tail-rotated.ts';
 import type { TailPlace } from './tail-source.ts';
 
-/** Bytes read at a time. */
-const CHUNK_BYTES = 1 << 20;
 const NEVER = new AbortController().signal;
 
 /**
@@ -24,6 +22,15 @@ const NEVER = new AbortController().signal;
  * while this one is open; or that the bytes before the place are no longer what they were.
  */
 export type FileState = 'same' | 'grown' | 'replaced' | 'other';
+
+export interface FollowOptions {
+  /** Begin behind what is there. */
+  readonly fromEnd: boolean;
+  /** A file whose name has gone is left when nothing was written to it for so long. */
+  readonly graceMs: number;
+  /** Bytes read at a time. */
+  readonly chunkBytes: number;
+}
 
 export class FollowedFile {
   readonly path: string;
@@ -38,14 +45,13 @@ export class FollowedFile {
   #quietSince: number | undefined;
   /** The one that had the name before, as long as nothing is known of the one that has it now. */
   #old: RotatedFile | undefined;
-  readonly #graceMs: number;
+  readonly #options: FollowOptions;
 
-  /** A file whose name has gone is left when nothing was written to it for `graceMs`. */
-  constructor(path: string, place: TailPlace | undefined, fromEnd: boolean, graceMs: number) {
+  constructor(path: string, place: TailPlace | undefined, options: FollowOptions) {
     this.path = path;
-    this.#graceMs = graceMs;
     this.place = place;
-    this.#fromEnd = fromEnd;
+    this.#options = options;
+    this.#fromEnd = options.fromEnd;
   }
 
   /** Errors: IO_ERROR. */
@@ -76,7 +82,8 @@ export class FollowedFile {
       this.#quietSince = performance.now();
       return size > this.#seen ? 'grown' : 'same';
     }
-    return performance.now() - this.#quietSince < this.#graceMs ? 'same' : 'replaced';
+    const { graceMs } = this.#options;
+    return performance.now() - this.#quietSince < graceMs ? 'same' : 'replaced';
   }
 
   /** Reads what has come, up to the size of now; the last line only if it has its end. */
@@ -95,7 +102,7 @@ export class FollowedFile {
 
   /** Finds the rest of what the file was under another name. Errors: the signal's reason. */
   findRest(signal: AbortSignal): Promise<OpenedRotated | undefined> {
-    return findRest(this.path, this.place!, signal);
+    return findRest(this.path, this.place!, { signal, ...this.#options });
   }
 
   /**
@@ -105,8 +112,11 @@ export class FollowedFile {
   async findBetween(signal: AbortSignal): Promise<OpenedRotated | undefined> {
     if (this.place || !this.#old) return undefined;
     const current = await this.#handle?.stat({ bigint: true });
-    const how = { current: current?.ino, graceMs: this.#graceMs, signal };
-    const found = await findNext(this.path, this.#old, how);
+    const found = await findNext(this.path, this.#old, {
+      current: current?.ino,
+      signal,
+      ...this.#options,
+    });
     this.place = found?.place;
     return found;
   }
@@ -133,7 +143,8 @@ export class FollowedFile {
   async #open(size: number, mayGrow: boolean): Promise<InputReader> {
     const input = { name: this.path, input: 0 };
     const from = this.place?.offset ?? 0;
-    const reader = new SpanReader(this.#handle!, this.path, from, size, mayGrow);
+    const { chunkBytes } = this.#options;
+    const reader = new SpanReader(this.#handle!, this.path, { from, size, mayGrow, chunkBytes });
     if (!this.place) return readThrough(reader, input, undefined, NEVER);
     const head = await this.#bytes(0, Math.min(from, HEAD_BYTES));
     const before = Math.max(0, from - TAIL_BYTES);
@@ -195,18 +206,24 @@ class SpanReader implements ByteReader {
   readonly #handle: FileHandle;
   readonly #path: string;
   readonly #end: number;
+  readonly #chunkBytes: number;
   #at: number;
 
-  constructor(handle: FileHandle, path: string, from: number, end: number, mayGrow: boolean) {
+  constructor(
+    handle: FileHandle,
+    path: string,
+    span: { from: number; size: number; mayGrow: boolean; chunkBytes: number },
+  ) {
     this.#handle = handle;
     this.#path = path;
-    this.#at = from;
-    this.#end = end;
-    this.endsMidLine = mayGrow;
+    this.#at = span.from;
+    this.#end = span.size;
+    this.#chunkBytes = span.chunkBytes;
+    this.endsMidLine = span.mayGrow;
   }
 
   async read(carry: Uint8Array): Promise<Uint8Array | undefined> {
-    const wanted = Math.min(CHUNK_BYTES, this.#end - this.#at);
+    const wanted = Math.min(this.#chunkBytes, this.#end - this.#at);
     if (wanted <= 0) return undefined;
     const target = new Uint8Array(carry.length + wanted);
     target.set(carry);

@@ -25,17 +25,20 @@ export interface RotatedFile {
 /** The same with what stands behind the place. The caller closes the reader. */
 export type OpenedRotated = RotatedFile & { readonly reader: InputReader };
 
+/** How what is found is read: until when, and how many bytes at a time. */
+type Reading = Pick<OpenHow, 'signal' | 'chunkBytes'>;
+
 const COMPRESSED = /\.(gz|zst|br)$/;
 
 /** The file beside `path` with the bytes before a place. Errors: the signal's reason. */
 export async function findRest(
   path: string,
   place: TailPlace,
-  signal: AbortSignal,
+  reading: Reading,
 ): Promise<OpenedRotated | undefined> {
   for (let files = await listBeside(path); ; ) {
     for (const file of files) {
-      const reader = await openAt(file.path, place, signal);
+      const reader = await openAt(file.path, place, reading);
       if (reader) return { ...file, place, reader };
     }
     const now = await listBeside(path);
@@ -52,7 +55,8 @@ export async function findRenamed(
 ): Promise<RotatedFile | undefined> {
   const renamed = (await listBeside(path)).find((other) => other.stats.ino === stats.ino);
   if (renamed || !place) return renamed && { ...renamed, place };
-  const found = await findRest(path, place, new AbortController().signal);
+  const { signal } = new AbortController();
+  const found = await findRest(path, place, { signal, chunkBytes: 1 << 20 });
   await found?.reader.close();
   return found && { ...found, stats };
 }
@@ -65,7 +69,7 @@ export async function findRenamed(
 export async function findNext(
   path: string,
   old: RotatedFile,
-  how: { current: bigint | undefined; graceMs: number; signal: AbortSignal },
+  how: Reading & { readonly current: bigint | undefined; readonly graceMs: number },
 ): Promise<OpenedRotated | undefined> {
   const { current, graceMs, signal } = how;
   for (;;) {
@@ -81,10 +85,10 @@ export async function findNext(
     const isLeft = all.some(({ stats }) => stats.ino === old.stats.ino);
     if (!isLeft && old.place && COMPRESSED.test(next.path)) {
       // Not every compressor keeps the time.
-      const reader = await openAt(next.path, old.place, signal);
+      const reader = await openAt(next.path, old.place, how);
       if (reader) return { ...next, place: old.place, reader };
     }
-    const opening = openFileInput(next.path, openHow(next.path, undefined, signal));
+    const opening = openFileInput(next.path, openHow(next.path, undefined, how));
     const reader = await opening.catch(() => undefined);
     const { ino } = (await stat(next.path, { bigint: true }).catch(() => undefined)) ?? {};
     if (ino === next.stats.ino) return { ...next, place: undefined, reader: await opening };
@@ -112,19 +116,20 @@ function oldestAfter(
 async function openAt(
   path: string,
   place: TailPlace,
-  signal: AbortSignal,
+  reading: Reading,
 ): Promise<InputReader | undefined> {
   try {
-    return await openFileInput(path, openHow(path, place, signal));
+    return await openFileInput(path, openHow(path, place, reading));
   } catch (error) {
-    signal.throwIfAborted();
+    reading.signal.throwIfAborted();
     if (!isEtlError(error)) throw error;
     return undefined;
   }
 }
 
-function openHow(path: string, from: TailPlace | undefined, signal: AbortSignal): OpenHow {
-  return { signal, chunkBytes: 1 << 20, from, at: { name: path, input: 0 } };
+function openHow(path: string, from: TailPlace | undefined, reading: Reading): OpenHow {
+  const { signal, chunkBytes } = reading;
+  return { signal, chunkBytes, from, at: { name: path, input: 0 } };
 }
 
 type Beside = Pick<RotatedFile, 'path' | 'stats'>;

@@ -18,7 +18,7 @@ import type { Batch, Document } from '../core/batch.ts';
 import { EtlError, isEtlError } from '../core/errors.ts';
 import { waitMs } from '../core/retry.ts';
 import type { Source, Wants } from '../core/stage.ts';
-import { decodeLines } from '../formats/jsonl.ts';
+import { DEFAULT_BATCH_BYTES, decodeLines } from '../formats/jsonl.ts';
 import { expandPaths } from '../io/glob.ts';
 import { SourceStream } from '../streams/source-stream.ts';
 import { type InputPlace, type InputReader, parsePlace } from './input-place.ts';
@@ -154,10 +154,11 @@ class Tail {
   #meet(path: string): FollowedFile {
     const place = this.#places.get(path);
     this.#places.delete(path);
-    const { pollMs = 1000 } = this.#options;
+    const { pollMs = 1000, batchBytes: chunkBytes = DEFAULT_BATCH_BYTES } = this.#options;
     const isOld = this.#rounds === 0 && !this.#resumed;
     const fromEnd = this.#options.begin === 'end' && isOld;
-    const file = new FollowedFile(path, place, fromEnd, Math.min(pollMs, 1000));
+    const graceMs = Math.min(pollMs, 1000);
+    const file = new FollowedFile(path, place, { fromEnd, graceMs, chunkBytes });
     this.#files.set(path, file);
     return file;
   }

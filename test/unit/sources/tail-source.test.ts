@@ -276,6 +276,31 @@ describe('tailSource', () => {
     await tail.stop();
   });
 
+  it('makes batches of the size asked for, also of what has been rotated', async () => {
+    const path = join(temporaryFolder(), 'a.log');
+    writeFileSync(path, lines(0, 2000));
+    const source = createTailSource(path, { batchBytes: 1000, pollMs: 5, idleMs: 30 });
+    const sizes: number[] = [];
+    let cursor: unknown;
+    const readAll = async () => {
+      const { signal } = new AbortController();
+      for await (const batch of source.batches(signal, {}, cursor)) {
+        sizes.push(batch.byteLength);
+        ({ cursor } = batch);
+      }
+    };
+    await readAll();
+    const whole = lines(0, 2000).length;
+    expect(sizes.reduce((sum, size) => sum + size)).toBe(whole);
+    appendFileSync(path, lines(2000, 4000));
+    renameSync(path, `${path}.1`);
+    writeFileSync(path, lines(4000, 6000));
+    await readAll();
+    expect(sizes.reduce((sum, size) => sum + size)).toBe(lines(0, 6000).length);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(1000 + 20);
+    expect(sizes.length).toBeGreaterThan(50);
+  });
+
   it('has limits, and refuses foreign cursors', async () => {
     const folder = temporaryFolder();
     for (let n = 0; n < 5; n++) writeFileSync(join(folder, `${n}.log`), '');
