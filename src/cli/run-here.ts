@@ -1,4 +1,5 @@
 /** A run under the command line: progress on the terminal, Ctrl-C, metrics, and what was kept of a failure. */
+import { EtlError } from '../core/errors.ts';
 import type { Logger, RunHandle, RunOptions, RunProgress, RunSummary } from '../pipeline/index.ts';
 import { FastStore } from '../store/index.ts';
 import {
@@ -8,6 +9,7 @@ import {
   type OptionSpec,
   type Terminal,
 } from './command.ts';
+import { JsonLog } from './json-log.ts';
 import { openMetrics } from './metrics-server.ts';
 import { noticesTo } from './notices.ts';
 import { Progress } from './progress.ts';
@@ -17,6 +19,7 @@ import { formatDocuments } from './text.ts';
 export const runOptions: Readonly<Record<string, OptionSpec>> = {
   'max-errors': { value: 'N|N%', help: 'end the run when more records than this are bad' },
   'max-memory': { value: 'SIZE', help: 'bytes of documents under way (default 64MiB)' },
+  log: { value: 'json', help: 'tell of the run on standard error, an object a line' },
   'metrics-addr': { value: 'HOST:PORT', help: 'serve counts for Prometheus meanwhile' },
 };
 
@@ -56,6 +59,9 @@ export async function runHere<Summary>(
   { label, total, args, terminal, store }: RunPlace,
 ): Promise<RunSummary<Summary>> {
   const { stderr, interrupt } = terminal;
+  if ((args.text('log') ?? 'json') !== 'json') {
+    throw new EtlError('INVALID_ARGUMENT', `--log takes json, not ${args.text('log')}`);
+  }
   const progress = new Progress(stderr, label, total);
   let last = { written: 0, bytes: 0 };
   let handle: RunHandle<Summary> | undefined;
@@ -63,11 +69,11 @@ export async function runHere<Summary>(
     handle ? [handle.progress] : [],
   );
   try {
-    const logger = noticesTo((line) => {
+    const notices = noticesTo((line) => {
       progress.clear();
       stderr.write(`${label}: ${line}\n`);
     });
-    const running = start(logger);
+    const running = start(stderr instanceof JsonLog ? stderr : notices);
     handle = running;
     running.on('progress', ({ written, bytes }: RunProgress) => {
       progress.add(written - last.written, bytes - last.bytes);

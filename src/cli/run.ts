@@ -31,6 +31,7 @@ import { sniffCommand } from './commands/sniff.ts';
 import { statsCommand } from './commands/stats.ts';
 import { unpackCommand } from './commands/unpack.ts';
 import { exitCodeOf, explainError } from './explain.ts';
+import { asksForJsonLog, JsonLog } from './json-log.ts';
 
 const commands: readonly Command[] = [
   initCommand,
@@ -60,14 +61,19 @@ const commands: readonly Command[] = [
 ];
 
 /** Runs one command line (without `node` and the program's name). Never rejects. */
-export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
+export async function runCli(argv: readonly string[], given: Terminal): Promise<number> {
+  const log = asksForJsonLog(argv) ? new JsonLog(given.stderr) : undefined;
+  const terminal = log ? { ...given, stderr: log } : given;
   try {
     const code = await dispatch(argv, terminal);
     await terminal.stdout.flush();
     return code;
   } catch (error) {
-    terminal.stderr.write(explainError(error, argv.includes('--debug')));
-    return exitCodeOf(error);
+    const exitCode = exitCodeOf(error);
+    const text = explainError(error, argv.includes('--debug'));
+    if (log) log.error({ exitCode }, text.trimEnd());
+    else terminal.stderr.write(text);
+    return exitCode;
   }
 }
 

@@ -7,7 +7,7 @@ import { inferSchema } from '../../arrow/index.ts';
 import { EtlError } from '../../core/errors.ts';
 import type { Sink, Source, Transform } from '../../core/stage.ts';
 import { type FieldStats, sharedKernel } from '../../kernels/index.ts';
-import { run } from '../../pipeline/index.ts';
+import { type Logger, run } from '../../pipeline/index.ts';
 import { stageTypes } from '../../pipeline-file/index.ts';
 import { filterTransform, projectTransform } from '../../transforms/index.ts';
 import type { Arguments, Command, Terminal } from '../command.ts';
@@ -40,7 +40,8 @@ export const convertCommand: Command = {
   async run(args, terminal) {
     const [input, output] = args.positionals as [string, string];
     const work = await prepare(args, terminal);
-    const start = () => run({ name: `convert ${input}`, ...work, ...limitsOf(args) });
+    const start = (logger: Logger) =>
+      run({ name: `convert ${input}`, logger, ...work, ...limitsOf(args) });
     const total = work.from.type === 'jsonl' ? await inputBytes([input]) : undefined;
     const summary = await runHere(start, { label: 'convert', total, args, terminal });
     const { stdout, stderr } = terminal;

@@ -10,7 +10,7 @@
 import { basename, dirname, join, resolve } from 'node:path';
 import { EtlError } from '../../core/errors.ts';
 import type { LineCursor } from '../../formats/index.ts';
-import { type RunOnError, type RunSummary, run } from '../../pipeline/index.ts';
+import { type Logger, type RunOnError, type RunSummary, run } from '../../pipeline/index.ts';
 import { type ZdsSinkSummary, zdsSink } from '../../sinks/zds-sink.ts';
 import { jsonlSource } from '../../sources/jsonl-source.ts';
 import type { IdOptions } from '../../store/index.ts';
@@ -45,8 +45,9 @@ export const ingestCommand: Command = {
     const job = readJob(args);
     const { batchBytes, maxLineBytes } = job;
     const total = await inputBytes(job.inputs);
-    const start = () =>
+    const start = (logger: Logger) =>
       run({
+        logger,
         name: args.text('name') ?? 'ingest',
         source: jsonlSource(job.inputs, {
           ...(batchBytes === undefined ? {} : { batchBytes }),

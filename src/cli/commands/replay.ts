@@ -1,7 +1,7 @@
 /** `zds replay`: the records of a dead-letter file once more into a collection. */
 import { resolve } from 'node:path';
 import { EtlError } from '../../core/errors.ts';
-import { replayRecords, run } from '../../pipeline/index.ts';
+import { type Logger, replayRecords, run } from '../../pipeline/index.ts';
 import { zdsSink } from '../../sinks/zds-sink.ts';
 import { streamInput } from '../../sources/byte-input.ts';
 import { createJsonlSource } from '../../sources/jsonl-source.ts';
@@ -33,8 +33,9 @@ export const replayCommand: Command = {
     const letters = createJsonlSource(file);
     const { signal } = new AbortController();
     const records = streamInput(`records of ${file}`, () => replayRecords(letters, signal));
-    const start = () =>
+    const start = (logger: Logger) =>
       run({
+        logger,
         name: 'replay',
         source: createJsonlSource([records]),
         sink: zdsSink(path, collection, idsOf(args)),

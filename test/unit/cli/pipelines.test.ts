@@ -122,6 +122,31 @@ describe('zds run', () => {
     expect(await outcome()).toEqual([2, expect.stringContaining('have the id x'), undefined]);
   });
 
+  it('tells all that happens as objects on standard error', async () => {
+    const told = async (...more: string[]) => {
+      const { code, stderr } = await zds(['run', ...more, '--log', 'json'], { isTTY: true });
+      const lines = stderr.trimEnd().split('\n');
+      return { code, lines: lines.map((line) => JSON.parse(line) as Record<string, unknown>) };
+    };
+    const { code, lines } = await told(at('p.yaml'));
+    expect(code).toBe(0);
+    expect(lines).toMatchObject([
+      { level: 'info', message: 'run started', run: 'numbers', stages: expect.any(Array) },
+      { level: 'warn', message: 'record rejected', line: 3, code: 'JSON_ERROR' },
+      { level: 'info', message: 'run done', read: 4, written: 3, rejected: 1 },
+    ]);
+    for (const { time } of lines) expect(new Date(String(time)).toISOString()).toBe(time);
+    write('stop.yaml', readFileSync(at('p.yaml'), 'utf8').replace(/onError.*/, 'onError: stop'));
+    const failed = await told(at('stop.yaml'));
+    expect(failed.code).toBe(1);
+    expect(failed.lines.at(-2)).toMatchObject({ level: 'error', message: 'run failed', read: 2 });
+    const last = { level: 'error', message: expect.stringContaining('in.jsonl:3:'), exitCode: 1 };
+    expect(failed.lines.at(-1)).toMatchObject(last);
+    expect((await told(at('none.yaml'))).lines).toMatchObject([{ level: 'error', exitCode: 1 }]);
+    const other = await zds(['run', at('p.yaml'), '--log', 'xml']);
+    expect([other.code, other.stderr]).toEqual([2, 'zds: --log takes json, not xml\n']);
+  });
+
   it('says what was committed before a failure', async () => {
     write('late.yaml', readFileSync(at('p.yaml'), 'utf8').replace(/onError.*/, 'onError: stop'));
     const { code, stderr } = await zds(['run', at('late.yaml')]);

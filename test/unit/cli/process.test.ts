@@ -1,14 +1,16 @@
 /** The built program as a process: pipes that close, signals, standard input. `npm test` builds it. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { built } from '../../support/lives.ts';
 import { temporaryFolder, zds } from './harness.ts';
 
 const program = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 const folder = temporaryFolder();
 const lake = join(folder, 'lake');
+const hasScript = spawnSync('script', ['--version']).status === 0;
 
 describe.skipIf(!existsSync(program))('the zds process', () => {
   beforeAll(async () => {
@@ -54,6 +56,70 @@ describe.skipIf(!existsSync(program))('the zds process', () => {
     const { stdout } = await zds(['stats', lake, '-c', 'silent', '--json']);
     const told = Number(/(\d) document/.exec(stderr)![1]);
     expect(JSON.parse(stdout).collections[0].documents).toBe(told);
+  });
+
+  describe('a pipeline', () => {
+    const name = 'slow';
+    const file = join(folder, `${name}.mjs`);
+    const lines = Array.from({ length: 2000 }, (_, n) => `{"_id":"d${n}","n":${n}}\n`).join('');
+    const pipeline = (waitMs: number) => `
+      import { setTimeout as sleep } from 'node:timers/promises';
+      import { jsonlSource, zdsSink } from ${JSON.stringify(built)};
+      export default {
+        name: 'load',
+        source: jsonlSource(${JSON.stringify(join(folder, `${name}.jsonl`))}, { batchBytes: 1024 }),
+        transforms: [{ name: 'slow', apply: async (batch) => (await sleep(${waitMs}), [batch]) }],
+        sink: zdsSink(${JSON.stringify(lake)}, '${name}'),
+      };
+    `;
+    const start = (...more: string[]) => {
+      return spawn(process.execPath, [program, 'run', file, '--log', 'json', ...more]);
+    };
+    const documents = async () => {
+      const { stdout } = await zds(['stats', lake, '-c', name, '--json']);
+      return JSON.parse(stdout).collections[0].documents as number;
+    };
+
+    it('commits what it has at SIGTERM, and goes on from there', async () => {
+      writeFileSync(join(folder, `${name}.jsonl`), lines);
+      writeFileSync(file, pipeline(20));
+      const child = start();
+      const done = outcome(child);
+      child.stderr.once('data', () => setTimeout(() => child.kill('SIGTERM'), 300));
+      expect((await done).code).toBe(130);
+      const there = await documents();
+      expect(there).toBeGreaterThan(0);
+      expect(there).toBeLessThan(2000);
+      writeFileSync(file, pipeline(0));
+      expect((await outcome(start('--resume'))).code).toBe(0);
+      expect(await documents()).toBe(2000);
+    });
+
+    it('ends at once at the second signal', async () => {
+      writeFileSync(file, pipeline(60_000));
+      const child = start();
+      const done = outcome(child);
+      child.stderr.once('data', () => {
+        child.kill('SIGTERM');
+        setTimeout(() => child.kill('SIGTERM'), 200);
+      });
+      expect((await done).code).toBe(130);
+    });
+
+    it.skipIf(!hasScript)('is drawn on a terminal, and stops at Ctrl-C there', async () => {
+      writeFileSync(file, pipeline(50));
+      const command = `${process.execPath} ${program} run ${file}`;
+      const child = spawn('script', ['-qefc', command, '/dev/null']);
+      const done = outcome(child);
+      let shown = '';
+      child.stdout.on('data', (chunk) => {
+        if (!shown.includes('docs') && String(chunk).includes('docs')) child.stdin.write('\x03');
+        shown += chunk;
+      });
+      expect((await done).code).toBe(130);
+      expect(shown).toMatch(/load .*docs/);
+      expect(shown).toMatch(/load: [\d,]+ documents written/);
+    });
   });
 
   it('writes a bad line as one line', () => {
