@@ -1,0 +1,3 @@
+export const DOCUMENT_BYTES: number;
+export function makeText(): string;
+export function makeDocument(text: string, n: number): { _id: string; [field: string]: unknown };
