@@ -121,13 +121,15 @@ class WasmDriveTable implements DriveTable {
   }
 
   findKeys(keys: readonly DriveKey[]): Float64Array {
-    const found = new Float64Array(keys.length);
+    const u8 = this.#u8;
+    const u32 = this.#u32;
+    const found = new Float64Array(keys.length * 2);
     let first = 0;
     let at = KEYS;
     const flush = (to: number): void => {
       if (to === first) return;
       this.#exports.findKeys(to - first);
-      found.set(new Float64Array(this.#memory.buffer, OUT, to - first), first);
+      found.set(new Float64Array(this.#memory.buffer, OUT, (to - first) * 2), first * 2);
       at = KEYS;
     };
     for (let i = 0; i < keys.length; i++) {
@@ -135,16 +137,17 @@ class WasmDriveTable implements DriveTable {
       const longest = longestOf(key);
       if (longest > MAX_STAGED) {
         flush(i);
-        found[i] = this.findKey(key);
+        found[i * 2] = -1;
+        found[i * 2 + 1] = this.findKey(key);
         first = i + 1;
         continue;
       }
-      if (at + 4 + longest > KEYS + REGION || i - first === REGION / 8) {
+      if (at + 4 + longest > KEYS + REGION || i - first === REGION / 16) {
         flush(i);
         first = i;
       }
-      const length = place(this.#u8, at + 4, key);
-      this.#u32[at >> 2] = length;
+      const length = place(u8, u32, at + 4, key);
+      u32[at >> 2] = length;
       at = (at + 4 + length + 3) & -4;
     }
     flush(keys.length);
@@ -197,11 +200,12 @@ class WasmDriveTable implements DriveTable {
       const longest = longestOf(key);
       const { length } = payload;
       if (!fits(at, outBytes, longest, length)) break;
-      const keyLength = place(u8, at + HEADER, key);
+      const keyLength = place(u8, u32, at + HEADER, key);
       u32[at >> 2] = keyLength;
       u32[(at >> 2) + 1] = length;
-      place(u8, at + HEADER + keyLength, payload);
-      at = (at + HEADER + keyLength + length + 3) & -4;
+      at = (at + HEADER + keyLength + 3) & -4;
+      place(u8, u32, at, payload);
+      at = (at + length + 3) & -4;
       outBytes += MOST_AROUND + length;
     }
     this.#count += next - from;
@@ -215,7 +219,7 @@ class WasmDriveTable implements DriveTable {
     const at = this.#stageEnd;
     if (!fits(at, this.#outBytes, 0, length)) return false;
     this.#u32.set([HASHED, length, low, high], at >> 2);
-    place(this.#u8, at + HEADER, payload);
+    place(this.#u8, this.#u32, at + HEADER, payload);
     this.#count++;
     this.#stageEnd = (at + HEADER + length + 3) & -4;
     this.#outBytes += MOST_AROUND + length;
@@ -271,7 +275,7 @@ class WasmDriveTable implements DriveTable {
   #placeKey(key: DriveKey): number {
     const longest = longestOf(key);
     this.#hashInMemory = longest <= REGION;
-    if (this.#hashInMemory) return place(this.#u8, KEYS, key);
+    if (this.#hashInMemory) return place(this.#u8, this.#u32, KEYS, key);
     const bytes = typeof key === 'string' ? encoder.encode(key) : key;
     hashInto(this.#keyHash, bytes, 0, bytes.length);
     return -1;
@@ -299,18 +303,25 @@ function fits(at: number, outBytes: number, keyLength: number, length: number): 
   );
 }
 
-/** Writes a key's or payload's bytes; their length. Short ones without a call into the engine. */
-function place(target: Uint8Array, at: number, bytes: DriveKey): number {
+/**
+ * Writes a key's or payload's bytes to a multiple of 4; their length. Short ones without a call into the engine.
+ */
+function place(u8: Uint8Array, u32: Uint32Array, at: number, bytes: DriveKey): number {
   const { length } = bytes;
   if (typeof bytes === 'string') {
     for (let i = 0; i < length; i++) {
       const unit = bytes.charCodeAt(i);
-      if (unit >= 0x80) return encoder.encodeInto(bytes, target.subarray(at)).written;
-      target[at + i] = unit;
+      if (unit >= 0x80) return encoder.encodeInto(bytes, u8.subarray(at)).written;
+      u8[at + i] = unit;
     }
   } else if (length <= SHORT) {
-    for (let i = 0; i < length; i++) target[at + i] = bytes[i]!;
-  } else target.set(bytes, at);
+    let i = 0;
+    for (; i + 4 <= length; i += 4) {
+      u32[(at + i) >> 2] =
+        bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24);
+    }
+    for (; i < length; i++) u8[at + i] = bytes[i]!;
+  } else u8.set(bytes, at);
   return length;
 }
 

@@ -61,7 +61,7 @@ class TwinDriveTable implements DriveTable {
   }
 
   findKeys(keys: readonly DriveKey[]): Float64Array {
-    return Float64Array.from(keys, (key) => this.findKey(key));
+    return Float64Array.from(keys.flatMap((key) => [-1, this.findKey(key)]));
   }
 
   set(low: number, high: number, offset: number, replace = true): number {

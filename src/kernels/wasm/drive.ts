@@ -1,7 +1,8 @@
 // The "drive" module: from key hashes to entries of an R-Drive file, and the bytes of its records
 // (docs/format/drive.md). One table (see table.ts) in a memory of its own. A slot's hash is the key's
 // XXH3-64 times an odd constant, so that hashes which callers make up spread too; its value is the
-// entry's metadata offset << 1, with the lowest bit set for a deleted key while a chain is walked.
+// length of the entry's payload << 49 (0: not known, or too long for 15 bits), its metadata offset << 1,
+// and in the lowest bit whether the key is deleted, while a chain is walked.
 import { AHEAD, MAX_BITS, allot, at, erase, grow, insertAt, isCrowded, seek, slots, touch, used } from './table';
 import { xxh3 } from './xxh3';
 
@@ -18,12 +19,19 @@ const STAGE: usize = 0x110000;
 /** Laid out records, pieces of a file; 1 MiB. */
 const OUT: usize = 0x210000;
 const TABLE: usize = 0x310000;
-/** Of a staged record: u32 key length (HASHED: the hash is given), u32 payload length (0: a tombstone), u64 hash. */
+/**
+ * Of a staged record: u32 key length (HASHED: the hash is given), u32 payload length (0: a tombstone), u64
+ * hash. Key and payload begin at multiples of 4.
+ */
 const HEADER: usize = 16;
 const HASHED: u32 = 0xffffffff;
 const METADATA: u64 = 20;
 const SPREAD: u64 = 0x9e3779b185ebca87;
 const MAX_OFFSET: u64 = 0xffffffffffff;
+/** Payload lengths below this stand in the table. */
+const MAX_LENGTH: u64 = 0x8000;
+/** What no value is. */
+const NO_MEMORY: u64 = 1;
 /** Some record is not the newest of its key, or deletes one: which are live must be looked up. */
 let hasDead: bool = false;
 
@@ -95,8 +103,8 @@ function inWords(p: usize): usize {
 @inline
 function behind(from: usize): usize {
   const keyLength = load<u32>(from);
-  const keyBytes: usize = keyLength == HASHED ? 0 : <usize>keyLength;
-  return inWords(from + HEADER + keyBytes + <usize>load<u32>(from, 4));
+  const keyBytes: usize = keyLength == HASHED ? 0 : inWords(keyLength);
+  return from + HEADER + keyBytes + inWords(load<u32>(from, 4));
 }
 
 /** Hashes the key of `length` bytes at KEYS; STATE: u64 hash. */
@@ -104,10 +112,31 @@ export function hashKey(length: u32): void {
   store<u64>(STATE, xxh3(KEYS, length));
 }
 
-function offsetOf(spreadHash: u64): f64 {
+// @ts-ignore: decorator
+@inline
+function valueOf(end: u64, length: u64): u64 {
+  return (length < MAX_LENGTH ? length << 49 : 0) | (end << 1);
+}
+
+/** The metadata offset in a slot's value. */
+// @ts-ignore: decorator
+@inline
+function offsetIn(value: u64): u64 {
+  return (value >> 1) & MAX_OFFSET;
+}
+
+/** The value of a hash, 0 when there is none. */
+// @ts-ignore: decorator
+@inline
+function lookUp(spreadHash: u64): u64 {
   const slot = seek(spreadHash);
   const value = load<u64>(at(slot), 8);
-  return value != 0 && load<u64>(at(slot)) == spreadHash ? <f64>(value >> 1) : -1;
+  return load<u64>(at(slot)) == spreadHash ? value : 0;
+}
+
+function offsetOf(spreadHash: u64): f64 {
+  const value = lookUp(spreadHash);
+  return value != 0 ? <f64>offsetIn(value) : -1;
 }
 
 /** Hashes the key at KEYS and finds its entry; -1 when there is none. */
@@ -121,7 +150,7 @@ export function find(low: u32, high: u32): f64 {
   return offsetOf(spread(low, high));
 }
 
-/** The entries of `count` keys at KEYS (u32 length, bytes), as f64 at OUT. */
+/** Where the payloads of `count` keys at KEYS (u32 length, bytes) begin and end, as pairs of f64 at OUT; -1: not known. */
 export function findKeys(count: u32): void {
   let p = KEYS;
   for (let done: u32 = 0; done < count; done += AHEAD) {
@@ -133,32 +162,36 @@ export function findKeys(count: u32): void {
     }
     touch(STATE + 64, 8, some);
     for (let i: u32 = 0; i < some; i++) {
-      const hash = load<u64>(STATE + 64 + (<usize>i << 3));
-      store<f64>(OUT + (<usize>(done + i) << 3), offsetOf(hash));
+      const value = lookUp(load<u64>(STATE + 64 + (<usize>i << 3)));
+      const to = OUT + (<usize>(done + i) << 4);
+      const end = offsetIn(value);
+      const length = value >> 49;
+      store<f64>(to, length != 0 ? <f64><i64>(end - length) : -1);
+      store<f64>(to, value != 0 ? <f64><i64>end : -1, 8);
     }
   }
 }
 
-/** Puts a value; with `replace` 0 only where there is none. The value before, 0 for none; -1: no memory. */
-function put(hash: u64, value: u64, replace: bool): i64 {
-  if (isCrowded() && !grow()) return -1;
+/** Puts a value; with `replace` 0 only where there is none. The value before, 0 for none; or NO_MEMORY. */
+function put(hash: u64, value: u64, replace: bool): u64 {
+  if (isCrowded() && !grow()) return NO_MEMORY;
   while (true) {
     const slot = seek(hash);
     const before = load<u64>(at(slot), 8);
     if (before != 0 && load<u64>(at(slot)) == hash) {
       hasDead = true;
       if (replace) store<u64>(at(slot), value, 8);
-      return <i64>before;
+      return before;
     }
     if (insertAt(slot, hash, value)) return 0;
-    if (!grow()) return -1;
+    if (!grow()) return NO_MEMORY;
   }
 }
 
 /** The offset before, -1 for none, -2 when memory cannot be had. */
 export function set(low: u32, high: u32, offset: f64, replace: bool): f64 {
-  const before = put(spread(low, high), <u64>offset << 1, replace);
-  return before > 0 ? <f64>(<u64>before >> 1) : <f64>before - 1;
+  const before = put(spread(low, high), valueOf(<u64>offset, 0), replace);
+  return before == 0 ? -1 : before == NO_MEMORY ? -2 : <f64>offsetIn(before);
 }
 
 function removeHash(hash: u64): f64 {
@@ -167,7 +200,7 @@ function removeHash(hash: u64): f64 {
   const value = load<u64>(at(slot), 8);
   if (value == 0 || load<u64>(at(slot)) != hash) return -1;
   erase(slot);
-  return <f64>(value >> 1);
+  return <f64>offsetIn(value);
 }
 
 /** The offset that was there, or -1. */
@@ -201,7 +234,7 @@ export function layOut(count: u32, tail: f64): u32 {
     let payload = from + HEADER;
     if (keyLength != HASHED) {
       store<u64>(from, xxh3(payload, keyLength), 8);
-      payload += keyLength;
+      payload += inWords(keyLength);
     }
     let sum: u32 = 0xd202ef8d;
     const before = end;
@@ -242,11 +275,11 @@ export function commit(count: u32, tail: f64): bool {
   let end = <u64>tail;
   for (let i: u32 = 0; i < count; i++) {
     if (i % AHEAD == 0) touchStaged(from, min(AHEAD, count - i));
-    const length = <usize>load<u32>(from, 4);
+    const length = <u64>load<u32>(from, 4);
     const hash = load<u64>(from, 8) * SPREAD;
-    end = length == 0 ? end + 21 : aligned(end) + <u64>length + METADATA;
+    end = length == 0 ? end + 21 : aligned(end) + length + METADATA;
     if (length == 0) removeHash(hash);
-    else if (put(hash, (end - METADATA) << 1, true) < 0) return false;
+    else if (put(hash, valueOf(end - METADATA, length), true) == NO_MEMORY) return false;
     from = behind(from);
   }
   return true;
@@ -311,7 +344,7 @@ export function walk(length: u32, base: f64, cursor: f64, floor: f64, report: bo
       }
       if (dead) hasDead = true;
       store<u64>(STATE + 64 + (<usize>some << 4), load<u64>(p) * SPREAD);
-      store<u64>(STATE + 72 + (<usize>some << 4), (place << 1) | <u64>dead);
+      store<u64>(STATE + 72 + (<usize>some << 4), valueOf(place, dead ? 0 : place - aligned(before)) | <u64>dead);
       store<u64>(BEFORE + (<usize>some << 3), before);
       tail = before;
       some++;
@@ -323,9 +356,9 @@ export function walk(length: u32, base: f64, cursor: f64, floor: f64, report: bo
       const hash = load<u64>(STATE + 64 + (i << 4));
       const value = load<u64>(STATE + 72 + (i << 4));
       if (!report) {
-        if (put(hash, value, false) < 0) return false;
-      } else if ((value & 1) == 0 && offsetOf(hash) == <f64>(value >> 1)) {
-        reportEntry(reported, load<u64>(BEFORE + (i << 3)), value >> 1);
+        if (put(hash, value, false) == NO_MEMORY) return false;
+      } else if ((value & 1) == 0 && offsetOf(hash) == <f64>offsetIn(value)) {
+        reportEntry(reported, load<u64>(BEFORE + (i << 3)), offsetIn(value));
         reported += 2;
       }
     }
@@ -353,7 +386,7 @@ export function copyOffsets(from: u32, limit: u32): void {
   for (; slot < slots && count < limit; slot++) {
     const value = load<u64>(at(slot), 8);
     if (!value) continue;
-    store<f64>(OUT + (<usize>count << 3), <f64>(value >> 1));
+    store<f64>(OUT + (<usize>count << 3), <f64>offsetIn(value));
     count++;
   }
   store<u32>(STATE, slot);

@@ -103,11 +103,14 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
   }
 
   batchRead(keys: readonly DriveKey[]): (EntryHandle | undefined)[] {
-    const offsets = this.#state.table().findKeys(keys);
+    const places = this.#state.table().findKeys(keys);
     const { view } = this.#state;
-    view.touch(offsets, 0, offsets.length);
+    view.touch(places, 0, places.length);
     const handles: (EntryHandle | undefined)[] = new Array(keys.length);
-    for (let i = 0; i < handles.length; i++) handles[i] = this.#state.handle(offsets[i]!);
+    for (let i = 0; i < handles.length; i++) {
+      const end = places[2 * i + 1]!;
+      handles[i] = end < 0 ? undefined : new EntryHandle(view, end, places[2 * i]!);
+    }
     return handles;
   }
 

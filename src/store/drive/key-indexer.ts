@@ -38,9 +38,7 @@ export class KeyIndexer {
 
   /** Tag and offset as one value. Errors: INVALID_ARGUMENT for an offset above 48 bits. */
   static pack(tag: number, offset: number): bigint {
-    if (!Number.isSafeInteger(offset) || offset < 0 || BigInt(offset) >> OFFSET_BITS !== 0n) {
-      throw new EtlError('INVALID_ARGUMENT', `an offset has at most 48 bits, not ${offset}`);
-    }
+    checkOffset(offset);
     return (BigInt(tag & 0xffff) << OFFSET_BITS) | BigInt(offset);
   }
 
@@ -51,13 +49,15 @@ export class KeyIndexer {
     };
   }
 
-  /** The offset that was there before, if any. */
+  /** The offset that was there before, if any. Errors: INVALID_ARGUMENT as `pack`. */
   insert(keyHash: bigint, offset: number): number | undefined {
+    checkOffset(offset);
     return known(this.table.set(low(keyHash), high(keyHash), offset));
   }
 
-  /** Keeps what is there. */
+  /** Keeps what is there. Errors: INVALID_ARGUMENT as `pack`. */
   insertIfAbsent(keyHash: bigint, offset: number): void {
+    checkOffset(offset);
     this.table.set(low(keyHash), high(keyHash), offset, false);
   }
 
@@ -113,6 +113,11 @@ export function low(keyHash: bigint): number {
 /** The high half of a hash. */
 export function high(keyHash: bigint): number {
   return Number(BigInt.asUintN(32, keyHash >> 32n));
+}
+
+function checkOffset(offset: number): void {
+  if (Number.isInteger(offset) && offset >= 0 && offset < 2 ** Number(OFFSET_BITS)) return;
+  throw new EtlError('INVALID_ARGUMENT', `an offset has at most 48 bits, not ${offset}`);
 }
 
 function known(offset: number): number | undefined {

@@ -335,6 +335,20 @@ describe('DataStore', () => {
   });
 });
 
+it('finds payloads of every length in batches', async () => {
+  const lengths = [1, 64, 0x7fff, 0x8000, 0x8001, 0x10001];
+  const payloads = lengths.map((length) => new Uint8Array(length).fill(length % 251));
+  const store = await DataStore.open(path);
+  await store.batchWrite(payloads.map((payload, i) => [`k${i}`, payload]));
+  const keys = [...payloads.keys()].map((i) => `k${i}`);
+  const read = (from: DataStore) => from.batchRead(keys).map((entry) => entry!.copy());
+  expect(read(store)).toEqual(payloads);
+  await store.close();
+  const reader = await DataStore.open(path, { mode: 'read' });
+  expect(read(reader)).toEqual(payloads);
+  await reader.close();
+});
+
 describe('KeyIndexer', () => {
   it('packs tag and offset as the original', () => {
     const hash = hashKey('a');
@@ -342,6 +356,8 @@ describe('KeyIndexer', () => {
     const packed = KeyIndexer.pack(0xe6c6, 2 ** 48 - 1);
     expect(KeyIndexer.unpack(packed)).toEqual({ tag: 0xe6c6, offset: 2 ** 48 - 1 });
     expect(() => KeyIndexer.pack(0, 2 ** 48)).toThrow(/48 bits/);
+    expect(() => new KeyIndexer().insert(hash, 2 ** 48)).toThrow(/48 bits/);
+    expect(() => new KeyIndexer().insertIfAbsent(hash, -1)).toThrow(/48 bits/);
     const indexer = KeyIndexer.withCapacity(10);
     expect([indexer.insert(hash, 5), indexer.insert(hash, 9)]).toEqual([undefined, 5]);
     indexer.insertIfAbsent(hash, 20);
