@@ -41,11 +41,11 @@ export interface FileView {
   /** The bytes [offset, offset + length). Errors: as `seek`. */
   bytes(offset: number, length: number): Uint8Array;
   /**
-   * Loads what lies at some offsets (negative ones stand for nothing) into the processor's caches, all at
-   * once; one after the other they would be waited for. Does nothing where that gains nothing.
-   * Errors: CLOSED, INPUT_CHANGED.
+   * Loads the beginnings of stretches into the processor's caches, all at once; one after the other they
+   * would be waited for. Two numbers each: begin and end; negative ones stand for nothing, and where the
+   * begin is negative the end is loaded. Does nothing where that gains nothing. Errors: CLOSED, INPUT_CHANGED.
    */
-  touch(offsets: Float64Array, from: number, to: number): void;
+  touch(stretches: Float64Array): void;
   /** Views handed out stay; no new ones come. */
   close(): void;
 }

@@ -72,7 +72,7 @@ class ReadView implements FileView {
     return this.readBytes(offset, length);
   }
 
-  touch(_offsets: Float64Array, _from: number, _to: number): void {}
+  touch(_stretches: Float64Array): void {}
 
   close(): void {
     this.#closed = true;
@@ -163,14 +163,15 @@ class MappedView extends ReadView {
     return this.readBytes(offset, length);
   }
 
-  override touch(offsets: Float64Array, from: number, to: number): void {
+  override touch(stretches: Float64Array): void {
     const [window] = this.#windows;
     if (window === undefined) return;
     this.check(0, 0);
+    const { bytes, length } = window;
     let seen = 0;
-    for (let i = from; i < to; i++) {
-      const offset = offsets[i]!;
-      if (offset >= 0 && offset < window.length) seen |= window.bytes[offset]!;
+    for (let i = 0; i < stretches.length; i += 2) {
+      const offset = stretches[i]! < 0 ? stretches[i + 1]! : stretches[i]!;
+      if (offset >= 0 && offset < length) seen |= bytes[offset]!;
     }
     this.touched = seen;
   }

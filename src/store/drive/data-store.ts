@@ -105,7 +105,7 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
   batchRead(keys: readonly DriveKey[]): (EntryHandle | undefined)[] {
     const places = this.#state.table().findKeys(keys);
     const { view } = this.#state;
-    view.touch(places, 0, places.length);
+    view.touch(places);
     const handles: (EntryHandle | undefined)[] = new Array(keys.length);
     for (let i = 0; i < handles.length; i++) {
       const end = places[2 * i + 1]!;
