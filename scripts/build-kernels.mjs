@@ -9,7 +9,7 @@ import asc from 'assemblyscript/asc';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const sourceDir = join(root, 'src/kernels/wasm');
 const outDir = join(root, 'src/kernels/generated');
-const modules = ['lines', 'index', 'drive', 'csv', 'rows'];
+const modules = ['lines', 'index', 'drive', 'csv', 'rows', 'hash'];
 
 mkdirSync(outDir, { recursive: true });
 const newestSource = Math.max(

@@ -13,6 +13,7 @@ import { createTwinKernel } from './twin/index.ts';
 import type { Kernel, LinesOptions, LineTable, Query, Selector } from './types.ts';
 import { createWasmColumns } from './wasm-columns.ts';
 import { createWasmDriveTable } from './wasm-drive.ts';
+import { hashBytes } from './wasm-hash.ts';
 import { createWasmIndex } from './wasm-index.ts';
 import { createWasmLocator } from './wasm-locator.ts';
 import { createWasmObserver } from './wasm-observer.ts';
@@ -40,28 +41,21 @@ export interface WasmContext {
 const ID: Path = ['_id'];
 const encoder = new TextEncoder();
 
-/** A kernel with a module instance of its own. */
+/** A kernel with a module instance of its own, which is made when documents are first to be read. */
 export function createWasmKernel(): Kernel {
-  const machine = new LineMachine();
-  // `placeText` writes short keys without asking for room.
-  machine.place(new Uint8Array(256));
-  const context: WasmContext = {
-    machine,
-    materialiser: new Materialiser(machine),
-    twin: createTwinKernel(),
-    selector: (query) => createSelector(context, query),
+  let made: WasmContext | undefined;
+  const context = (): WasmContext => {
+    made ??= createContext();
+    return made;
   };
   const keyPrograms = new Map<string, BuiltProgram>();
   const keyHash = new Uint32Array(2);
   return {
     name: 'wasm',
     keyHash,
-    hash: (bytes) => {
-      machine.exports.hashAt(machine.place(bytes), bytes.length);
-      const at = (Layout.state + 64) >> 2;
-      return (BigInt(machine.u32[at + 1]!) << 32n) | BigInt(machine.u32[at]!);
-    },
+    hash: hashBytes,
     hashKey: (id) => {
+      const { machine } = context();
       const length = placeText(machine, id);
       machine.exports.hashAt(Layout.input, length);
       const at = (Layout.state + 64) >> 2;
@@ -76,32 +70,50 @@ export function createWasmKernel(): Kernel {
         program = new ProgramBuilder().build({ mode: Mode.lines, key })!;
         keyPrograms.set(name, program);
       }
-      return readLines(context, program, bytes, options);
+      return readLines(context(), program, bytes, options);
     },
     split: (bytes) => {
+      const { machine } = context();
       const list = new RecordList();
       const result = machine.split(PLAIN, bytes, ({ count }) => list.add(machine.records(count)));
       const records = list.take();
       return { bytes, records, count: records.length / RECORD_WORDS, ...result };
     },
     document: (line) => {
+      const { machine, materialiser, twin } = context();
       const tape = machine.readOne(line);
-      if (tape === 0) return context.twin.document(line);
-      return context.materialiser.one(tape, line.length);
+      return tape === 0 ? twin.document(line) : materialiser.one(tape, line.length);
     },
-    selector: context.selector,
-    columns: (columns, query = {}) => createWasmColumns(context, columns, query),
-    locator: (paths) => createWasmLocator(context, paths),
-    observer: (query = {}) => createWasmObserver(context, query),
+    selector: (query) => context().selector(query),
+    columns: (columns, query = {}) => createWasmColumns(context(), columns, query),
+    locator: (paths) => createWasmLocator(context(), paths),
+    observer: (query = {}) => createWasmObserver(context(), query),
     codec: {
-      decode: (bytes, records, count) => decodeDocuments(context, bytes, records, count),
-      encode: (documents) => context.twin.codec.encode(documents),
+      decode: (bytes, records, count) => decodeDocuments(context(), bytes, records, count),
+      encode: (documents) => context().twin.codec.encode(documents),
     },
     createIndex: createWasmIndex,
     entries: (bytes, records, from, to, base) =>
-      machine.entries(bytes, records.subarray(from * RECORD_WORDS, to * RECORD_WORDS), base),
+      context().machine.entries(
+        bytes,
+        records.subarray(from * RECORD_WORDS, to * RECORD_WORDS),
+        base,
+      ),
     createDriveTable: createWasmDriveTable,
   };
+}
+
+function createContext(): WasmContext {
+  const machine = new LineMachine();
+  // `placeText` writes short keys without asking for room.
+  machine.place(new Uint8Array(256));
+  const context: WasmContext = {
+    machine,
+    materialiser: new Materialiser(machine),
+    twin: createTwinKernel(),
+    selector: (query) => createSelector(context, query),
+  };
+  return context;
 }
 
 /** Writes the text's UTF-8 to the module's input; ids are mostly short ASCII, which makes no garbage. */
