@@ -188,6 +188,8 @@ async function fill(
   signal: AbortSignal | undefined,
 ): Promise<RecordBatch[]> {
   const batches: RecordBatch[] = [];
+  // Where nothing is left to read no kernel need be compiled.
+  if (from >= state.snapshot.end) return batches;
   const input = { state, plan, where, allFields: !definition.fields, signal };
   for await (const { columns, rows } of fillRange(input, from, state.snapshot.end)) {
     batches.push(toRecordBatch(plan.schema, columns, rows));

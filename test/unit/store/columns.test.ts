@@ -2,8 +2,9 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { eq, gt, gte } from '../../../src/core/predicate.ts';
+import { sharedKernel } from '../../../src/kernels/index.ts';
 import { zdsSource } from '../../../src/sources/zds-source.ts';
 import { collectionTable, DataStore, FastStore, pack, verify } from '../../../src/store/index.ts';
 
@@ -53,6 +54,17 @@ describe('a column snapshot', () => {
     const fourth = await store.snapshot({ chunkRows: 100 });
     expect(fourth).toMatchObject({ rows: 220, chunks: 3, rowsWritten: 50 });
     expect(await store.snapshot({ columns: ['n'] })).toMatchObject({ columns: ['n'], rows: 220 });
+  });
+
+  it('is all that is read where nothing has come since', async () => {
+    const store = await open();
+    put(store, 0, 10);
+    await store.snapshot();
+    await store.close();
+    const columns = vi.spyOn(sharedKernel(), 'columns');
+    expect((await collectionTable(root, 'c')).numRows).toBe(10);
+    expect(columns).not.toHaveBeenCalled();
+    columns.mockRestore();
   });
 
   it('leaves out rows of every type that have died', async () => {
