@@ -1,5 +1,6 @@
 /** Arrow: schemas, record batches and tables from batches, and the IPC formats. */
 export { Assembler, type AssemblerOptions, type RowGroup } from './assembler.ts';
+export { type ColumnSummary, describeColumns } from './describe.ts';
 export {
   type FieldsOffer,
   findNewField,

@@ -27,6 +27,7 @@ import { replayCommand } from './commands/replay.ts';
 import { runCommand } from './commands/run.ts';
 import { runsCommand } from './commands/runs.ts';
 import { scanCommand } from './commands/scan.ts';
+import { snapshotCommand } from './commands/snapshot.ts';
 import { sniffCommand } from './commands/sniff.ts';
 import { statsCommand } from './commands/stats.ts';
 import { unpackCommand } from './commands/unpack.ts';
@@ -43,6 +44,7 @@ const commands: readonly Command[] = [
   deleteCommand,
   listCommand,
   statsCommand,
+  snapshotCommand,
   runCommand,
   lintCommand,
   newCommand,

@@ -15,12 +15,12 @@ export function selectionOf(args: Arguments): Pick<ScanOptions, 'where'> & { sel
 }
 
 /** `a,b.c` as paths; a backslash keeps a comma in a name. Undefined when the option is absent. */
-export function fieldsOption(args: Arguments): string[] | undefined {
-  const text = args.text('fields');
+export function fieldsOption(args: Arguments, name = 'fields'): string[] | undefined {
+  const text = args.text(name);
   if (text === undefined) return undefined;
   const pieces = [...text.matchAll(/((?:\\.|[^,])*)(?:,|$)/gs)];
   // The last match is the empty one behind the text.
   const fields = pieces.slice(0, -1).map((piece) => piece[1]!.trim());
   if (fields.length > 0 && fields.every((field) => field !== '')) return fields;
-  throw new EtlError('INVALID_ARGUMENT', '--fields takes names between commas: a,b.c');
+  throw new EtlError('INVALID_ARGUMENT', `--${name} takes names between commas: a,b.c`);
 }

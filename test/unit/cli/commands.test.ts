@@ -131,6 +131,30 @@ describe('list and stats', () => {
   });
 });
 
+describe('columns', () => {
+  const some = at('columns');
+  it('are described', async () => {
+    const numbers = Array.from({ length: 40 }, (_, i) => `{"_id":"d${i}","n":${i % 4},"t":null}`);
+    writeFileSync(at('numbers.jsonl'), numbers.join('\n'));
+    await zds(['ingest', some, '-c', 'c', at('numbers.jsonl')]);
+    const { stdout } = await zds(['stats', some, '-c', 'c', '--columns']);
+    expect(stdout).toMatch(/^n +40 +0 +4 +0 +1.5 +3 +█( *█){3} +Int64$/m);
+    expect(stdout).toMatch(/^t +0 +40 +Utf8$/m);
+    const [stats] = JSON.parse(
+      (await zds(['stats', some, '--columns', '--json'])).stdout,
+    ).collections;
+    expect(stats.columns[1]).toMatchObject({ name: 'n', min: 0, max: 3, distinct: 4 });
+  });
+
+  it('are written as a snapshot', async () => {
+    const said = await zds(['snapshot', some, '-c', 'c', '--columns', '_id,n', '--where', 'n > 1']);
+    expect(said).toMatchObject({ code: 0, stderr: '' });
+    expect(said.stdout).toMatch(/^20 rows of 2 columns, 20 written, /);
+    const again = JSON.parse((await zds(['snapshot', some, '-c', 'c', '--json'])).stdout);
+    expect(again).toMatchObject({ rows: 20, rowsWritten: 0, columns: ['_id', 'n'] });
+  });
+});
+
 describe('export', () => {
   it('writes JSON Lines, plain and compressed', async () => {
     await zds(['export', lake, '-c', 'people', '--to', at('out.jsonl')]);

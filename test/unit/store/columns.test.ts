@@ -165,6 +165,19 @@ describe('a column snapshot', () => {
     expect(packed.numRows).toBe(30);
   });
 
+  it('does not notice a flipped bit in a number; verifying the drive does', async () => {
+    await using store = await open();
+    put(store, 0, 30);
+    await store.snapshot({ columns: ['half'] });
+    const bytes = readFileSync(file);
+    bytes[bytes.indexOf(Buffer.from(Float64Array.of(14.5).buffer))]! ^= 1;
+    writeFileSync(file, bytes);
+    const values = (await store.table()).getChild('half')!.toArray();
+    expect([values[28], values[29]]).toEqual([14, 14.500000000000002]);
+    await using drive = await DataStore.open(file, { mode: 'read' });
+    expect((await drive.verify()).ok).toBe(false);
+  });
+
   it('gives way to the documents where the framing of its chunks is damaged', async () => {
     await using store = await open();
     put(store, 0, 30);

@@ -1,0 +1,44 @@
+/** `zds snapshot`: columns of a collection as Arrow buffers beside it, for `table` and for scans with a predicate. */
+import { parseExpression } from '../../core/expression.ts';
+import { ZdsRoot } from '../../store/index.ts';
+import { type Command, collectionOption } from '../command.ts';
+import { fieldsOption } from '../selection.ts';
+import { formatCount, formatSeconds, formatSize } from '../text.ts';
+
+export const snapshotCommand: Command = {
+  name: 'snapshot',
+  summary:
+    'Write columns of a collection beside it, so that tables and scans need not read documents.',
+  usage: 'PATH -c NAME [--columns a,b.c] [--where EXPR] [--json]',
+  positionals: [1, 1],
+  options: {
+    collection: collectionOption,
+    columns: { value: 'A,B.C', help: 'these fields; those of the last snapshot, or all' },
+    where: { value: 'EXPR', help: 'only documents that this holds for' },
+    json: { help: 'as one JSON object' },
+  },
+  required: ['collection'],
+  async run(args, { stdout }) {
+    const root = await ZdsRoot.open(args.positionals[0]!, { mode: 'read' });
+    try {
+      const store = await root.collection(args.text('collection')!, { mode: 'read' });
+      try {
+        const where = args.text('where');
+        const report = await store.snapshot({
+          columns: fieldsOption(args, 'columns'),
+          where: where === undefined ? undefined : parseExpression(where),
+        });
+        const { columns, rows, rowsWritten, bytes, seconds } = report;
+        const text =
+          `${formatCount(rows)} rows of ${formatCount(columns.length)} columns, ` +
+          `${formatCount(rowsWritten)} written, ${formatSize(bytes)}, in ${formatSeconds(seconds)}`;
+        await stdout.write(`${args.flag('json') ? JSON.stringify(report) : text}\n`);
+      } finally {
+        await store.close();
+      }
+    } finally {
+      await root.close();
+    }
+    return 0;
+  },
+};
