@@ -20,6 +20,7 @@ export * from './pipeline/index.ts';
 export type { AnySink } from './sinks/any-sink.ts';
 export { type ArrowSinkOptions, type ArrowSinkSummary, arrowSink } from './sinks/arrow-sink.ts';
 export { type CsvSinkOptions, type CsvSinkSummary, csvSink } from './sinks/csv-sink.ts';
+export { type DriveSink, type DriveSinkItem, driveSink } from './sinks/drive-sink.ts';
 export { type HttpSinkOptions, type HttpSinkSummary, httpSink } from './sinks/http-sink.ts';
 export { jsonSink } from './sinks/json-sink.ts';
 export { type JsonlSinkOptions, type JsonlSinkSummary, jsonlSink } from './sinks/jsonl-sink.ts';
@@ -43,6 +44,7 @@ export { type ZdsSinkOptions, type ZdsSinkSummary, zdsSink } from './sinks/zds-s
 export { type ArrowSourceOptions, arrowSource } from './sources/arrow-source.ts';
 export type { ByteInput } from './sources/byte-input.ts';
 export { type CsvSourceOptions, csvSource, sniffCsv } from './sources/csv-source.ts';
+export { type DriveItem, type DriveSourceOptions, driveSource } from './sources/drive-source.ts';
 export { fromIterable, fromNode, fromWeb } from './sources/from-iterable.ts';
 export {
   type Chance,
