@@ -8,8 +8,17 @@ import type { Predicate } from './core/predicate.ts';
 import type { Transform } from './core/stage.ts';
 import type { StandardSchema } from './core/standard-schema.ts';
 import { sharedKernel } from './kernels/index.ts';
+import type { SourceStream } from './streams/source-stream.ts';
 import { type StageOptions, TransformStage } from './streams/transform-stage.ts';
 import * as transforms from './transforms/index.ts';
+
+/** The documents that come out of a source or a transform, for the function of the stage behind it. */
+export type DocumentOf<Stage> =
+  Stage extends TransformStage<infer _, infer Out>
+    ? Out
+    : Stage extends SourceStream<infer T>
+      ? T
+      : never;
 
 type DocumentFunction<T extends object, R> = transforms.DocumentFunction<T, R>;
 

@@ -1,11 +1,16 @@
+import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
+import { type } from 'arktype';
+import * as v from 'valibot';
 import { describe, expectTypeOf, it } from 'vitest';
+import * as z from 'zod';
 import {
   aggregate,
   type Batch,
   batch,
   cast,
   type Document,
+  type DocumentOf,
   dedupe,
   eq,
   filter,
@@ -100,6 +105,30 @@ describe('types', () => {
       TransformStage<Event, { total: number }>
     >();
     expectTypeOf(flatten<Event, Event>()).toEqualTypeOf<TransformStage<Event>>();
+  });
+
+  it('come from schemas of any library, and go on from stage to stage', () => {
+    const schemas = {
+      zod: z.object({ id: z.string(), score: z.number() }),
+      valibot: v.object({ id: v.string(), score: v.number() }),
+      arktype: type({ id: 'string', score: 'number' }),
+    };
+    expectTypeOf(validate(schemas.zod)).toEqualTypeOf<TransformStage<Document, Event>>();
+    expectTypeOf(validate(schemas.valibot)).toEqualTypeOf<TransformStage<Document, Event>>();
+    expectTypeOf(validate(schemas.arktype)).toEqualTypeOf<TransformStage<Document, Event>>();
+    const source = fromIterable([{ id: 'a', score: 1 }]);
+    expectTypeOf<DocumentOf<typeof source>>().toEqualTypeOf<Event>();
+    expectTypeOf<DocumentOf<string>>().toEqualTypeOf<never>();
+    const checked = validate(schemas.zod);
+    const doubled = map((event: DocumentOf<typeof checked>) => ({ double: event.score * 2 }));
+    const large = filter((row: DocumentOf<typeof doubled>) => row.double > 1);
+    expectTypeOf(large).toEqualTypeOf<TransformStage<{ double: number }>>();
+    () => {
+      const summary = pipeline(source, checked, doubled, large, jsonlSink('b'));
+      expectTypeOf(summary).toEqualTypeOf<Promise<void>>();
+    };
+    // @ts-expect-error no such field of what the schema makes
+    map((event: DocumentOf<typeof checked>) => ({ double: event.scores }));
   });
 
   it('end in summaries', () => {
