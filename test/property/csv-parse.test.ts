@@ -55,6 +55,8 @@ async function expectAllWays(
 ): Promise<void> {
   const text = JSON.stringify(expected);
   for (const implementation of ['wasm', 'typescript'] as const) {
+    // What is long holds little that is new to the slower of the two.
+    if (implementation === 'typescript' && bytes.length > 100_000 && !LONG) continue;
     const found = await decode([bytes.slice()], { ...options, implementation });
     expect(JSON.stringify(found)).toBe(text);
   }
