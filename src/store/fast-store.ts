@@ -108,14 +108,17 @@ export class FastStore<T extends object = Document> {
     return new FastStore<T>(root, name, kernel, held, options);
   }
 
-  /** Documents alive. */
+  /** Documents alive, as `len`. */
   get count(): number {
     return this.#files.indexer.index.size;
   }
 
-  /** The same. */
-  get length(): number {
+  len(): number {
     return this.count;
+  }
+
+  isEmpty(): boolean {
+    return this.count === 0;
   }
 
   /** What opening found and mended. */
@@ -209,10 +212,7 @@ export class FastStore<T extends object = Document> {
     return undefined;
   }
 
-  /**
-   * The stored bytes of the document under an id, without line end. Errors: DOCUMENT_NOT_FOUND,
-   * CORRUPTED_DATA where its line is damaged at its beginning.
-   */
+  /** The stored bytes, without line end. Errors: DOCUMENT_NOT_FOUND; CORRUPTED_DATA if no id is left. */
   getRaw(id: string): Uint8Array {
     this.#check();
     const entry = this.#files.indexer.findSound(id);
@@ -221,7 +221,6 @@ export class FastStore<T extends object = Document> {
     return this.#files.stored.view(index.offset(entry), index.length(entry)).slice();
   }
 
-  /** Errors: CORRUPTED_DATA as `getRaw`. */
   exists(id: string): boolean {
     this.#check();
     return this.#files.indexer.findSound(id) >= 0;

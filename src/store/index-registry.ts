@@ -115,7 +115,7 @@ export class IndexRegistry {
   }
 
   /** Documents. */
-  get length(): number {
+  len(): number {
     return this.#ids.length;
   }
 

@@ -97,7 +97,7 @@ async function check(image: Image, what: string): Promise<string | undefined> {
 async function expectLiving(disk: FaultDisk, more: readonly string[], what: string): Promise<void> {
   const { operations } = disk;
   const engine = await Engine.open('/s', 'c', { disk });
-  expect(engine.length, what).toBe(living.size + more.length);
+  expect(engine.len(), what).toBe(living.size + more.length);
   const found = new Map<string, string>();
   for (const document of engine.scan()) found.set(document._id as string, JSON.stringify(document));
   expect([...found.keys()].sort(), what).toEqual([...living.keys(), ...more].sort());

@@ -89,7 +89,7 @@ export class Engine<T extends object = Document> {
   }
 
   /** Documents as of `open` or the last `refresh`. */
-  get length(): number {
+  len(): number {
     return this.#ids.length;
   }
 
@@ -106,7 +106,7 @@ export class Engine<T extends object = Document> {
   getDocumentAt(ordinal: number, options: GetOptions = {}): T {
     const id = this.#ids[ordinal];
     if (id !== undefined) return this.getDocument(id, options);
-    throw new EtlError('DOCUMENT_NOT_FOUND', `no document number ${ordinal} of ${this.length}`, {
+    throw new EtlError('DOCUMENT_NOT_FOUND', `no document number ${ordinal} of ${this.len()}`, {
       place: { path: this.#paths.docs },
     });
   }

@@ -192,7 +192,7 @@ describe('BufferedWriter on files', () => {
     await expect(writer.put('..', {})).rejects.toThrow(failure('INVALID_ID'));
     await writer.close();
     expect(writer.stats.bytes).toBeGreaterThanOrEqual(3);
-    expect((await Engine.open(root, 'c')).length).toBe(40);
+    expect((await Engine.open(root, 'c')).len()).toBe(40);
     await expect(BufferedWriter.open(root, 'c', { maxPendingOps: 0 })).rejects.toThrow(
       failure('INVALID_ARGUMENT'),
     );
@@ -206,7 +206,7 @@ describe('Engine', () => {
   it('gives documents by id and place, with or without _id', async () => {
     await fill(people);
     const engine = await Engine.open(root, 'c');
-    expect(engine.length).toBe(3);
+    expect(engine.len()).toBe(3);
     expect(engine.docIds()).toEqual(['z', 'a', 'm']);
     expect(engine.getDocument('a')).toEqual({ _id: 'a', ...people.a });
     expect(Object.keys(engine.getDocument('a'))[0]).toBe('_id');

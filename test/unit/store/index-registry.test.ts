@@ -31,7 +31,7 @@ describe('of a collection in lines', () => {
       await IndexRegistry.load(root, 'c'),
     ]) {
       expect(index.docIds()).toEqual(['z', 'ü', 'm', 'a']);
-      expect(index.length).toBe(4);
+      expect(index.len()).toBe(4);
       expect(index.getDocIdAt(1)).toBe('ü');
       expect(index.getDocIdAt(4)).toBeUndefined();
       expect([index.contains('a'), index.contains('gone')]).toEqual([true, false]);
