@@ -11,7 +11,6 @@ import {
   closeSync,
   fstatSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   readFileSync,
   statSync,
@@ -22,6 +21,7 @@ import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { EtlError } from '../core/errors.ts';
 import type { DiskLock } from './disk.ts';
+import { makeFolder } from './make-folder.ts';
 import { LOCK_EXCLUSIVE_NOW, native } from './native.ts';
 
 export interface LockOptions {
@@ -37,7 +37,7 @@ export function takeLock(path: string, options: LockOptions = {}): DiskLock {
   const calls = options.use === 'file' ? undefined : native();
   let fd: number | undefined;
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     fd = openSync(path, 'a+');
     if (calls === undefined) {
       if (namesLivingProcess(path)) throw locked(path);

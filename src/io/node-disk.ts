@@ -30,6 +30,7 @@ import type {
 } from './disk.ts';
 import { openFileView } from './file-view.ts';
 import { type LockOptions, takeLock } from './lock.ts';
+import { makeFolder } from './make-folder.ts';
 import { type MapOptions, openReader } from './map.ts';
 
 export interface NodeDiskOptions {
@@ -92,7 +93,7 @@ class NodeDisk implements Disk {
   }
 
   async mkdir(path: string): Promise<void> {
-    await attempt(path, 'make', () => promises.mkdir(path, { recursive: true }));
+    await attempt(path, 'make', async () => makeFolder(path));
   }
 
   rename(from: string, to: string): Promise<void> {

@@ -1,9 +1,10 @@
 /** `zds new`: a starter project that runs as it is. */
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EtlError } from '../../core/errors.ts';
+import { nodeDisk } from '../../io/index.ts';
 import type { Command } from '../command.ts';
 
 export const newCommand: Command = {
@@ -16,11 +17,7 @@ export const newCommand: Command = {
     const folder = args.positionals[0]!;
     const there = await readdir(folder).catch(() => []);
     if (there.length > 0) throw new EtlError('INVALID_ARGUMENT', `${folder} is not empty`);
-    try {
-      await mkdir(join(folder, 'data'), { recursive: true });
-    } catch (cause) {
-      throw new EtlError('IO_ERROR', 'cannot be made', { place: { path: folder }, cause });
-    }
+    await nodeDisk.mkdir(join(folder, 'data'));
     for (const [name, text] of Object.entries(projectFiles(resolve(folder)))) {
       // What has come there meanwhile stays.
       await writeFile(join(folder, name), text, { flag: 'wx' });

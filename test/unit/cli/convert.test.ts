@@ -173,6 +173,6 @@ describe.skipIf(!existsSync(join(root, 'dist/cli/main.js')))('zds new', () => {
     expect(found.stdout.split('\n')[0]).toContain('"large":true');
     expect((await zds(['new', project])).code).toBe(2);
     const inFile = await zds(['new', join(project, 'README.md/x')]);
-    expect(inFile.stderr).toContain('README.md/x: cannot be made: ENOTDIR');
+    expect(inFile.stderr).toContain('README.md/x/data: cannot make: ENOTDIR');
   });
 });

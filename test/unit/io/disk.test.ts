@@ -140,3 +140,37 @@ describe('nodeDisk', () => {
     await expect(nodeDisk.list(join(folder, 'b'))).rejects.toMatchObject({ code: 'IO_ERROR' });
   });
 });
+
+describe('making folders', () => {
+  it('makes those that it stands in, again and beside others', async () => {
+    const path = join(folder, 'a/b/c');
+    await Promise.all([path, path, join(folder, 'a/x')].map((each) => nodeDisk.mkdir(each)));
+    await nodeDisk.mkdir(path);
+    expect((await nodeDisk.list(join(folder, 'a'))).map(({ name }) => name).sort()).toEqual([
+      'b',
+      'x',
+    ]);
+  });
+
+  it('says why where there is a file in the way', async () => {
+    writeFileSync(join(folder, 'f'), '');
+    for (const [name, reason] of [
+      ['f', 'EEXIST'],
+      ['f/a/b', 'ENOTDIR'],
+    ] as const) {
+      const made = nodeDisk.mkdir(join(folder, name));
+      await expect(made).rejects.toMatchObject({
+        code: 'IO_ERROR',
+        message: expect.stringContaining(reason),
+        place: { path: join(folder, name) },
+      });
+    }
+  });
+
+  it.skipIf(!existsSync('/proc/self'))('ends where the system lets nothing be made', async () => {
+    for (const path of ['/proc/x', '/proc/x/y/z']) {
+      await expect(nodeDisk.mkdir(path)).rejects.toMatchObject({ code: 'IO_ERROR' });
+      expect(() => takeLock(join(path, 'lock'))).toThrow(/cannot lock: .*ENOENT/);
+    }
+  });
+});
