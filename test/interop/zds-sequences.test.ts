@@ -97,10 +97,14 @@ class Sequence {
     this.model.set(id, { ...document, _id: id });
   }
 
-  async #ourSession(): Promise<void> {
+  async #ourSession(compacts = false): Promise<void> {
     this.history.push('ours');
     const store = await this.#openOurs();
     await this.#change(store);
+    if (compacts) {
+      this.history.push('compact');
+      await store.compact();
+    }
     this.history.push('close');
     await store.close();
     this.current = true;
@@ -208,7 +212,7 @@ class Sequence {
     if (!existsSync(join(this.meta, 'data.jsonl'))) return;
     this.history.push('crate reader opens');
     await this.#oracle.ask('open', { name: 'r', root: this.root, collection: 'c', mode: 'read' });
-    await this.#ourSession();
+    await this.#ourSession(this.#random(2) === 0);
     this.history.push('crate reader drops');
     await this.#oracle.ask('close', { name: 'r' });
     this.current = false;
