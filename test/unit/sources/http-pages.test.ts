@@ -203,8 +203,9 @@ describe('httpSource with several requests at once', () => {
       response.end('{"n":1}\n');
     });
     const urls = Array.from({ length: 6 }, (_, n) => `${base}/${n}`);
+    const start = performance.now();
     await read(urls, { concurrency: 6, requestsPerSecond: 50 });
-    expect(times.at(-1)! - times[0]!).toBeGreaterThan(70);
+    expect(times.at(-1)! - start).toBeGreaterThan(70);
   });
 
   it('sends by a fetch of the user', async () => {
