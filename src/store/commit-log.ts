@@ -72,7 +72,7 @@ export interface CompactRecord {
   readonly at: string;
 }
 
-/** An end that the data had when there was an index.bin of it, and where what stood before ends now. */
+/** How far an index.bin of some time can lead at most, and where what stood in the data then ends now. */
 export type IndexState = readonly [end: number, place: number];
 
 export type LogRecord = CommitRecord | SessionRecord | CheckpointRecord | CompactRecord;

@@ -18,7 +18,7 @@ import {
 } from './commit-log.ts';
 import { discardNext, nextPaths, replaceCollection } from './generation.ts';
 import type { CollectionPaths } from './layout.ts';
-import { mergeStates, statesOf } from './log-state.ts';
+import { statesOf } from './log-state.ts';
 import { type RewriteOptions, type Rewritten, rewriteData, writeLog } from './rewrite.ts';
 import type { Writer } from './writer.ts';
 
@@ -94,9 +94,8 @@ export async function compactCollection(
     if (commit === undefined || idle) return report({ lines, end }, false);
     const next = nextPaths(paths, generation);
     const { data } = files;
-    const summary = await summariseLog(files.log!.past());
-    const before = { ...summary, commits: summary.commits - 1 };
-    const { states } = summary;
+    const { commits, cursors, states } = await summariseLog(files.log!.past());
+    const before = { commits: commits - 1, cursors };
     const source = { disk, kernel, data, end, alive, documents, next, states };
     const rewritten = await rewriteData({ ...options, ...source });
     await writeLog({ disk, kernel, next }, freshLog(before, generation, commit, rewritten));
@@ -155,13 +154,12 @@ export async function summariseLog(
 
 /** The log of a collection that was just written anew; `commit` is its one commit. */
 export function freshLog(
-  { commits, cursors, states: before }: LogSummary,
+  { commits, cursors }: Pick<LogSummary, 'commits' | 'cursors'>,
   generation: number,
   commit: CommitRecord,
-  { end, lines, documents, indexBytes, indexSum, places }: Rewritten,
+  { end, lines, documents, indexBytes, indexSum, states }: Rewritten,
 ): LogRecord[] {
   const at = new Date().toISOString();
-  const states = mergeStates(before.map(([oldEnd], i) => [oldEnd, places[i]!]));
   const counted = { end, count: documents, lines };
   const last = { ...withoutDeletes(commit), ...counted };
   return [

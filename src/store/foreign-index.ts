@@ -6,8 +6,8 @@
  * an old one back, knows nothing of what they committed, and nothing may be lost by that: so an index
  * that has no document behind the end of some earlier state (one of our checkpoints, or what another
  * program had left when we adopted it) is taken for as old as that state. Compaction moves documents,
- * and entries of before may fit them all the same: so the log tells, of each state before it, where what
- * stood there ends now.
+ * and entries of before may fit them all the same: so the log tells, of each state before it, how far those
+ * can lead, and where what stood there ends now.
  *
  * What other programs added behind our last session is their own affair: of that the index tells all up
  * to the last document that it has, having been written later.

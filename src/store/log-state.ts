@@ -74,7 +74,7 @@ export function statesOf(record: LogRecord, before: LogRecord | undefined): read
   return op === 'checkpoint' || adopts ? [[end, end]] : [];
 }
 
-/** The same states in few, none with more before it than it had. */
+/** The same states in few, none with more before its place than it had. */
 export function mergeStates(states: Iterable<IndexState>): IndexState[] {
   const merged: IndexState[] = [];
   for (const [end, place] of states) {

@@ -38,10 +38,9 @@ export async function beginReplacement(
   } finally {
     await index.close();
   }
-  const { commits, seq, states } = await readOldLog(disk, paths, kernel);
-  const size = (await disk.stat(paths.data))?.size ?? 0;
-  // Nothing that an index.bin of before tells of is here, and no cursor tells what is.
-  const before = { commits, seq, cursors: [], states: [...states, [size, 0] as const] };
+  const { commits, seq } = await readOldLog(disk, paths, kernel);
+  // Cursors tell what is in the data, and the data begins anew.
+  const before = { commits, cursors: [] };
   const at = new Date().toISOString();
   const commit: CommitRecord = { op: 'commit', seq: seq + 1, end: 0, count: 0, lines: 0, at };
   const empty = {
@@ -50,7 +49,7 @@ export async function beginReplacement(
     documents: 0,
     indexBytes: INDEX_HEADER_BYTES,
     indexSum: formatSum(kernel.createIndex().sum),
-    places: before.states.map(() => 0),
+    states: [],
   };
   await writeLog({ disk, kernel, next }, freshLog(before, generation, commit, empty));
   return {

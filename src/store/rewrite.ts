@@ -16,6 +16,7 @@ import { appendLiving, INDEX_HEADER_BYTES, indexHeader } from './index-file.ts';
 import { hideLongIds, LONGEST_ID } from './indexer.ts';
 import type { CollectionPaths } from './layout.ts';
 import { deadLines, type Liveness } from './liveness.ts';
+import { MovedStates } from './moved-states.ts';
 import { readPieces } from './pieces.ts';
 import { FileTail } from './tail.ts';
 
@@ -51,7 +52,7 @@ export interface RewriteInput extends RewriteOptions {
   readonly documents: number;
   /** The names to write under. */
   readonly next: CollectionPaths;
-  /** States of the old data, the oldest first. */
+  /** Of the old data, as other programs may have read its index.bin; the oldest first. */
   readonly states: readonly IndexState[];
   /** Takes lines that are no documents, which are left out then. Default: they stay. */
   readonly onStrange?: ((line: StrangeLine) => void) | undefined;
@@ -64,8 +65,8 @@ export interface Rewritten {
   readonly documents: number;
   readonly indexBytes: number;
   readonly indexSum: string;
-  /** Where what stood before the place of each state ends now. */
-  readonly places: readonly number[];
+  /** What has become of the states. */
+  readonly states: readonly IndexState[];
 }
 
 const FLYING_BYTES = 4 << 20;
@@ -90,18 +91,20 @@ export async function rewriteData(input: RewriteInput): Promise<Rewritten> {
     const [newIndex, indexTail] = await create(next.index, INDEX_HEADER_BYTES);
     tails.push(dataTail, indexTail);
     const index = kernel.createIndex();
-    const places: number[] = [];
+    const moved = new MovedStates(states);
     let lines = 0;
     for await (const { bytes, base } of readPieces(data, 0, end)) {
       if (signal?.aborted) {
         throw new EtlError('ABORTED', 'compaction was stopped', { cause: signal.reason });
       }
-      const moved: Moved = (offset, place) => {
-        while (places.length < states.length && states[places.length]![1] <= base + offset) {
-          places.push(dataTail.end + place);
-        }
-      };
-      const kept = keepLiving(kernel.lines(bytes), base, alive, moved, input.onStrange);
+      const kept = keepLiving(
+        kernel.lines(bytes),
+        base,
+        alive,
+        (offset, place, length, hash) =>
+          moved.take(base + offset, dataTail.end + place, length, hash),
+        input.onStrange,
+      );
       if (kept.bytes.length > 0) {
         const at = dataTail.end;
         lines += kept.count;
@@ -118,14 +121,13 @@ export async function rewriteData(input: RewriteInput): Promise<Rewritten> {
         place: { path: data.path },
       });
     }
-    while (places.length < states.length) places.push(dataTail.end);
     const result = {
       end: dataTail.end,
       lines,
       documents,
       indexBytes: indexTail.end,
       indexSum: formatSum(index.sum),
-      places,
+      states: moved.finish(dataTail.end),
     };
     await dataTail.drain();
     await indexTail.drain();
@@ -156,8 +158,8 @@ export async function writeLog(
   }
 }
 
-/** Hears where the line at `offset` of a piece goes among those of it that stay. */
-type Moved = (offset: number, place: number) => void;
+/** `MovedStates.take`, with places in a piece and among those of it that stay. */
+type Moved = MovedStates['take'];
 
 interface Kept {
   readonly bytes: Uint8Array;
@@ -185,16 +187,19 @@ function keepLiving(
     for (; onStrange && faults < bad.length && bad[faults]!.before === i; faults++) {
       const { start, end, code, reason } = bad[faults]!;
       onStrange({ offset: base + start, code, reason, bytes: bytes.slice(start, end) });
+      moved(start, out.place(start), 0, undefined);
       out.cut(start, end);
     }
     if (i === count) break;
     const word = i * RECORD_WORDS;
     const start = records[word]!;
     const end = records[word + LineRecord.end]!;
-    moved(start, out.place(start));
     const kind = records[word + LineRecord.keyKind]!;
     const keyed = kind === KeyKind.plain || kind === KeyKind.escaped;
-    if (keyed ? dead[i] !== 0 : onStrange !== undefined) {
+    const drops = keyed ? dead[i] !== 0 : onStrange !== undefined;
+    const hash = records[word + LineRecord.hashLow]!;
+    moved(start, out.place(start), drops ? 0 : end - start + 1, hash);
+    if (drops) {
       if (!keyed) {
         const reason = 'the document has no usable _id';
         onStrange!({

@@ -83,20 +83,6 @@ describe('an index.bin of before our compaction, gone on with', () => {
     await expectIds([...expected, 'g']);
   });
 
-  it.each(['ours', 'of another program'])(
-    'of a collection that was replaced, %s',
-    async (whose) => {
-      await session('a', 'h');
-      const old = readIndex();
-      if (whose !== 'ours') rmSync(file('commits.log'));
-      const store = await FastStore.open(root, 'c', { replace: true });
-      for (const id of ['a', 'h', 'f']) store.put(id, {});
-      await store.close();
-      goOn(old);
-      await expectIds(['a', 'h', 'f', 'g']);
-    },
-  );
-
   it('of a collection that was repaired', async () => {
     await session('a', 'h');
     const old = readIndex();
@@ -120,6 +106,15 @@ describe('deletes of another program in a compacted collection', () => {
       ],
       ['a'],
       ['h', 'f'],
+    ],
+    [
+      'of what was written anew and stands elsewhere now',
+      [
+        ['x', 'a', 'b', 'h'],
+        ['-x', 'a', 'b', 'h', 'f', 'compact'],
+      ],
+      ['b'],
+      ['a', 'h', 'f'],
     ],
     [
       'of the last documents, of one session',
