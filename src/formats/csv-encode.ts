@@ -75,7 +75,11 @@ export class CsvEncoder {
 
   /** The rows of these documents, the header in front of the first. */
   encode(lines: EncodedLines, onUnwritable: OnUnwritable): Uint8Array {
-    this.#writer ??= this.#open(this.#columns ?? readFieldNames(lines));
+    if (!this.#writer) {
+      const columns = this.#columns ?? readFieldNames(lines);
+      if (columns.length === 0) return refuseAll(lines, onUnwritable);
+      this.#writer = this.#open(columns);
+    }
     const rows = this.#writer.rows(lines, onUnwritable);
     const header = this.#header;
     if (header.length === 0) return rows;
@@ -88,15 +92,21 @@ export class CsvEncoder {
 
   /** What is left to write at the end: the header, where there was no document. */
   finish(): Uint8Array {
-    if (this.#columns) this.#writer ??= this.#open(this.#columns);
+    if (this.#columns?.length) this.#writer ??= this.#open(this.#columns);
     return this.#header;
   }
 
   #open(columns: readonly string[]): CsvRowWriter {
     const writer = createCsvRowWriter({ ...this.#program, columns }, this.#implementation);
-    if (this.#hasHeader && columns.length > 0) this.#header = writer.rows(namesOf(columns), fail);
+    if (this.#hasHeader) this.#header = writer.rows(namesOf(columns), fail);
     return writer;
   }
+}
+
+/** Without a column there is no row that could be told from a header or from nothing. */
+function refuseAll({ count }: EncodedLines, onUnwritable: OnUnwritable): Uint8Array {
+  for (let i = 0; i < count; i++) onUnwritable(i, 'no field, and no column known so far');
+  return NOTHING;
 }
 
 /** A document whose fields hold their own names. */

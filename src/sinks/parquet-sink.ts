@@ -38,7 +38,8 @@ const CODECS = { none: 'UNCOMPRESSED', snappy: 'SNAPPY', gzip: 'GZIP', brotli: '
  * those of Parquet, mixed kinds JSON text.
  *
  * Errors: SCHEMA_CHANGED with the place of the first document that does not fit the schema,
- * INVALID_ARGUMENT at once for options that cannot be, IO_ERROR naming the path, ABORTED.
+ * UNSUPPORTED for documents of which none has a field; INVALID_ARGUMENT at once for options that cannot
+ * be, IO_ERROR naming the path, ABORTED.
  */
 export function parquetSink(
   path: string,
@@ -86,6 +87,10 @@ export function createParquetSink(
   };
   const writeGroups = async (groups: Iterable<RowGroup>): Promise<void> => {
     for (const { columns, rows } of groups) {
+      if (columns.length === 0) {
+        const why = 'Parquet has no rows without columns, and no document has a field';
+        throw new EtlError('UNSUPPORTED', why, { place: { path } });
+      }
       const plan = assembler.plan!.columns;
       const columnData = columns.map((column, i) => ({
         name: plan[i]!.name,

@@ -84,6 +84,18 @@ describe.each(Object.entries(sinks))('%s', (name, { sink, source }) => {
   });
 });
 
+describe('parquetSink', () => {
+  it('refuses documents of which none has a field, and leaves no file', async () => {
+    const path = join(temporaryFolder(), 'a.parquet');
+    const writing = pipeline(Readable.from([{}, {}]), parquetSink(path));
+    await expect(writing).rejects.toMatchObject({ code: 'UNSUPPORTED', place: { path } });
+    expect(existsSync(path)).toBe(false);
+    await pipeline(Readable.from([{}, { n: 1 }]), parquetSink(path));
+    const rows = await parquetReadObjects({ file: await asyncBufferFromFile(path) });
+    expect(rows).toHaveLength(2);
+  });
+});
+
 describe('parquetSource', () => {
   it.each(['none', 'snappy', 'gzip', 'brotli'] as const)(
     'goes on from every cursor: %s',

@@ -94,6 +94,23 @@ describe('csvSink', () => {
     expect(summary).toMatchObject({ documents: 3, dropped: 1 });
   });
 
+  it('refuses documents without a field while it knows no column', async () => {
+    await expect(write([{}])).rejects.toMatchObject({ code: 'SCHEMA_CHANGED' });
+    const path = join(temporaryFolder(), 'out.csv');
+    const sink = createCsvSink(path);
+    const rejects: Reject[] = [];
+    await sink.open(new AbortController().signal);
+    for (const documents of [
+      [{}, {}],
+      [{ a: 1 }, {}],
+    ]) {
+      await sink.write(linesBatch(documents), (reject) => rejects.push(reject));
+    }
+    expect(await sink.finish()).toMatchObject({ documents: 2 });
+    expect(rejects).toHaveLength(2);
+    expect(readFileSync(path, 'utf8')).toBe('a\n1\n""\n');
+  });
+
   it('hands a document with a late field to whoever takes bad ones', async () => {
     const path = join(temporaryFolder(), 'out.csv');
     const sink = createCsvSink(path);
