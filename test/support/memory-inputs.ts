@@ -97,7 +97,8 @@ export async function serveInputs(folder: string): Promise<InputServer> {
 export const documentsIn: Readonly<Record<string, (path: string) => Promise<number>>> = {
   jsonl: (path) => countLines(createReadStream(`${path}.jsonl`)),
   'jsonl.gz': (path) => countLines(createReadStream(`${path}.jsonl.gz`).pipe(createGunzip())),
-  csv: async (path) => (await countLines(createReadStream(`${path}.csv`))) - 1,
+  csv: async (path) => Math.max(0, (await countLines(createReadStream(`${path}.csv`))) - 1),
+  json: async (path) => JSON.parse(readFileSync(`${path}.json`, 'utf8')).length,
   arrow: async (path) => tableFromIPC(readFileSync(`${path}.arrow`)).numRows,
   parquet: async (path) => {
     const bytes = new Uint8Array(readFileSync(`${path}.parquet`));

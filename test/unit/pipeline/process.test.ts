@@ -8,8 +8,12 @@ const built = fileURLToPath(new URL('../../../dist/index.js', import.meta.url));
 const program = (code: string) =>
   spawnSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' });
 
-/** Batches of 1 MiB into a slow sink; prints the most memory ever taken, in MiB. */
+/**
+ * Batches of 1 MiB into a slow sink; prints the most memory ever taken, in MiB. What `getrusage` tells will
+ * not do: it begins with what the parent process has.
+ */
 const flood = (batches: number) => `
+  import { readFileSync } from 'node:fs';
   import { Writable } from 'node:stream';
   import { decodeJsonl, jsonlSink, run } from ${JSON.stringify(built)};
   const line = JSON.stringify({ _id: 'x', pad: 'y'.repeat(1000) }) + '\\n';
@@ -23,17 +27,22 @@ const flood = (batches: number) => `
   const slow = new Writable({ write: (chunk, encoding, callback) => setImmediate(callback) });
   const { bytes } = await run({ name: 'x', source, sink: jsonlSink(slow), maxMemory: 4 << 20 });
   if (bytes < ${batches} * piece.length) throw new Error('too few');
-  console.log(process.resourceUsage().maxRSS / 1024);
+  console.log(/VmHWM:\\s+(\\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1] / 1024);
 `;
 
 describe.skipIf(!existsSync(built))('a run in a process of its own', () => {
-  it('takes no more memory for a hundred times its limit', { timeout: 60_000 }, () => {
-    const few = Number(program(flood(40)).stdout);
-    const many = Number(program(flood(400)).stdout);
-    expect(few).toBeGreaterThan(10);
-    // Garbage that was not collected yet comes on top of what is held.
-    expect(many - few).toBeLessThan(100);
-  });
+  const hasStatus = existsSync('/proc/self/status');
+  it.skipIf(!hasStatus)(
+    'takes no more memory for a hundred times its limit',
+    () => {
+      const few = Number(program(flood(40)).stdout);
+      const many = Number(program(flood(400)).stdout);
+      expect(few).toBeGreaterThan(10);
+      // Garbage that was not collected yet comes on top of what is held.
+      expect(many - few).toBeLessThan(100);
+    },
+    60_000,
+  );
 
   it('does not end well while a stage waits for nothing', { timeout: 60_000 }, () => {
     const { status, stderr } = program(`
