@@ -1,6 +1,6 @@
 /**
  * Runs into a store on a disk that dies or fails at every one of its operations. A load that replaces
- * leaves the old collection or the new one, whole. A load that goes on from its cursor ends with every
+ * leaves the old collection or the new one, whole; so does one that deletes first. A load that goes on from its cursor ends with every
  * document once, whatever image the disk kept.
  *
  * Deliberate breakages that make this file fail, each tried: a replacement published
@@ -10,6 +10,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Batch, Document } from '../../src/core/batch.ts';
 import { isEtlError } from '../../src/core/errors.ts';
+import { eq } from '../../src/core/predicate.ts';
 import type { Source } from '../../src/core/stage.ts';
 import { run } from '../../src/pipeline/index.ts';
 import type { WriteDisposition } from '../../src/sinks/zds-disposition.ts';
@@ -148,6 +149,32 @@ describe('a run that replaces', () => {
       const { disk, done } = await attempt(start, 'replace', k, fault);
       await check(disk.current(), done, `${fault} at ${k}`);
     }
+  });
+});
+
+describe('a run that deletes first', () => {
+  const all = 'x'.repeat(30);
+
+  it.each<[string, WriteDisposition]>([
+    ['what matches', { deleteWhere: eq('pad', all) }],
+    ['the partitions that come', { deleteBy: 'pad' }],
+  ])('leaves the old documents or the new ones: %s', async (_, write) => {
+    const start = await prepare();
+    const { disk: whole } = await attempt(start, write, Number.POSITIVE_INFINITY);
+    expect(await contents(whole, 'read')).toEqual(fresh);
+    const seen = new Map<string, string>();
+    for (let k = 0; k <= whole.operations; k++) {
+      const { disk, done } = await attempt(start, write, k);
+      for (const { what, image } of disk.images()) {
+        const key = fingerprint(image);
+        if (seen.has(key)) continue;
+        const there = await contents(new FaultDisk(image), 'write');
+        const which = there[0]?._id === 'old0' && !done ? 'old' : 'new';
+        expect(there, `operation ${k}, ${what}`).toEqual(which === 'old' ? old : fresh);
+        seen.set(key, which);
+      }
+    }
+    expect(new Set(seen.values())).toEqual(new Set(['old', 'new']));
   });
 });
 
