@@ -92,7 +92,7 @@ async function* readAll(
       if (from && (from.check !== check || from.group >= metadata.row_groups.length)) {
         throw new EtlError('CURSOR_MISMATCH', 'is another file than that of the cursor', { place });
       }
-      const schema = parquetSchema(metadata);
+      const schema = await guard(place, async () => parquetSchema(metadata));
       checkColumns(
         schema.children.map(({ element }) => element.name),
         options.columns,

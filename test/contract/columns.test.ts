@@ -14,6 +14,7 @@ import { arrowSink } from '../../src/sinks/arrow-sink.ts';
 import { parquetSink } from '../../src/sinks/parquet-sink.ts';
 import { arrowSource } from '../../src/sources/arrow-source.ts';
 import { createParquetSource, parquetSource } from '../../src/sources/parquet-source.ts';
+import { LONG } from '../support/long.ts';
 import { numbers, temporaryFolder } from '../support/stages.ts';
 import { testSinkContract } from './sink-contract.ts';
 import { testSourceContract } from './source-contract.ts';
@@ -131,6 +132,25 @@ describe('parquetSource', () => {
       writeFileSync(path, whole.subarray(0, size));
       const reading = createParquetSource(path).batches(new AbortController().signal, {}).next();
       await expect(reading).rejects.toMatchObject({ code: 'CORRUPTED_INPUT', place: { path } });
+    }
+  });
+
+  it('ends in rows or in one of its errors, whatever bit of the metadata is turned', async () => {
+    const path = join(temporaryFolder(), 'a.parquet');
+    await pipeline(Readable.from(documents.slice(0, 10)), parquetSink(path));
+    const whole = readFileSync(path);
+    const footer = whole.length - 8 - whole.readUInt32LE(whole.length - 8);
+    for (let bit = footer * 8; bit < (whole.length - 8) * 8; bit += LONG ? 1 : 5) {
+      const damaged = Uint8Array.from(whole);
+      damaged[bit >> 3]! ^= 1 << (bit & 7);
+      writeFileSync(path, damaged);
+      try {
+        for await (const batch of parquetSource(path).batches()) if (batch.length > 1000) break;
+      } catch (error) {
+        expect(error, `bit ${bit}`).toMatchObject({
+          code: expect.stringMatching(/^(CORRUPTED_INPUT|UNSUPPORTED|INVALID_UTF8|JSON_ERROR)$/),
+        });
+      }
     }
   });
 
