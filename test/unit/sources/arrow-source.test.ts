@@ -29,6 +29,7 @@ import {
   createArrowSource,
 } from '../../../src/sources/arrow-source.ts';
 import type { ByteInput } from '../../../src/sources/byte-input.ts';
+import { serve } from '../../support/http-server.ts';
 import { temporaryFolder } from '../../support/stages.ts';
 
 const small = new Table({
@@ -83,6 +84,11 @@ describe.each(['file', 'stream'] as const)('arrowSource of a %s', (form) => {
     writeFileSync(join(folder, 'b.arrow.gz'), gzipSync(bytes));
     expect(await read(join(folder, '*.arrow*'))).toEqual([...rows, ...rows]);
     expect(await read(Readable.from([Buffer.from(bytes)]))).toEqual(rows);
+  });
+
+  it('reads it over HTTP', async () => {
+    const { base } = await serve((_, response) => response.end(bytes));
+    expect(await read(new URL(`${base}/a.arrow`))).toEqual(rows);
   });
 
   it('says so when it is cut, wherever that is', async () => {
