@@ -69,8 +69,9 @@ export function readReference(meta: string): ReferenceState | undefined {
     const starts = new Map(lines.map((line) => [line.offset, line.document._id]));
     const sound = [...index.places].every(([id, { offset }]) => starts.get(offset) === id);
     const known = Math.min(reach, checkpoint?.end ?? reach);
-    const places = [...index.places.values()].filter(({ offset }) => offset < known);
-    const last = Math.max(0, ...places.map(({ offset, length }) => offset + length));
+    const had = new Set([...index.places.values()].map(({ offset }) => offset));
+    const read = lines.filter(({ offset }) => offset < known && had.has(offset));
+    const last = Math.max(0, ...read.map(({ offset, length }) => offset + length));
     const states = log.flatMap(({ op, end, states }, i) => {
       if (op === 'compact') return states ?? [];
       const adopts = op === 'commit' && !['open', 'commit'].includes(log[i - 1]?.op ?? '');
