@@ -88,6 +88,48 @@ describe.each(kernels)('trusted lines of the $name kernel', (kernel) => {
     );
   });
 
+  it('are kept by what a number is, however it is written and near whatever bound', () => {
+    const digits = fc.stringMatching(/^(0|[1-9]\d{0,17})$/);
+    const written = fc
+      .tuple(
+        fc.constantFrom('', '', '-'),
+        digits,
+        fc.option(fc.stringMatching(/^(\d{1,4}|9{1,18}|0{1,12}1)$/)),
+        fc.constantFrom('', '', '', 'e0', 'E1', 'e-2', 'e+3'),
+      )
+      .map(([sign, whole, part, power]) => `${sign}${whole}${part ? `.${part}` : ''}${power}`);
+    const near = fc.constantFrom<(n: number) => number>(
+      (n) => n,
+      Math.floor,
+      Math.ceil,
+      (n) => Math.floor(n) - 1,
+      (n) => Math.ceil(n) + 1,
+      (n) => n + 0.5,
+      (n) => n * (1 + Number.EPSILON),
+      () => 42,
+    );
+    const tests = {
+      eq: (a: number, b: number) => a === b,
+      lt: (a: number, b: number) => a < b,
+      lte: (a: number, b: number) => a <= b,
+      gt: (a: number, b: number) => a > b,
+      gte: (a: number, b: number) => a >= b,
+    };
+    fc.assert(
+      fc.property(written, near, fc.constantFrom(' ', ''), (text, move, space) => {
+        const bytes = new TextEncoder().encode(`{"score":${space}${text}${space}}\n`);
+        const number = JSON.parse(text) as number;
+        const bound = move(number);
+        for (const [op, holds] of Object.entries(tests)) {
+          const where = { op, path: ['score'], value: bound } as never;
+          const { count } = kernel.selector({ where, trusted: true }).filter(bytes);
+          expect([text, op, bound, count]).toEqual([text, op, bound, Number(holds(number, bound))]);
+        }
+      }),
+      { numRuns: LONG ? 20_000 : 500 },
+    );
+  });
+
   it('are cut where reading them cuts them', () => {
     fc.assert(
       fc.property(chunk, (bytes) => {

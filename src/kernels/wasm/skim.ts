@@ -11,7 +11,7 @@
 // length of the constant (an f64, or the bytes of a string between its quotes).
 import { PROGRAM } from './layout';
 import { VALUE, equalBytes, readNumber } from './cursor';
-import { isDigit, skipSpace } from './scan';
+import { digitMask, isDigit, readDigits, skipSpace } from './scan';
 import { inexact } from './numbers';
 
 const AT_KEY: usize = PROGRAM + 4;
@@ -94,6 +94,24 @@ export function skim(p: usize, end: usize): usize {
   }
 }
 
+/**
+ * What the digits before the point say of the test on the number at `p`, which is not negative: 1 it holds,
+ * 0 it fails, -1 the others are needed. Short numbers only: of a long one the others may round it up.
+ */
+// @ts-ignore: decorator
+@inline
+function byWholePart(p: usize, test: u32, bound: f64): i32 {
+  const v = v128.load(p);
+  const points = i8x16.bitmask(i8x16.eq(v, i8x16.splat(0x2e)));
+  const length = ctz(~(digitMask(v) | points) | 0x10000);
+  const whole = min(ctz(points | 0x10000), length);
+  if (length > 15 || whole > 8 || (load<u8>(p + <usize>length) | 0x20) == 0x65) return -1;
+  const low = <f64>readDigits(p, whole);
+  if (low <= bound && bound < low + 1) return -1;
+  if (test == EQ) return 0;
+  return <i32>((test == LT || test == LTE) == low < bound);
+}
+
 /** False only if the value at `p` surely fails the test. */
 function mayHold(p: usize): bool {
   const test = load<u32>(AT_TEST);
@@ -108,10 +126,14 @@ function mayHold(p: usize): bool {
     return test == TEXT_STARTS || load<u8>(p + 1 + length) == 0x22;
   }
   if (!isDigit(first) && first != 0x2d) return false;
+  const bound = load<f64>(constant);
+  if (first != 0x2d) {
+    const answer = byWholePart(p, test, bound);
+    if (answer >= 0) return answer == 1;
+  }
   readNumber(p);
   if (inexact) return true;
   const value = load<f64>(VALUE, 16);
-  const bound = load<f64>(constant);
   if (test == EQ) return value == bound;
   if (test == LT) return value < bound;
   if (test == LTE) return value <= bound;
