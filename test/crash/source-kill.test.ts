@@ -14,7 +14,7 @@ import { built, live, seededRandom } from '../support/lives.ts';
 
 const { ZDS_KILL_ROUNDS } = process.env;
 const ROUNDS = Number(ZDS_KILL_ROUNDS ?? 1);
-const KINDS = ZDS_KILL_ROUNDS ? Object.keys(killInputs) : ['csv', 'http, by Range', 'tail'];
+const KINDS = ZDS_KILL_ROUNDS ? Object.keys(killInputs) : ['http, by Range', 'tail'];
 const SEED = Number(process.env.ZDS_KILL_SEED ?? Date.now() % 1e9);
 const folder = mkdtempSync(join(tmpdir(), 'zds-source-kill-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

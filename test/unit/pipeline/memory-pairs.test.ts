@@ -1,7 +1,7 @@
 /**
  * Ten times as much data as a run may hold, from every kind of source into every kind of sink, each pair
  * in a process of its own: the memory of the process stays within the bound, and all documents arrive.
- * By default a few pairs are met; with ZDS_MEMORY=matrix, as `.ci/run` sets it, every one.
+ * By default one pair is met; with ZDS_MEMORY=matrix, as `.ci/run` sets it, every one.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -41,11 +41,7 @@ const SOURCES =
 const SINKS = 'zds jsonl jsonl.gz csv arrow http drive parquet tee route custom'.split(' ');
 const pairs = MATRIX
   ? SOURCES.flatMap((source) => SINKS.map((sink) => [source, sink] as const))
-  : ([
-      ['tail', 'zds'],
-      ['iterable', 'jsonl'],
-      ['jsonl', 'parquet'],
-    ] as const);
+  : ([['jsonl', 'parquet']] as const);
 /** What the files of these sinks are, each with a part of the documents or all. */
 const written: Readonly<Record<string, readonly string[]>> = {
   tee: ['jsonl', 'csv'],
