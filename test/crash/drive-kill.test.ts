@@ -11,7 +11,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { DataStore } from '../../src/store/index.ts';
 
 const built = fileURLToPath(new URL('../../dist/index.js', import.meta.url));
-const ROUNDS = Number(process.env.ZDS_KILL_ROUNDS ?? 5);
+const ROUNDS = Number(process.env.ZDS_KILL_ROUNDS ?? 3);
 const folder = mkdtempSync(join(tmpdir(), 'zds-drive-kill-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

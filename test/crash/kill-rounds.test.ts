@@ -12,7 +12,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { FastStore, verify } from '../../src/store/index.ts';
 import { built, seededRandom } from '../support/lives.ts';
 
-const ROUNDS = Number(process.env.ZDS_KILL_ROUNDS ?? 5);
+const ROUNDS = Number(process.env.ZDS_KILL_ROUNDS ?? 3);
 const SEED = Number(process.env.ZDS_KILL_SEED ?? Date.now() % 1e9);
 const BATCH = 40;
 const folder = mkdtempSync(join(tmpdir(), 'zds-kill-rounds-'));

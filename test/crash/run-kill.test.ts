@@ -12,7 +12,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { FastStore, listRuns, verify } from '../../src/store/index.ts';
 import { built, live, seededRandom } from '../support/lives.ts';
 
-const ROUNDS = Number(process.env.ZDS_KILL_ROUNDS ?? 3);
+const ROUNDS = Number(process.env.ZDS_KILL_ROUNDS ?? 2);
 const SEED = Number(process.env.ZDS_KILL_SEED ?? Date.now() % 1e9);
 const DOCUMENTS = 6000;
 const folder = mkdtempSync(join(tmpdir(), 'zds-run-kill-'));
