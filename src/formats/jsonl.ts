@@ -3,7 +3,8 @@
  *
  * Bytes are decompressed UTF-8. A byte order mark at the very start is dropped. Blank lines are
  * skipped. Every byte of a batch lies in memory that nobody else writes to, until it is released;
- * chunks given in are given away. Memory is bounded by a few pieces of `batchBytes` and one line of `maxLineBytes`.
+ * chunks given in are given away. Memory is bounded by a few pieces of `batchBytes` and one line of
+ * `maxLineBytes`.
  *
  * A bad line stops the reading by default, after all good documents before it have been yielded.
  */
@@ -56,8 +57,9 @@ export async function* decodeLines(
   try {
     for await (const block of cutLines(reader, { maxLineBytes, offset: from.offset })) {
       const { piece } = block;
+      const isLent = options.releases && !options.documents && piece;
       for (const batch of decoder.batches(block)) {
-        yield piece && options.releases ? batch.lend(() => reader.reuse?.(piece)) : batch;
+        yield isLent ? batch.lend(() => reader.reuse?.(piece)) : batch;
       }
       // Objects are made of copies.
       if (piece && options.documents) reader.reuse?.(piece);

@@ -13,6 +13,7 @@ import { tableFromIPC } from 'apache-arrow';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Batch } from '../../../src/core/batch.ts';
 import { readChunks } from '../../../src/formats/chunk-reader.ts';
+import { decodeLines } from '../../../src/formats/jsonl.ts';
 import {
   arrowSink,
   jsonlSink,
@@ -74,6 +75,21 @@ describe('lent memory', () => {
         batch.release();
       }),
     ).toBeGreaterThan(90);
+  });
+
+  it('of documents, which are copies, is given back once whatever is released', async () => {
+    const piece = new TextEncoder().encode('{"n":1}\n'.repeat(20_000));
+    let given = 0;
+    let left = 3;
+    const reader = {
+      read: async () => (left-- > 0 ? piece.slice() : undefined),
+      reuse: () => given++,
+      close: async () => {},
+    };
+    for await (const batch of decodeLines(reader, { documents: true, releases: true })) {
+      batch.release();
+    }
+    expect(given).toBe(3);
   });
 
   it('of a batch that was released is not looked at', async () => {
