@@ -10,6 +10,7 @@
  * `collect` read on the calling thread, one piece at a time and no promise per document.
  */
 import { Batch, type Document, type EncodedLines, RECORD_WORDS } from '../core/batch.ts';
+import { DocumentIterator } from '../core/document-iterator.ts';
 import { EtlError } from '../core/errors.ts';
 import { type Path, type PathInput, parsePath } from '../core/path.ts';
 import type { Predicate } from '../core/predicate.ts';
@@ -60,6 +61,8 @@ export interface OfferedFields {
   readonly wholeWillDo: boolean;
 }
 
+const OBJECTS: ScanWants = { documents: true };
+
 /** Where a scan reads. */
 export interface ScanHost {
   readonly kernel: Kernel;
@@ -105,7 +108,7 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
   }
 
   [Symbol.asyncIterator](): AsyncIterator<T, void, void> & AsyncIterable<T> {
-    return new DocumentIterator<T>(this.#documents());
+    return new DocumentIterator<T>(this.batches(OBJECTS));
   }
 
   *[Symbol.iterator](): Generator<T, void, void> {
@@ -126,8 +129,8 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
   /** All documents at once. */
   async toArray(): Promise<T[]> {
     const all: T[] = [];
-    for await (const documents of this.#documents()) {
-      for (const document of documents) all.push(document as T);
+    for await (const batch of this.batches(OBJECTS)) {
+      for (const document of batch) all.push(document as T);
     }
     return all;
   }
@@ -139,7 +142,6 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
     // Other programs' bad lines would count among unread ones.
     const unread = wants.unread && limit === undefined && offset === undefined;
     if (wants.documents) {
-      // Not by `#documents`: a promise fewer per batch.
       const selector = this.#selector ?? kernel.selector({});
       const window = this.#window();
       for await (const piece of this.#pieces({ reuse: true })) {
@@ -177,7 +179,7 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
         yield isLent ? batch.lend(() => spare.push(memory)) : batch;
       }
       // What was projected stands in memory of its own.
-      if (memory && lines.bytes !== bytes) spare.push(memory);
+      if (memory && (to === from || lines.bytes !== bytes)) spare.push(memory);
       if (window.full) return;
     }
   }
@@ -202,15 +204,6 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
       fields: selectFields(fields, selection),
       wholeWillDo: isTransparent(fields, selection),
     };
-  }
-
-  async *#documents(): AsyncGenerator<readonly Document[], void, void> {
-    const selector = this.#selector ?? this.#host.kernel.selector({});
-    const window = this.#window();
-    for await (const piece of this.#pieces({ reuse: true })) {
-      yield* this.#objects(piece, selector, window);
-      if (window.full) return;
-    }
   }
 
   *#documentsSync(): Generator<readonly Document[], void, void> {
@@ -239,14 +232,19 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
     }
   }
 
+  /** A piece of which little is kept is soon done with. */
+  #pieceBytes(): number {
+    const { pieceBytes, where } = this.#options;
+    return pieceBytes ?? (where ? 2 << 20 : 1 << 20);
+  }
+
   #window(): Window {
     return new Window(this.#options.offset ?? 0, this.#options.limit ?? Number.POSITIVE_INFINITY);
   }
 
   async *#pieces(reading: PieceOptions): AsyncGenerator<ScanPiece, void, void> {
     const { ids, limit, where } = this.#options;
-    // A piece of which little is kept is soon done with.
-    const { pieceBytes = where ? 2 << 20 : 1 << 20 } = this.#options;
+    const pieceBytes = this.#pieceBytes();
     const { kernel, path } = this.#host;
     this.#checkSignal();
     if (limit === 0) return;
@@ -274,7 +272,8 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
   }
 
   *#piecesSync(): Generator<ScanPiece, void, void> {
-    const { ids, pieceBytes, limit } = this.#options;
+    const { ids, limit } = this.#options;
+    const pieceBytes = this.#pieceBytes();
     const { kernel, path } = this.#host;
     this.#checkSignal();
     if (limit === 0) return;
@@ -347,47 +346,5 @@ class Window {
     this.#offset -= from;
     this.#limit -= to - from;
     return { from, to };
-  }
-}
-
-/** Documents one by one from arrays of them; a generator would cost a promise more for each. */
-class DocumentIterator<T> implements AsyncIterator<T, void, void>, AsyncIterable<T> {
-  readonly #arrays: AsyncGenerator<readonly Document[], void, void>;
-  #current: readonly Document[] = [];
-  #at = 0;
-  #advancing: Promise<IteratorResult<T, void>> | undefined;
-
-  constructor(arrays: AsyncGenerator<readonly Document[], void, void>) {
-    this.#arrays = arrays;
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  next(): Promise<IteratorResult<T, void>> {
-    if (this.#at < this.#current.length && this.#advancing === undefined) {
-      return Promise.resolve({ done: false, value: this.#current[this.#at++] as T });
-    }
-    // Whoever asks again before an answer waits for the one before.
-    const turn = this.#advancing?.then(() => this.next()) ?? this.#advance();
-    this.#advancing = turn;
-    return turn;
-  }
-
-  async return(): Promise<IteratorResult<T, void>> {
-    this.#current = [];
-    this.#at = 0;
-    await this.#arrays.return();
-    return { done: true, value: undefined };
-  }
-
-  async #advance(): Promise<IteratorResult<T, void>> {
-    const step = await this.#arrays.next();
-    this.#advancing = undefined;
-    if (step.done) return { done: true, value: undefined };
-    this.#current = step.value;
-    this.#at = 1;
-    return { done: false, value: this.#current[0] as T };
   }
 }
