@@ -132,8 +132,9 @@ export class Assembler {
   }
 
   /**
-   * Takes the documents of a batch, and releases it when it has; gives the groups that became full. Errors: SCHEMA_CHANGED with
-   * the place of the first document that does not fit; INVALID_DOCUMENT for one over 2 GiB.
+   * Takes the documents of a batch, and releases it when it has; gives the groups that became full.
+   * Errors: SCHEMA_CHANGED with the place of the first document that does not fit; INVALID_DOCUMENT for
+   * one over 2 GiB.
    */
   *add(batch: Batch): Generator<RowGroup, void, void> {
     if (batch.length === 0) return;

@@ -49,6 +49,7 @@ export async function describeColumns(
 class Describer {
   readonly #name: string;
   readonly #type: DataType;
+  readonly #kind: Kind;
   readonly #distinct = new DistinctCounter();
   readonly #histogram = new Histogram();
   #count = 0;
@@ -62,6 +63,7 @@ class Describer {
   constructor(name: string, type: DataType) {
     this.#name = name;
     this.#type = type;
+    this.#kind = kindOf(type);
   }
 
   add(data: Data): void {
@@ -74,7 +76,7 @@ class Describer {
   }
 
   summary(): ColumnSummary {
-    const { isNumber, isText } = kindOf(this.#type);
+    const { isNumber, isText } = this.#kind;
     const told = { name: this.#name, type: String(this.#type), count: this.#count };
     const base = { ...told, nulls: this.#nulls };
     if (this.#count === 0) return base;
@@ -88,7 +90,7 @@ class Describer {
   }
 
   #take(data: Data, row: number): void {
-    const { isNumber, isText, isBool } = kindOf(this.#type);
+    const { isNumber, isText, isBool } = this.#kind;
     if (isText) {
       const { valueOffsets, values } = data;
       this.#text(values.subarray(valueOffsets[row], valueOffsets[row + 1]));
@@ -120,7 +122,13 @@ class Describer {
   }
 }
 
-function kindOf(type: DataType): { isNumber: boolean; isText: boolean; isBool: boolean } {
+interface Kind {
+  readonly isNumber: boolean;
+  readonly isText: boolean;
+  readonly isBool: boolean;
+}
+
+function kindOf(type: DataType): Kind {
   return {
     isNumber: DataType.isFloat(type) || DataType.isInt(type),
     isText: DataType.isUtf8(type),

@@ -1,8 +1,7 @@
 /** `zds snapshot`: columns of a collection as Arrow buffers beside it, for `table` and for scans with a predicate. */
-import { parseExpression } from '../../core/expression.ts';
-import { ZdsRoot } from '../../store/index.ts';
+import { FastStore } from '../../store/index.ts';
 import { type Command, collectionOption } from '../command.ts';
-import { fieldsOption } from '../selection.ts';
+import { fieldsOption, selectionOf } from '../selection.ts';
 import { formatCount, formatSeconds, formatSize } from '../text.ts';
 
 export const snapshotCommand: Command = {
@@ -19,25 +18,19 @@ export const snapshotCommand: Command = {
   },
   required: ['collection'],
   async run(args, { stdout }) {
-    const root = await ZdsRoot.open(args.positionals[0]!, { mode: 'read' });
+    const store = await FastStore.open(args.positionals[0]!, args.text('collection')!, {
+      mode: 'read',
+    });
     try {
-      const store = await root.collection(args.text('collection')!, { mode: 'read' });
-      try {
-        const where = args.text('where');
-        const report = await store.snapshot({
-          columns: fieldsOption(args, 'columns'),
-          where: where === undefined ? undefined : parseExpression(where),
-        });
-        const { columns, rows, rowsWritten, bytes, seconds } = report;
-        const text =
-          `${formatCount(rows)} rows of ${formatCount(columns.length)} columns, ` +
-          `${formatCount(rowsWritten)} written, ${formatSize(bytes)}, in ${formatSeconds(seconds)}`;
-        await stdout.write(`${args.flag('json') ? JSON.stringify(report) : text}\n`);
-      } finally {
-        await store.close();
-      }
+      const { where } = selectionOf(args);
+      const report = await store.snapshot({ columns: fieldsOption(args, 'columns'), where });
+      const { columns, rows, rowsWritten, bytes, seconds } = report;
+      const text =
+        `${formatCount(rows)} rows of ${formatCount(columns.length)} columns, ` +
+        `${formatCount(rowsWritten)} written, ${formatSize(bytes)}, in ${formatSeconds(seconds)}`;
+      await stdout.write(`${args.flag('json') ? JSON.stringify(report) : text}\n`);
     } finally {
-      await root.close();
+      await store.close();
     }
     return 0;
   },
