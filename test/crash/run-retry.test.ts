@@ -17,7 +17,7 @@ import { zdsSink } from '../../src/sinks/zds-sink.ts';
 import { FastStore, ZdsRoot } from '../../src/store/index.ts';
 import { aggregateTransform, batchTransform, sampleTransform } from '../../src/transforms/index.ts';
 import { type Fault, FaultDisk, type Image } from '../support/fault-disk.ts';
-import { somePlaces } from '../support/some-places.ts';
+import { somePlaces } from '../support/long.ts';
 import { linesBatch, probeSink } from '../support/stages.ts';
 
 const retry = { retries: 3, baseDelayMs: 1 };

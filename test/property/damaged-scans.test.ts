@@ -13,7 +13,7 @@ import { eq, gt } from '../../src/core/predicate.ts';
 import { FastStore, type Scan, type ScanOptions, ZdsRoot } from '../../src/store/index.ts';
 import { openForReading } from '../../src/store/open-reading.ts';
 import { FaultDisk, type Image } from '../support/fault-disk.ts';
-import { somePlaces } from '../support/some-places.ts';
+import { somePlaces } from '../support/long.ts';
 
 /** Bytes from one beginning of an overwritten stretch to the next. */
 const STEP = 4;

@@ -15,7 +15,7 @@ import { zdsSink } from '../../src/sinks/zds-sink.ts';
 import { FastStore, ZdsRoot } from '../../src/store/index.ts';
 import { type DedupeOptions, dedupeTransform } from '../../src/transforms/index.ts';
 import { FaultDisk, type Image, PowerCut } from '../support/fault-disk.ts';
-import { LONG, somePlaces } from '../support/some-places.ts';
+import { LONG, somePlaces } from '../support/long.ts';
 import { fuse, linesBatch, probeSource } from '../support/stages.ts';
 
 const EACH = 3;

@@ -13,3 +13,10 @@ export function inSample(...numbers: readonly number[]): boolean {
 export function runs(stated: number): number {
   return LONG ? 3 * stated : Math.ceil(stated / 3);
 }
+
+/** Ordinals below `count`, about `tries` of them, evenly spread from one that differs from run to run. */
+export function somePlaces(count: number, tries: number): number[] {
+  const step = LONG ? 1 : Math.max(1, Math.round(count / tries));
+  const first = LONG ? 0 : Date.now() % step;
+  return Array.from({ length: Math.ceil((count - first) / step) }, (_, i) => first + i * step);
+}
