@@ -6,8 +6,8 @@
  * cut line is left too. A file that has become shorter is INPUT_CHANGED. What is no regular file (a
  * pipe, a device) is read to its end.
  *
- * Each piece is memory that the caller owns; what is given back is read into again. Reads land 64-byte aligned, which the kernel of
- * the operating system rewards with several times the copying speed.
+ * Each piece is memory that the caller owns; what is given back is read into again. Reads land 64-byte
+ * aligned, which the kernel of the operating system rewards with several times the copying speed.
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import { EtlError } from '../core/errors.ts';

@@ -54,7 +54,8 @@ export class RunHandle<Summary = unknown>
 
   /**
    * Ends the run in good order: reads no more, or up to the next cursor where what was read has none;
-   * writes and commits what was read. What transforms hold back is dropped if the source can give it again on resuming, else written. Resolves as `done`.
+   * writes and commits what was read. What transforms hold back is dropped if the source can give it
+   * again on resuming, else written. Resolves as `done`.
    */
   stop(): Promise<RunSummary<Summary>> {
     this.#runner.stop();
