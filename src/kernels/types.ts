@@ -301,7 +301,15 @@ export interface IdIndex {
    * place in `conflict`; the caller confirms and goes on after it.
    */
   load(bytes: Uint8Array, limit: number): IndexLoad;
-  /** The same, but takes nothing in: passes over entries up to one whose hash is present. */
+  /**
+   * Reads entries as `load` does, without a stop, into an index that is empty; they count from
+   * `settle` on. Much cheaper than `load` for many. `limit`: how many are still to come in all.
+   * Undefined where it cannot be done (too many, or badly spread): `clear`, and `load` them.
+   */
+  append(bytes: Uint8Array, limit: number): IndexLoad | undefined;
+  /** Takes all appended entries in. False, and the index empty again, if two have the same hash. */
+  settle(): boolean;
+  /** As `load`, but takes nothing in: passes over entries up to one whose hash is present. */
   seek(bytes: Uint8Array, limit: number): IndexLoad;
   /** All entries' offsets and lengths, by ascending offset. */
   entries(): { offsets: Float64Array; lengths: Uint32Array };

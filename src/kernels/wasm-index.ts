@@ -25,6 +25,8 @@ interface IndexExports {
   insertLines(from: number, to: number, base: number): number;
   live(count: number, base: number): void;
   loadEntries(length: number, limit: number, enter: boolean): number;
+  appendEntries(length: number, left: number): number;
+  settleEntries(): number;
   copyEntries(from: number, limit: number): void;
   slotCount(): number;
 }
@@ -81,18 +83,24 @@ export function createWasmIndex(): IdIndex {
       }
       return skip;
     },
-    load: (bytes, limit) => walk(table, memory, bytes, limit, true),
-    seek: (bytes, limit) => walk(table, memory, bytes, limit, false),
+    load: (bytes, limit) =>
+      walk(memory, bytes, limit, (length, left) => table.loadEntries(length, left, true)),
+    seek: (bytes, limit) =>
+      walk(memory, bytes, limit, (length, left) => table.loadEntries(length, left, false)),
+    append: (bytes, limit) => {
+      const appended = walk(memory, bytes, limit, table.appendEntries);
+      return appended.conflict === undefined ? appended : undefined;
+    },
+    settle: () => table.settleEntries() !== 0,
     entries: () => entries(table, memory),
   };
 }
 
 function walk(
-  table: IndexExports,
   memory: WebAssembly.Memory,
   bytes: Uint8Array,
   limit: number,
-  enter: boolean,
+  step: (length: number, limit: number) => number,
 ): IndexLoad {
   let consumed = 0;
   let count = 0;
@@ -100,7 +108,7 @@ function walk(
   for (;;) {
     const piece = bytes.subarray(consumed, consumed + EXCHANGE_BYTES);
     new Uint8Array(memory.buffer, EXCHANGE).set(piece);
-    if (!table.loadEntries(piece.length, limit - count, enter)) {
+    if (!step(piece.length, limit - count)) {
       throw new EtlError('CORRUPTED_INDEX', 'an index entry cannot be right', {
         place: { offset: consumed },
       });

@@ -82,14 +82,14 @@ export type ReadEntries = (target: Uint8Array, offset: number) => Promise<number
 
 /**
  * Goes through the first `count` entries of an index.bin of `size` bytes behind its header. `step`
- * takes as many of a piece as it can (`IdIndex.load` or `seek`), and `onStop` gets those that it
- * stops in front of. Undefined where there are fewer.
+ * takes as many of a piece as it can (`IdIndex.append`, `load` or `seek`), and `onStop` gets those that
+ * it stops in front of. Undefined where there are fewer, or where a step is.
  */
 export async function walkEntries(
   read: ReadEntries,
   size: number,
   count: number,
-  step: (piece: Uint8Array, limit: number) => IndexLoad,
+  step: (piece: Uint8Array, left: number) => IndexLoad | undefined,
   onStop: (stop: EntryStop) => void,
 ): Promise<LoadedIndex | undefined> {
   // The index makes room for as many entries as it is told of.
@@ -105,7 +105,9 @@ export async function walkEntries(
     let most = buffer.length;
     while (left > 0) {
       const piece = buffer.subarray(used, Math.min(got, used + most));
-      const { consumed, conflict: entry, ...walked } = step(piece, left);
+      const stepped = step(piece, left);
+      if (stepped === undefined) return undefined;
+      const { consumed, conflict: entry, ...walked } = stepped;
       used += consumed;
       left -= walked.count;
       end = Math.max(end, walked.end);
@@ -130,15 +132,21 @@ export async function walkEntries(
   return { entries: count, bytes: at, end };
 }
 
-function loadBinary(
+/** At once where no two ids have the same hash, as good as always; else entry by entry. */
+async function loadBinary(
   read: ReadEntries,
   size: number,
   index: IdIndex,
   count: number,
   confirm: ConfirmId,
 ): Promise<LoadedIndex | undefined> {
-  const step = (piece: Uint8Array, limit: number): IndexLoad => index.load(piece, limit);
-  return walkEntries(read, size, count, step, (stop) => place(index, stop, confirm));
+  const onStop = (stop: EntryStop): void => place(index, stop, confirm);
+  const append = (piece: Uint8Array, left: number) => index.append(piece, left);
+  const appended = await walkEntries(read, size, count, append, onStop);
+  if (appended && index.settle()) return appended;
+  index.clear();
+  const load = (piece: Uint8Array, left: number) => index.load(piece, left);
+  return walkEntries(read, size, count, load, onStop);
 }
 
 /** Puts an entry whose hash is present: over the entry of the same id, else beside it. */

@@ -223,10 +223,11 @@ class CollidingIndex {
       };
       return { consumed: 0, count: 0, end: 0, conflict: place };
     };
-    // biome-ignore lint/correctness/noConstructorReturn: a view of the index with one method changed
+    // biome-ignore lint/correctness/noConstructorReturn: a view of the index with some methods changed
     return new Proxy(index, {
       get: (target, name) => {
         if (name === 'load' || name === 'seek') return load;
+        if (name === 'append') return () => undefined;
         const value = Reflect.get(target, name, target) as unknown;
         return typeof value === 'function' ? value.bind(target) : value;
       },

@@ -129,6 +129,33 @@ describe.each(kernels)('id index of the $name kernel', (kernel) => {
     );
   });
 
+  it('takes many entries in at once as it does one by one, and tells when two have the same hash', () => {
+    const count = 90_000;
+    const bytes = indexBody(Array.from({ length: count }, (_, i) => [`document-${i}`, i, 69]));
+    const twice = bytes.slice();
+    // The last one under the id of an earlier one.
+    twice.set(Buffer.from('document-12345'), bytes.length - 26);
+    const index = kernel.createIndex();
+    expect(appendAll(index, twice, count)).toBe(count);
+    expect(index.settle()).toBe(false);
+    checkIndex(index, []);
+
+    expect(appendAll(index, bytes, count)).toBe(count);
+    expect(index.settle()).toBe(true);
+    const loaded = kernel.createIndex();
+    loaded.load(bytes, count);
+    expect(index).toMatchObject({ size: count, sum: loaded.sum });
+    expect(index.entries().offsets.every((offset, i) => offset === i)).toBe(true);
+    for (let i = 0; i < count; i += 9) {
+      kernel.hashKey(`document-${i}`);
+      const found = slotsOf(index, kernel.keyHash[0]!, kernel.keyHash[1]!);
+      if (found.length !== 1 || index.offset(found[0]!) !== i) expect.fail(`document-${i}`);
+      index.remove(found[0]!);
+    }
+    expect([...index.entries().offsets.subarray(0, 10)]).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 10, 11]);
+    expect(index.size).toBe(count - 10_000);
+  });
+
   it('grows to many entries and finds each', () => {
     const index = kernel.createIndex();
     const entries = Array.from({ length: 20_000 }, (_, i) => {
@@ -147,6 +174,19 @@ describe.each(kernels)('id index of the $name kernel', (kernel) => {
     expect(index.byteLength).toBeLessThan(20_000 * 16 * 8);
   });
 });
+
+/** Appends in pieces that end anywhere; how many entries. */
+function appendAll(index: IdIndex, bytes: Uint8Array, count: number): number {
+  let left = count;
+  for (let at = 0, size = 100_000; at < bytes.length; size += 7) {
+    const appended = index.append(bytes.subarray(at, at + size), left);
+    if (appended === undefined) return count - left;
+    expect(appended.conflict).toBeUndefined();
+    at += appended.consumed;
+    left -= appended.count;
+  }
+  return count - left;
+}
 
 function addStep([[low, high], offset, length]: [[number, number], number, number]): Step {
   return (index, model) => {

@@ -35,6 +35,8 @@ class TwinIndex implements IdIndex {
   size = 0;
   #slots: Uint32Array = emptySlots(FIRST_SLOTS);
   readonly #sum: U64 = new Uint32Array(2);
+  /** Entries of the same hash were appended. */
+  #isAmbiguous = false;
 
   get byteLength(): number {
     return this.#slots.byteLength;
@@ -109,6 +111,7 @@ class TwinIndex implements IdIndex {
 
   clear(): void {
     this.size = 0;
+    this.#isAmbiguous = false;
     this.#slots = emptySlots(FIRST_SLOTS);
     set(this.#sum, 0, 0);
   }
@@ -129,11 +132,21 @@ class TwinIndex implements IdIndex {
   }
 
   load(bytes: Uint8Array, limit: number): IndexLoad {
-    return this.#walk(bytes, limit, true);
+    return this.#walk(bytes, limit, 'load');
   }
 
   seek(bytes: Uint8Array, limit: number): IndexLoad {
-    return this.#walk(bytes, limit, false);
+    return this.#walk(bytes, limit, 'seek');
+  }
+
+  append(bytes: Uint8Array, limit: number): IndexLoad {
+    return this.#walk(bytes, limit, 'append');
+  }
+
+  settle(): boolean {
+    const settled = !this.#isAmbiguous;
+    if (!settled) this.clear();
+    return settled;
   }
 
   entries(): { offsets: Float64Array; lengths: Uint32Array } {
@@ -152,7 +165,7 @@ class TwinIndex implements IdIndex {
     return { offsets, lengths: Uint32Array.from(places, (_, i) => words[2 * i]! & MAX_LENGTH) };
   }
 
-  #walk(bytes: Uint8Array, limit: number, enter: boolean): IndexLoad {
+  #walk(bytes: Uint8Array, limit: number, how: 'load' | 'seek' | 'append'): IndexLoad {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let consumed = 0;
     let count = 0;
@@ -172,12 +185,14 @@ class TwinIndex implements IdIndex {
       hashInto(register, bytes, idStart, idEnd);
       const hashLow = register[0]!;
       const hashHigh = register[1]!;
-      if (this.find(hashLow, hashHigh) >= 0) {
+      const isPresent = this.find(hashLow, hashHigh) >= 0;
+      if (isPresent && how === 'append') this.#isAmbiguous = true;
+      else if (isPresent) {
         const size = next - consumed;
         const conflict = { idStart, idEnd, offset, length, size, hashLow, hashHigh };
         return { consumed, count, end, conflict };
       }
-      if (enter) this.add(hashLow, hashHigh, offset, length);
+      if (how !== 'seek') this.add(hashLow, hashHigh, offset, length);
       consumed = next;
       count++;
     }

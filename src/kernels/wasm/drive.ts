@@ -3,7 +3,7 @@
 // XXH3-64 times an odd constant, so that hashes which callers make up spread too; its value is the
 // length of the entry's payload << 49 (0: not known, or too long for 15 bits), its metadata offset << 1,
 // and in the lowest bit whether the key is deleted, while a chain is walked.
-import { AHEAD, MAX_BITS, allot, at, erase, grow, insertAt, isCrowded, seek, slots, touch, used } from './table';
+import { AHEAD, allot, at, erase, grow, insertAt, isCrowded, seek, slots, touch, used } from './table';
 import { xxh3 } from './xxh3';
 
 /** Results. */
@@ -43,14 +43,13 @@ export function size(): u32 {
 export function clear(): bool {
   if (load<u32>(CRC, 4) == 0) fillCrcTables();
   hasDead = false;
-  return allot(TABLE, 10);
+  return allot(TABLE, 0);
 }
 
 /** Makes an empty table large enough for `count` entries. False if memory cannot be had. */
 export function reserve(count: u32): bool {
-  const room = <u64>count + <u64>count / 3 + 1;
   hasDead = false;
-  return allot(TABLE, min(MAX_BITS, max(10, 64 - <u32>clz(room))));
+  return allot(TABLE, count);
 }
 
 function fillCrcTables(): void {

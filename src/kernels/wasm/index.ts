@@ -2,14 +2,16 @@
 // of its own; a slot's value is u64 offset << 24 | length, and lengths are at least 1.
 import {
   AHEAD,
-  MAX_BITS,
   allot,
   at,
+  canDrop,
+  drop,
   erase,
   grow,
   insertAt,
   isCrowded,
   seek,
+  settle,
   slots,
   touch,
   used,
@@ -20,12 +22,17 @@ import { xxh3 } from './xxh3';
 const STATE: usize = 0x1000;
 /** Hashes of the entries being loaded. */
 const HASHES: usize = 0x2000;
-/** Input and output of the calls that go over many entries; 256 KiB, so that a small index is small. */
+/** Appended entries of each region of the table; 4 KiB. */
+const COUNTS: usize = 0x3000;
+/** Input and output of the calls that go over many entries; small, so that a small index is small. */
 const EXCHANGE: usize = 0x10000;
+const EXCHANGE_BYTES: usize = 0x40000;
 const TABLE: usize = 0x50000;
 const MAX_LENGTH: u64 = 0xffffff;
 
 let sum: u64 = 0;
+/** Entries were appended that are not settled yet. */
+let isAppending: bool = false;
 
 export function size(): u32 {
   return used;
@@ -35,10 +42,11 @@ export function checksum(): u64 {
   return sum;
 }
 
-/** Empties the table; capacity 2^10. False if memory cannot be had. */
+/** Empties the table. False if memory cannot be had. */
 export function clear(): bool {
   sum = 0;
-  return allot(TABLE, 10);
+  isAppending = false;
+  return allot(TABLE, 0);
 }
 
 // @ts-ignore: decorator
@@ -172,11 +180,7 @@ export function loadEntries(length: u32, limit: u32, enter: bool): bool {
   let count: u32 = 0;
   let largest: u64 = 0;
   store<u32>(STATE, 0, 8);
-  if (enter && used == 0 && limit > 768) {
-    // Three quarters of the places for what is to come.
-    const room = <u64>limit + <u64>limit / 3;
-    if (!allot(TABLE, min(MAX_BITS, max(10, 64 - <u32>clz(room))))) return false;
-  }
+  if (enter && used == 0 && !allot(TABLE, limit)) return false;
   let ahead: u32 = 0;
   while (count < limit && p + 2 <= end) {
     const idLength = <usize>load<u16>(p);
@@ -211,6 +215,51 @@ export function loadEntries(length: u32, limit: u32, enter: bool): bool {
   store<u32>(STATE, count, 4);
   store<f64>(STATE, <f64>largest, 16);
   return true;
+}
+
+/**
+ * Reads entries as `loadEntries` does into a table that is empty; they count from `settleEntries` on. `left`: how many
+ * are still to come in all. STATE as there; stops where no more can be appended.
+ */
+export function appendEntries(length: u32, left: u32): bool {
+  let p = EXCHANGE;
+  const end = EXCHANGE + <usize>length;
+  let count: u32 = 0;
+  let largest: u64 = 0;
+  store<u32>(STATE, 0, 8);
+  if (!isAppending) {
+    if (!allot(TABLE, left)) return false;
+    memory.fill(COUNTS, 0, 4096);
+    isAppending = true;
+  }
+  while (count < left && p + 2 <= end) {
+    const idLength = <usize>load<u16>(p);
+    if (p + 14 + idLength > end) break;
+    const hash = xxh3(p + 2, idLength);
+    const offset = load<u64>(p + 2 + idLength);
+    const size = <u64>load<u32>(p + 10 + idLength);
+    if (offset >> 40 || size == 0) return false;
+    const placed = place(offset, size);
+    if (!canDrop(EXCHANGE_BYTES) || !drop(hash, placed, COUNTS)) {
+      store<u32>(STATE, 1, 8);
+      break;
+    }
+    sum += mix(hash, placed);
+    largest = max(largest, offset + size);
+    p += 14 + idLength;
+    count++;
+  }
+  store<u32>(STATE, <u32>(p - EXCHANGE));
+  store<u32>(STATE, count, 4);
+  store<f64>(STATE, <f64>largest, 16);
+  return true;
+}
+
+/** Takes all that was appended into the table. False, and the table empty, if two have the same hash. */
+export function settleEntries(): bool {
+  if (settle(COUNTS, EXCHANGE)) return true;
+  clear();
+  return false;
 }
 
 /** Copies up to `limit` entries' second words from slot `from` on to EXCHANGE. STATE: u32 slot to go on from, u32 entries. */
