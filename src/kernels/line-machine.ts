@@ -32,7 +32,8 @@ export const Layout = {
   recordsEnd: 0x3a0000,
   columns: 0x3a0000,
   columnsEnd: 0x5a0000,
-  input: 0x5d0000,
+  input: 0x5e0000,
+  textBits: 11,
   slotLimit: 512,
 } as const;
 
@@ -48,6 +49,7 @@ interface LinesExports {
   forgetShapes(): void;
   graphIsFull(): number;
   graphNodes(): number;
+  stampTexts(): number;
   configure(
     mode: number,
     key: number,

@@ -4,7 +4,8 @@
  * rarely, objects are built key by key. `__proto__` and repeated keys come out as JSON.parse has them.
  *
  * Short strings are copied, longer ones are cut from the text of a few documents (at most 4 KiB), so
- * that keeping one string never keeps the chunk.
+ * that keeping one string never keeps the chunk. For documents that are kept, short ones that come
+ * again and again are made once: the module stamps them (wasm/texts.ts).
  */
 import { type Document, LineRecord, RECORD_WORDS } from '../core/batch.ts';
 import { Layout, type LineMachine } from './line-machine.ts';
@@ -32,20 +33,27 @@ const MAX_SHAPES = 4096;
 /** A power of two. */
 const RECENT = 64;
 const MAX_FIELDS = 256;
+/** The bits of a stamp that tell a string's place. */
+const PLACE = (1 << Layout.textBits) - 1;
 
 /** Builds the object whose opening tape entry is at word `at`; undefined if it is of another shape. */
 type Construct = (m: Materialiser, at: number) => Document | undefined;
 
 export class Materialiser {
+  readonly keeps: boolean;
   words!: Int32Array;
   doubles!: Float64Array;
   /** Text of the documents around the current one, and the address of its first byte. */
   text = '';
   base = 0;
+  /** Strings that came again, by their places, and the stamps that they were made under. */
+  readonly texts: string[] = new Array<string>(PLACE + 1).fill('');
+  readonly stamps: Int32Array = new Int32Array(PLACE + 1);
   readonly #machine: LineMachine;
   #bytes: Uint8Array | undefined;
   #reader!: TextReader;
   #textEnd = 0;
+  #textEpoch = 0;
   #generation = -1;
   #names: string[] = [];
   #shapes = new Map<number, Construct | number>();
@@ -53,8 +61,10 @@ export class Materialiser {
   readonly #recentShapes = new Int32Array(RECENT);
   readonly #recent: (Construct | undefined)[] = new Array(RECENT);
 
-  constructor(machine: LineMachine) {
+  /** `keeps`: the documents will live long, so that their strings are worth comparing. */
+  constructor(machine: LineMachine, keeps = false) {
     this.#machine = machine;
+    this.keeps = keeps;
   }
 
   /**
@@ -63,6 +73,7 @@ export class Materialiser {
    */
   build(from: number, to: number, into: Document[]): void {
     this.#refresh();
+    if (this.keeps) this.#stamp();
     const records = this.#machine.u32.subarray(Layout.records >> 2, Layout.recordsEnd >> 2);
     for (let i = from; i < to; i++) {
       const record = i * RECORD_WORDS;
@@ -118,7 +129,7 @@ export class Materialiser {
     const { words } = this;
     switch (words[at]! & 0xff) {
       case T.string:
-        return this.text.substring(words[at + 1]! - this.base, words[at + 2]! - this.base);
+        return this.string(at);
       case T.number:
         return this.doubles[(at >> 1) + 1]!;
       case T.true:
@@ -138,6 +149,22 @@ export class Materialiser {
       default:
         return Number(this.#reader.utf8(words[at + 1]!, words[at + 2]!));
     }
+  }
+
+  /** The plain string at tape word `at`. */
+  string(at: number): string {
+    const { words, base } = this;
+    const start = words[at + 1]!;
+    const end = words[at + 2]!;
+    const stamp = this.keeps ? words[at + 3]! : 0;
+    if (stamp === 0) return this.text.substring(start - base, end - base);
+    const place = stamp & PLACE;
+    if (this.stamps[place] !== stamp) {
+      this.stamps[place] = stamp;
+      // Not cut from a larger one, which it would keep.
+      this.texts[place] = this.#reader.latin1(start, end);
+    }
+    return this.texts[place]!;
   }
 
   /** The tape word after the value at `at`. */
@@ -207,6 +234,13 @@ export class Materialiser {
     this.#textEnd = last;
   }
 
+  /** Has the tape's strings stamped. */
+  #stamp(): void {
+    const epoch = this.#machine.exports.stampTexts();
+    if (this.#textEpoch !== epoch) this.stamps.fill(0);
+    this.#textEpoch = epoch;
+  }
+
   /** Starts on new results: views after growth, names after forgetting, text always. */
   #refresh(): void {
     const { u8, f64, generation } = this.#machine;
@@ -232,8 +266,8 @@ function generate(m: Materialiser, at: number): Construct | undefined {
   const root = code.object(at, 'at');
   if (code.variables > MAX_FIELDS) return undefined;
   const source = `
-    const I = m.words, F = m.doubles, S = m.text, B = m.base;
-    let i = at, w = 0;
+    const I = m.words, F = m.doubles, S = m.text, B = m.base${m.keeps ? ', K = m.stamps, D = m.texts' : ''};
+    let i = at, w = 0, s = 0;
     ${root.reads}
     return ${root.literal};`;
   try {
@@ -243,16 +277,23 @@ function generate(m: Materialiser, at: number): Construct | undefined {
   }
 }
 
+/** Code for the plain string at so many words behind tape word `i`. */
+function stringAt(words: number, keeps: boolean): string {
+  const cut = `S.substring(I[i + ${words + 1}] - B, I[i + ${words + 2}] - B)`;
+  if (!keeps) return cut;
+  const kept = `K[s & ${PLACE}] === s ? D[s & ${PLACE}] : m.string(i + ${words})`;
+  return `((s = I[i + ${words + 3}]) === 0 ? ${cut} : ${kept})`;
+}
+
 /** Strings that an array may hold to be read in line. */
 const FEW_TEXTS = 3;
 
 /** Code that reads the array at `i`: a few strings in line, anything else by `array`. */
-function arrayOfTexts(field: string): string {
-  const text = (k: number) => `S.substring(I[i + ${4 * k + 1}] - B, I[i + ${4 * k + 2}] - B)`;
+function arrayOfTexts(field: string, keeps: boolean): string {
   const texts: string[] = [];
   const cases = [`w = (I[i + 2] >> 2) - i; if (w === 8) ${field} = [];`];
   for (let k = 1; k <= FEW_TEXTS; k++) {
-    texts.push(text(k));
+    texts.push(stringAt(4 * k, keeps));
     cases.push(
       `else if (w < ${4 * k + 8} || (I[i + ${4 * k}] & 255) !== ${T.string}) ${field} = m.array(i);`,
       `else if (w === ${4 * k + 8}) ${field} = [${texts.join(',')}];`,
@@ -312,11 +353,12 @@ class ObjectCode {
       return `w = I[i]; if (w === ${word} && I[i + 1] === ${this.#m.words[at + 1]!}) {
         const ${start} = i; ${reads} ${field} = ${literal}; } else ${slow}`;
     }
+    const { keeps } = this.#m;
     const fast: Record<number, string> = {
-      [T.string]: `${field} = S.substring(I[i + 1] - B, I[i + 2] - B); i += 4;`,
+      [T.string]: `${field} = ${stringAt(0, keeps)}; i += 4;`,
       [T.number]: `${field} = F[(i >> 1) + 1]; i += 4;
         if ((w = ${field} | 0) === ${field} && w !== 0) ${field} = w;`,
-      [T.array]: arrayOfTexts(field),
+      [T.array]: arrayOfTexts(field, keeps),
     };
     const read = fast[type];
     return read === undefined

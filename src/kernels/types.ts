@@ -65,6 +65,11 @@ export interface Query {
    * not be read. Lines that were not read are not reported as bad and count as documents.
    */
   readonly trusted?: boolean | undefined;
+  /**
+   * The objects will all be kept, so that it is worth making a string that comes again once. Default
+   * false.
+   */
+  readonly keeps?: boolean | undefined;
   /** Deepest nesting of a good document. Default `DEFAULT_MAX_DEPTH`. */
   readonly maxDepth?: number | undefined;
 }

@@ -34,6 +34,8 @@ export function wasmSupported(): boolean {
 export interface WasmContext {
   readonly machine: LineMachine;
   readonly materialiser: Materialiser;
+  /** Makes documents that are kept. */
+  readonly keeper: Materialiser;
   readonly twin: Kernel;
   selector(query: Query): Selector;
 }
@@ -89,7 +91,10 @@ export function createWasmKernel(): Kernel {
     locator: (paths) => createWasmLocator(context(), paths),
     observer: (query = {}) => createWasmObserver(context(), query),
     codec: {
-      decode: (bytes, records, count) => decodeDocuments(context(), bytes, records, count),
+      decode: (bytes, records, count) => {
+        const { machine, materialiser } = context();
+        return decodeDocuments(machine, materialiser, bytes, records, count);
+      },
       encode: (documents) => context().twin.codec.encode(documents),
     },
     createIndex: createWasmIndex,
@@ -110,6 +115,7 @@ function createContext(): WasmContext {
   const context: WasmContext = {
     machine,
     materialiser: new Materialiser(machine),
+    keeper: new Materialiser(machine, true),
     twin: createTwinKernel(),
     selector: (query) => createSelector(context, query),
   };
@@ -177,9 +183,10 @@ export function readLines(
 }
 
 function createSelector(context: WasmContext, query: Query): Selector {
-  const { machine, materialiser, twin } = context;
+  const { machine, twin } = context;
   const twinSelector = twin.selector(query);
-  const { where, select, maxDepth, trusted } = query;
+  const { where, select, maxDepth, trusted, keeps } = query;
+  const materialiser = keeps ? context.keeper : context.materialiser;
   const tests = where && relax(where);
   const isExact = tests === where;
   const programs = new Map<number, BuiltProgram | undefined>();
@@ -237,7 +244,11 @@ function createSelector(context: WasmContext, query: Query): Selector {
     const tape = select ? undefined : program(Mode.tape);
     if (select) {
       const { bytes: out, records, count, bad, lineCount } = project(bytes, skip);
-      return { documents: decodeDocuments(context, out, records, count), bad, lineCount };
+      return {
+        documents: decodeDocuments(machine, materialiser, out, records, count),
+        bad,
+        lineCount,
+      };
     }
     if (!tape) return twinSelector.documents(bytes, skip);
     const found: Document[] = [];
@@ -257,7 +268,7 @@ function createSelector(context: WasmContext, query: Query): Selector {
 
   if (isExact) return { filter, project, documents };
   // What the tests keep is only a superset: find the lines first, then work on those alone.
-  const rest = createSelector(context, { ...(select ? { select } : {}), maxDepth });
+  const rest = createSelector(context, { ...(select ? { select } : {}), maxDepth, keeps });
   return {
     filter,
     project: (bytes, skip) => {

@@ -1,8 +1,8 @@
 /** Gathers what the WebAssembly module writes, piece by piece, into results the caller owns. */
 import { type Document, LineRecord, RECORD_WORDS } from '../core/batch.ts';
-import { Layout, Mode, type Program } from './line-machine.ts';
+import { Layout, type LineMachine, Mode, type Program } from './line-machine.ts';
+import type { Materialiser } from './materialise.ts';
 import type { BadLine, LineTable } from './types.ts';
-import type { WasmContext } from './wasm-kernel.ts';
 
 /** Records of several pieces, and the output bytes they speak of. */
 export class RecordList {
@@ -96,7 +96,8 @@ const MAX_RECORDS = (Layout.recordsEnd - Layout.records) / (RECORD_WORDS * 4);
 
 /** The objects of validated lines. */
 export function decodeDocuments(
-  { machine, materialiser }: WasmContext,
+  machine: LineMachine,
+  materialiser: Materialiser,
   bytes: Uint8Array,
   records: Uint32Array,
   count: number,

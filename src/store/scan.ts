@@ -21,6 +21,7 @@ import {
   type FieldStats,
   isTransparent,
   type Kernel,
+  type Query,
   type Selector,
   selectFields,
 } from '../kernels/index.ts';
@@ -52,6 +53,8 @@ export interface ScanWants extends Wants {
    * every batch, as it may come to be known only on the way.
    */
   readonly whole?: boolean;
+  /** The documents will all be kept. */
+  readonly keeps?: boolean;
 }
 
 /** The fields of what a scan gives. */
@@ -62,6 +65,7 @@ export interface OfferedFields {
 }
 
 const OBJECTS: ScanWants = { documents: true };
+const KEPT_OBJECTS: ScanWants = { documents: true, keeps: true };
 
 /** Where a scan reads. */
 export interface ScanHost {
@@ -80,6 +84,7 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
   readonly #host: ScanHost;
   readonly #options: ScanOptions;
   readonly #select: readonly Path[] | undefined;
+  readonly #query: Query;
   readonly #selector: Selector | undefined;
 
   /** Errors: INVALID_ARGUMENT for a bad limit, offset or path. */
@@ -97,13 +102,14 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
       }
     }
     this.#select = select?.map(parsePath);
+    this.#query = {
+      ...(where === undefined ? {} : { where }),
+      ...(this.#select === undefined ? {} : { select: this.#select }),
+      // Of lines that are passed over unread it is enough to know their number.
+      trusted: true,
+    };
     if (where !== undefined || select !== undefined) {
-      this.#selector = host.kernel.selector({
-        ...(where === undefined ? {} : { where }),
-        ...(this.#select === undefined ? {} : { select: this.#select }),
-        // Of lines that are passed over unread it is enough to know their number.
-        trusted: true,
-      });
+      this.#selector = host.kernel.selector(this.#query);
     }
   }
 
@@ -112,7 +118,7 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
   }
 
   *[Symbol.iterator](): Generator<T, void, void> {
-    for (const documents of this.#documentsSync()) {
+    for (const documents of this.#documentsSync(OBJECTS)) {
       for (const document of documents) yield document as T;
     }
   }
@@ -120,7 +126,7 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
   /** All documents at once, read before this returns. */
   collect(): T[] {
     const all: T[] = [];
-    for (const documents of this.#documentsSync()) {
+    for (const documents of this.#documentsSync(KEPT_OBJECTS)) {
       for (const document of documents) all.push(document as T);
     }
     return all;
@@ -129,8 +135,8 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
   /** All documents at once. */
   async toArray(): Promise<T[]> {
     const all: T[] = [];
-    for await (const batch of this.batches(OBJECTS)) {
-      for (const document of batch) all.push(document as T);
+    for await (const batch of this.batches(KEPT_OBJECTS)) {
+      for (const document of batch.documents()) all.push(document as T);
     }
     return all;
   }
@@ -142,7 +148,7 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
     // Other programs' bad lines would count among unread ones.
     const unread = wants.unread && limit === undefined && offset === undefined;
     if (wants.documents) {
-      const selector = this.#selector ?? kernel.selector({});
+      const selector = this.#selectorOfObjects(wants);
       const window = this.#window();
       for await (const piece of this.#pieces({ reuse: true })) {
         for (const documents of this.#objects(piece, selector, window)) {
@@ -206,8 +212,14 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
     };
   }
 
-  *#documentsSync(): Generator<readonly Document[], void, void> {
-    const selector = this.#selector ?? this.#host.kernel.selector({});
+  #selectorOfObjects({ keeps }: ScanWants): Selector {
+    const { kernel } = this.#host;
+    if (keeps) return kernel.selector({ ...this.#query, keeps });
+    return this.#selector ?? kernel.selector(this.#query);
+  }
+
+  *#documentsSync(wants: ScanWants): Generator<readonly Document[], void, void> {
+    const selector = this.#selectorOfObjects(wants);
     const window = this.#window();
     for (const piece of this.#piecesSync()) {
       yield* this.#objects(piece, selector, window);

@@ -51,8 +51,12 @@ export const PLAN_SIZE: usize = 0x4000;
 export const PLAN_COUNT: u32 = 8;
 export const PLAN_ORDER: usize = 0x5c0000;
 export const PLAN_OPENINGS: usize = 0x5c0100;
+/** Short strings seen lately, 16 bytes each, and their stamps, a u32 each; see texts.ts. */
+export const TEXT_BITS: u32 = 11;
+export const TEXTS: usize = 0x5d0000;
+export const STAMPS: usize = 0x5d8000;
 /** The chunk, then 64 bytes of padding that begin with a newline, then output up to `outEnd`. */
-export const INPUT: usize = 0x5d0000;
+export const INPUT: usize = 0x5e0000;
 
 /** Value types on the tape and in slots. */
 export const T_NULL: u32 = 1;
