@@ -1,9 +1,22 @@
 /** Small byte helpers of the WebAssembly loader; browser-safe. */
 
+interface NodeBuffer {
+  latin1Slice(from: number, to: number): string;
+  utf8Slice(from: number, to: number): string;
+}
+
+/** Node's own, where there is one: several times as fast, and needs no warming up. */
+const { Buffer } = globalThis as unknown as {
+  readonly Buffer?: {
+    from(bytes: ArrayBufferLike): NodeBuffer;
+    from(text: string, encoding: 'base64'): Uint8Array;
+  };
+};
 const encoder = new TextEncoder();
 
 /** Decodes standard base64. */
 export function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
+  if (Buffer) return new Uint8Array(Buffer.from(text, 'base64'));
   const binary = atob(text);
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
@@ -48,9 +61,6 @@ export interface TextReader {
 
 /** The fastest reader of texts in the memory of which `bytes` is all. */
 export function readTexts(bytes: Uint8Array): TextReader {
-  const { Buffer } = globalThis as unknown as {
-    Buffer?: { from(b: ArrayBufferLike): Record<'latin1Slice' | 'utf8Slice', TextReader['utf8']> };
-  };
   if (Buffer) {
     const buffer = Buffer.from(bytes.buffer);
     return {

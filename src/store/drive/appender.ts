@@ -2,7 +2,8 @@
  * Writes records behind the tail of a drive: the only place that adds bytes to one.
  *
  * One change at a time, in the order they were asked for. What is short is written at once, without
- * leaving the turn (a call of the thread pool costs ten times the write); what is long, asynchronously.
+ * leaving the turn (a call of the thread pool costs more than the write, and would need a copy of what is
+ * staged); a long payload, asynchronously. Many short ones let others have a turn in between.
  * The index learns of an entry after its bytes were written, so readers of this process see whole entries.
  *
  * Durability: a write reaches the operating system before its promise settles, so the end of the process
@@ -10,6 +11,7 @@
  * recovery.ts. After a failed write or sync every further one is POISONED.
  */
 import { dirname } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { EtlError } from '../../core/errors.ts';
 import type { Disk, DiskFile } from '../../io/index.ts';
 import {
@@ -24,8 +26,10 @@ import { EntryMetadata } from './entry-metadata.ts';
 import { PieceBuffer } from './piece-buffer.ts';
 import { SessionMark } from './session-mark.ts';
 
-/** Writes up to this many bytes do not leave the turn. */
+/** A single payload up to this many bytes is written without leaving the turn. */
 const AT_ONCE = 1 << 18;
+/** What is written in one turn before others have one. */
+const TURN_BYTES = 4 << 20;
 
 /** Records to be written, all by key or all by hash; without a payload one deletes. */
 export type Changes = readonly DriveEntry[] | readonly HashedChange[];
@@ -179,27 +183,26 @@ export class Appender {
   }
 
   #appendFrom(changes: Changes, from: number): number | Promise<number> {
+    const turnEnd = this.#tail + TURN_BYTES;
     for (let at = from; at < changes.length; ) {
       this.#table.unstage();
       const staged = stage(this.#table, changes, at);
       const next = Math.max(staged, at + 1);
-      const written = staged > at ? this.#flushStaged() : this.#appendLong(changes[at]!);
-      if (written !== undefined) return written.then(() => this.#appendFrom(changes, next));
+      let pause: Promise<void> | undefined;
+      if (staged === at) pause = this.#appendLong(changes[at]!);
+      else this.#flushStaged();
+      if (this.#tail >= turnEnd && next < changes.length) pause ??= turn();
+      if (pause !== undefined) return pause.then(() => this.#appendFrom(changes, next));
       at = next;
     }
     return this.#tail;
   }
 
-  /** Writes what is staged; a promise where that leaves the turn. */
-  #flushStaged(): Promise<void> | undefined {
+  /** Writes what is staged, in this turn: in the next a read may have used the table's memory. */
+  #flushStaged(): void {
     const bytes = this.#table.layOut(this.#tail);
-    const end = this.#tail + bytes.length;
-    const done = () => this.#take(end, () => this.#table.commit());
-    // The table's memory is lent for this turn only: a read would write over it.
-    if (bytes.length > AT_ONCE) return this.#write(bytes.slice(), this.#tail).then(done);
     this.#writeAtOnce(bytes, this.#tail);
-    done();
-    return undefined;
+    this.#take(this.#tail + bytes.length, () => this.#table.commit());
   }
 
   #appendLong(change: DriveEntry | HashedChange): Promise<void> | undefined {
