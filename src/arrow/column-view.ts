@@ -15,7 +15,7 @@ import {
   type Values,
   valuesClass,
 } from './buffers.ts';
-import type { BodyCodec, BodyLayout } from './ipc-message.ts';
+import type { Body, BodyCodec, BodyLayout } from './ipc-message.ts';
 
 export interface ColumnView {
   readonly type: DataType;
@@ -60,7 +60,7 @@ const JSON_EXTENSION = 'arrow.json';
 export function loadColumns(
   fields: readonly Field[],
   layout: BodyLayout,
-  body: Uint8Array,
+  body: Body,
   context: LoadContext,
 ): ColumnView[] {
   const loader = new ColumnLoader(layout, body, context);
@@ -79,14 +79,14 @@ export function loadColumns(
 
 class ColumnLoader {
   readonly #layout: BodyLayout;
-  readonly #body: Uint8Array;
+  readonly #body: Body;
   readonly #context: LoadContext;
   #node = 0;
   #region = 0;
   #viewColumn = 0;
   #room: number;
 
-  constructor(layout: BodyLayout, body: Uint8Array, context: LoadContext) {
+  constructor(layout: BodyLayout, body: Body, context: LoadContext) {
     this.#layout = layout;
     this.#body = body;
     this.#context = context;

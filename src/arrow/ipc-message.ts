@@ -23,6 +23,12 @@ export interface BodyLayout {
   readonly viewBuffers: Float64Array;
 }
 
+/** The bytes of messages: all of them, or what gets them as they are asked for. */
+export interface Body {
+  readonly length: number;
+  subarray(begin: number, end: number): Uint8Array;
+}
+
 export type IpcMessage =
   | { readonly kind: 'schema'; readonly schema: Schema; readonly bodyLength: number }
   | { readonly kind: 'batch'; readonly layout: BodyLayout; readonly bodyLength: number }
@@ -87,17 +93,20 @@ export function decodeMessage(bytes: Uint8Array, place: Place): IpcMessage {
   }
 }
 
-/** The first message of a stream in memory: its metadata, and what follows that. Errors: RangeError. */
-export function splitMessage(bytes: Uint8Array): {
-  readonly metadata: Uint8Array;
-  readonly rest: Uint8Array;
-} {
-  const prefix = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const end = PREFIX_BYTES + prefix.getUint32(4, true);
+/** The metadata of a message that begins at `at`, and where that ends. Errors: RangeError. */
+export function messageAt(
+  bytes: Body,
+  at: number,
+): { readonly metadata: Uint8Array; readonly end: number } {
+  const start = at + PREFIX_BYTES;
+  if (start > bytes.length) throw new RangeError('no message');
+  const { buffer, byteOffset } = bytes.subarray(at, start);
+  const prefix = new DataView(buffer, byteOffset, PREFIX_BYTES);
+  const end = start + prefix.getUint32(4, true);
   if (prefix.getUint32(0, true) !== CONTINUATION || end > bytes.length) {
     throw new RangeError('no message');
   }
-  return { metadata: bytes.subarray(PREFIX_BYTES, end), rest: bytes.subarray(end) };
+  return { metadata: bytes.subarray(start, end), end };
 }
 
 /** The schema in a file's footer. Errors: CORRUPTED_INPUT, UNSUPPORTED, with the place given. */

@@ -69,8 +69,8 @@ export interface DiskFile {
   truncate(size: number): Promise<void>;
   /** Random access to this file; ends with `close` of the reader, before that of the file. */
   reader(): RandomReader;
-  /** Views of this file; they end with its `close`, those handed out excepted. */
-  view(): FileView;
+  /** Views of this file, by reading alone if told so; they end with its `close`, those handed out excepted. */
+  view(way?: FileView['way']): FileView;
   close(): Promise<void>;
 }
 

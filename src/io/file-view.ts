@@ -108,7 +108,8 @@ class ReadView implements FileView {
       const at = offset - this.#blockStart;
       return this.#block.slice(at, at + length);
     }
-    const target = new Uint8Array(length);
+    // Filled to the end or not given out: zeros first would cost as much as the reading.
+    const target = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
     this.#fill(target, offset);
     return target;
   }

@@ -225,8 +225,8 @@ class NodeFile implements DiskFile {
     return openReader(this.path, this.#map);
   }
 
-  view(): FileView {
-    return openFileView(this, this.#fd, this.#map);
+  view(way: FileView['way'] = 'map'): FileView {
+    return openFileView(this, way === 'map' ? this.#fd : undefined, this.#map);
   }
 
   async close(): Promise<void> {

@@ -3,6 +3,7 @@
 // XXH3-64 times an odd constant, so that hashes which callers make up spread too; its value is the
 // length of the entry's payload << 49 (0: not known, or too long for 15 bits), its metadata offset << 1,
 // and in the lowest bit whether the key is deleted, while a chain is walked.
+import { crc32, prepareCrc32 } from './crc32';
 import { AHEAD, allot, at, erase, grow, insertAt, isCrowded, seek, slots, touch, used } from './table';
 import { xxh3 } from './xxh3';
 
@@ -10,10 +11,7 @@ import { xxh3 } from './xxh3';
 const STATE: usize = 0x1000;
 /** Of the records that a walk looks up at once: the tails before them. */
 const BEFORE: usize = 0x2000;
-/** What a payload was folded to. */
-const FOLDED: usize = 0x3000;
-/** Eight tables of 256 words for CRC-32. */
-const CRC: usize = 0x4000;
+// From 0x3000 to 0x6000: crc32.ts.
 /** Keys to look up, lists of a walk; 1 MiB. */
 const KEYS: usize = 0x10000;
 /** Records to be laid out; 1 MiB. */
@@ -30,9 +28,6 @@ const HASHED: u32 = 0xffffffff;
 const METADATA: u64 = 20;
 const SPREAD: u64 = 0x9e3779b185ebca87;
 const MAX_OFFSET: u64 = 0xffffffffffff;
-/** Bytes that a payload is folded to, and from how many on that is worth it. */
-const FOLD: usize = 48;
-const WORTH_FOLDING: usize = 80;
 /** Payload lengths below this stand in the table. */
 const MAX_LENGTH: u64 = 0x8000;
 /** What no value is. */
@@ -46,7 +41,7 @@ export function size(): u32 {
 
 /** Empties the table. False if memory cannot be had. */
 export function clear(): bool {
-  if (load<u32>(CRC, 4) == 0) fillCrcTables();
+  prepareCrc32();
   hasDead = false;
   return allot(TABLE, 0);
 }
@@ -55,74 +50,6 @@ export function clear(): bool {
 export function reserve(count: u32): bool {
   hasDead = false;
   return allot(TABLE, count);
-}
-
-function fillCrcTables(): void {
-  for (let byte: u32 = 0; byte < 256; byte++) {
-    let sum = byte;
-    for (let bit = 0; bit < 8; bit++) sum = (sum >> 1) ^ (sum & 1 ? 0xedb88320 : 0);
-    store<u32>(CRC + (<usize>byte << 2), sum);
-  }
-  for (let i: usize = 256; i < 2048; i++) {
-    const before = load<u32>(CRC + ((i - 256) << 2));
-    store<u32>(CRC + (i << 2), (before >> 8) ^ load<u32>(CRC + (<usize>(before & 255) << 2)));
-  }
-}
-
-// @ts-ignore: decorator
-@inline
-function row(table: usize, byte: u32): u32 {
-  return load<u32>(CRC + (table << 10) + (<usize>(byte & 255) << 2));
-}
-
-function crc32(p: usize, length: usize): u32 {
-  const end = p + length;
-  if (length < WORTH_FOLDING) return ~sumBytes(0xffffffff, p, end);
-  const rest = fold(p, end - FOLD);
-  return ~sumBytes(sumBytes(0, FOLDED, FOLDED + FOLD), rest, end);
-}
-
-function sumBytes(before: u32, from: usize, end: usize): u32 {
-  let sum = before;
-  let p = from;
-  for (; p + 8 <= end; p += 8) {
-    const low = load<u32>(p) ^ sum;
-    const high = load<u32>(p, 4);
-    sum =
-      row(7, low) ^ row(6, low >> 8) ^ row(5, low >> 16) ^ row(4, low >> 24) ^
-      row(3, high) ^ row(2, high >> 8) ^ row(1, high >> 16) ^ row(0, high >> 24);
-  }
-  for (; p < end; p++) sum = (sum >> 8) ^ row(0, sum ^ load<u8>(p));
-  return sum;
-}
-
-/**
- * Puts 48 bytes at FOLDED that have, summed from 0 on, the sum of all from `p` on; where what follows them
- * begins. The polynomial divides x^300 + x^155 + x^117 + x^89 + 1, so a bit may be cleared when those 145,
- * 183, 211 and 300 behind it are turned: two words at once, and no table. All are at least two words away.
- * Source: Russell, "Chorba: A novel CRC32 implementation", 2024.
- */
-function fold(from: usize, last: usize): usize {
-  const zero = i64x2.splat(0);
-  // To be added to the next three blocks; the sum begins with ones.
-  let next = i32x4.replace_lane(zero, 0, -1);
-  let second = zero;
-  let third = zero;
-  let p = from;
-  for (; p + 16 <= last; p += 16) {
-    const block = v128.xor(v128.load(p), next);
-    const a = v128.xor(i64x2.shl(block, 17), i64x2.shl(block, 55));
-    const b = v128.xor(v128.xor(i64x2.shr_u(block, 47), i64x2.shr_u(block, 9)), i64x2.shl(block, 19));
-    const c = v128.xor(i64x2.shr_u(block, 45), i64x2.shl(block, 44));
-    const d = i64x2.shr_u(block, 20);
-    next = v128.xor(v128.xor(second, a), v128.shuffle<i64>(zero, b, 0, 2));
-    second = v128.xor(v128.xor(third, c), v128.shuffle<i64>(b, d, 1, 2));
-    third = v128.shuffle<i64>(d, zero, 1, 2);
-  }
-  v128.store(FOLDED, v128.xor(v128.load(p), next));
-  v128.store(FOLDED, v128.xor(v128.load(p, 16), second), 16);
-  v128.store(FOLDED, v128.xor(v128.load(p, 32), third), 32);
-  return p + FOLD;
 }
 
 // @ts-ignore: decorator

@@ -3,7 +3,7 @@ import { type Data, Field, Float64, makeData, RecordBatch, Schema, Struct } from
 import { Assembler, type RowGroup } from '../../arrow/assembler.ts';
 import { type ColumnView, loadColumns } from '../../arrow/column-view.ts';
 import { IpcEncoder } from '../../arrow/ipc.ts';
-import { type BodyLayout, decodeMessage, splitMessage } from '../../arrow/ipc-message.ts';
+import { type Body, type BodyLayout, decodeMessage, messageAt } from '../../arrow/ipc-message.ts';
 import { keepRows } from '../../arrow/keep-rows.ts';
 import { toData } from '../../arrow/record-batch.ts';
 import type { Plan } from '../../arrow/schema.ts';
@@ -11,6 +11,7 @@ import { LineRecord, RECORD_WORDS } from '../../core/batch.ts';
 import { isEtlError } from '../../core/errors.ts';
 import type { Predicate } from '../../core/predicate.ts';
 import type { ColumnData } from '../../kernels/index.ts';
+import type { EntryHandle } from '../drive/entry-handle.ts';
 import { Scan } from '../scan.ts';
 import type { CollectionState } from './manifest.ts';
 
@@ -104,24 +105,25 @@ export function encodeChunk(plan: Plan, { columns, rows, starts }: FilledRows): 
 }
 
 /**
- * A chunk over the memory of its entry. The schema in front is passed over, as the manifest has it, and only
- * the columns asked for are touched. What they say of themselves is checked against the bytes there are.
+ * A chunk in its entry. The schema in front is passed over, as the manifest has it, and only the columns
+ * asked for are touched or read. What they say of themselves is checked against the bytes there are.
  */
 export class DecodedChunk {
   readonly rows: number;
   readonly #fields: readonly Field[];
   readonly #layout: BodyLayout;
-  readonly #body: Uint8Array;
+  readonly #body: Body;
 
   /** `fields`: those of all columns. Errors, here and below: what `unlessDamaged` takes. */
-  constructor(payload: Uint8Array, fields: readonly Field[]) {
-    const { metadata, rest } = splitMessage(splitMessage(payload).rest);
+  constructor(entry: EntryHandle, fields: readonly Field[]) {
+    const schema = messageAt(partOf(entry, 0), 0);
+    const { metadata, end } = messageAt(partOf(entry, 0), schema.end);
     const message = decodeMessage(metadata, {});
     if (message.kind !== 'batch') throw new RangeError('no columns where they should be');
     this.rows = message.layout.rows;
     this.#fields = fields;
     this.#layout = message.layout;
-    this.#body = rest;
+    this.#body = partOf(entry, end);
   }
 
   /** The columns of these fields, which are some of the chunk's. */
@@ -145,6 +147,14 @@ export class DecodedChunk {
       wants,
     });
   }
+}
+
+/** The payload from a place on. */
+function partOf(entry: EntryHandle, from: number): Body {
+  return {
+    length: entry.size - from,
+    subarray: (begin, end) => entry.part(from + begin, from + end),
+  };
 }
 
 function refuse(): never {

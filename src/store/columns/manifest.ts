@@ -80,6 +80,8 @@ export interface Manifest {
 /** The key of the manifest. */
 export const MANIFEST_KEY = 'manifest';
 const PROBE_BYTES = 4096;
+/** Of a shorter file the columns asked for are read in less time than it takes to map it. */
+const MAP_FROM = 64 << 20;
 
 /** The key of a chunk. */
 export const chunkKey = (id: number): string => `chunk/${id}`;
@@ -130,7 +132,7 @@ export async function openSnapshot(state: CollectionState): Promise<OpenSnapshot
   if (!isLogged) return undefined;
   let drive: DataStore | undefined;
   try {
-    drive = await DataStore.open(paths.columns, { mode: 'read', disk });
+    drive = await DataStore.open(paths.columns, { mode: 'read', disk, mapFrom: MAP_FROM });
     const manifest = await readManifest(drive, state);
     if (manifest) return { drive, manifest };
   } catch (error) {

@@ -157,7 +157,7 @@ function readChunks(
   for (const chunk of manifest.chunks) {
     const entry = findChunk(drive, chunk);
     if (!entry) return undefined;
-    const decoded = new DecodedChunk(entry.payload, fields);
+    const decoded = new DecodedChunk(entry, fields);
     const { rows } = chunk;
     if (decoded.rows !== rows) return undefined;
     let runs: readonly number[] | undefined;

@@ -178,7 +178,7 @@ function keepParts(
     let alive = chunk.rows;
     if (!same || !chunk.whole) {
       living ??= new Living(state);
-      const starts = unlessDamaged(() => new DecodedChunk(entry.payload, fields).starts());
+      const starts = unlessDamaged(() => new DecodedChunk(entry, fields).starts());
       if (!starts) return undefined;
       alive = countRows(living.runs(starts));
     }

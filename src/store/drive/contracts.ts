@@ -71,6 +71,11 @@ export interface DataStoreOptions {
   readonly mode?: 'read' | 'write' | undefined;
   /** Where the file is. Default: this machine's disk. */
   readonly disk?: Disk | undefined;
+  /**
+   * Files shorter than this are read and not mapped, so payloads are copies: for who looks at a few
+   * entries, once, a map costs more than it saves. Default 0.
+   */
+  readonly mapFrom?: number | undefined;
 }
 
 /** What opening a drive found; `cutBytes` is 0 and the rest absent for one in good order. */

@@ -60,18 +60,18 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
     options: DataStoreOptions,
     writing: 'create' | 'write',
   ): Promise<DataStore> {
-    const { mode = 'write', disk = nodeDisk } = options;
+    const { mode = 'write', disk = nodeDisk, mapFrom = 0 } = options;
+    const where = { disk, path, mapFrom };
     const found = await disk.stat(path);
     const missing = found === undefined && (mode === 'read' || writing === 'write');
     if (missing || (found !== undefined && found.kind !== 'file')) {
       const what = missing ? 'there is no such file' : 'is no file';
       throw new EtlError('INVALID_PATH', what, { place: { path } });
     }
-    if (mode === 'read')
-      return new DataStore(path, mode, await DriveState.open(disk, path, 'read'));
+    if (mode === 'read') return new DataStore(path, mode, await DriveState.open(where, 'read'));
     const lock = await disk.lock(`${path}.lock`);
     try {
-      return new DataStore(path, mode, await DriveState.open(disk, path, writing, lock));
+      return new DataStore(path, mode, await DriveState.open(where, writing, lock));
     } catch (error) {
       await lock.release();
       throw error;

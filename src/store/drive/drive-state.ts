@@ -4,7 +4,7 @@
  */
 import { dirname } from 'node:path';
 import { EtlError } from '../../core/errors.ts';
-import type { Disk, DiskFile, DiskLock, FileView } from '../../io/index.ts';
+import type { DiskFile, DiskLock, FileView } from '../../io/index.ts';
 import { temporaryBeside } from '../../io/temporary.ts';
 import type { DriveTable } from '../../kernels/index.ts';
 import { Appender } from './appender.ts';
@@ -12,7 +12,7 @@ import { type DriveCompactReport, writeCompacted } from './compact-drive.ts';
 import type { DriveRecovery } from './contracts.ts';
 import { EntryHandle } from './entry-handle.ts';
 import { EntryIterator, LiveWalk } from './live-walk.ts';
-import { type OpenedDrive, openDrive } from './open-drive.ts';
+import { type DriveFile, type OpenedDrive, openDrive } from './open-drive.ts';
 import { follow } from './refresh.ts';
 
 /** A file with its index. */
@@ -20,8 +20,7 @@ type Held = Pick<OpenedDrive, 'file' | 'view' | 'table' | 'tail'>;
 
 export class DriveState {
   readonly recovery: DriveRecovery;
-  readonly #path: string;
-  readonly #disk: Disk;
+  readonly #where: DriveFile;
   readonly #lock: DiskLock | undefined;
   readonly #walks = new Set<LiveWalk>();
   /** Files that were replaced, for handles that still read from them. */
@@ -32,9 +31,8 @@ export class DriveState {
   #appender: Appender | undefined;
   #closed = false;
 
-  private constructor(disk: Disk, path: string, lock: DiskLock | undefined, opened: OpenedDrive) {
-    this.#disk = disk;
-    this.#path = path;
+  private constructor(where: DriveFile, lock: DiskLock | undefined, opened: OpenedDrive) {
+    this.#where = where;
     this.#lock = lock;
     this.recovery = opened.recovery;
     this.#held = opened;
@@ -45,13 +43,12 @@ export class DriveState {
 
   /** Opens the drive; for writing with the lock that was taken on it. */
   static async open(
-    disk: Disk,
-    path: string,
+    where: DriveFile,
     mode: 'read' | 'write' | 'create',
     lock?: DiskLock,
   ): Promise<DriveState> {
-    const opened = await openDrive(disk, path, mode);
-    const state = new DriveState(disk, path, lock, opened);
+    const opened = await openDrive(where, mode);
+    const state = new DriveState(where, lock, opened);
     // What a session that died left unsynced is this one's to sync.
     if (opened.synced !== undefined) await state.#appender?.begin();
     return state;
@@ -101,8 +98,8 @@ export class DriveState {
       const temporary = await this.#writeCompacted(appender);
       const bytesBefore = this.#tail;
       try {
-        await this.#disk.rename(temporary, this.#path);
-        await this.#disk.syncDir(dirname(this.#path));
+        await this.#where.disk.rename(temporary, this.#where.path);
+        await this.#where.disk.syncDir(dirname(this.#where.path));
         await this.#replace();
       } catch (error) {
         appender.poison(error);
@@ -118,7 +115,7 @@ export class DriveState {
     if (this.#appender !== undefined) return false;
     const { file, table } = this.#held;
     const at = { file, table, tail: this.#tail, view: this.#view };
-    const next = await follow(this.#disk, this.#path, at, () => this.#freeze());
+    const next = await follow(this.#where, at, () => this.#freeze());
     if (next === undefined) return false;
     if (next.file !== file) this.#take(next);
     this.#tail = next.tail;
@@ -155,8 +152,8 @@ export class DriveState {
   }
 
   async #writeCompacted(appender: Appender): Promise<string> {
-    const temporary = temporaryBeside(this.#path);
-    const target = await this.#disk.open(temporary, 'create');
+    const temporary = temporaryBeside(this.#where.path);
+    const target = await this.#where.disk.open(temporary, 'create');
     try {
       await writeCompacted(this.#view, this.#held.table.offsets().sort(), target);
       await target.close();
@@ -164,14 +161,14 @@ export class DriveState {
       return temporary;
     } catch (error) {
       await target.close();
-      await this.#disk.remove(temporary);
+      await this.#where.disk.remove(temporary);
       throw error;
     }
   }
 
   /** Goes over to the file that was put in the place of this one. */
   async #replace(): Promise<void> {
-    const opened = await openDrive(this.#disk, this.#path, 'write');
+    const opened = await openDrive(this.#where, 'write');
     this.#take(opened);
     this.#tail = opened.tail;
     this.#appender = this.#appenderOf(opened);
@@ -190,7 +187,7 @@ export class DriveState {
 
   #appenderOf({ file, table, tail, synced = tail }: OpenedDrive): Appender {
     return new Appender(
-      this.#disk,
+      this.#where.disk,
       file,
       table,
       { tail, synced: Math.min(synced, tail) },
@@ -205,6 +202,6 @@ export class DriveState {
   }
 
   #error(code: 'CLOSED' | 'READ_ONLY', message: string): EtlError {
-    return new EtlError(code, message, { place: { path: this.#path } });
+    return new EtlError(code, message, { place: { path: this.#where.path } });
   }
 }

@@ -83,6 +83,17 @@ export class EntryHandle {
     return this.#payload;
   }
 
+  /**
+   * The bytes [begin, end) of the payload; where files are not mapped nothing else of it is read.
+   * Errors: as `payload`, and INVALID_ARGUMENT for what it does not have.
+   */
+  part(begin: number, end: number): Uint8Array {
+    if (!(begin >= 0 && begin <= end && end <= this.size)) {
+      throw new EtlError('INVALID_ARGUMENT', `the payload has ${this.size} bytes`);
+    }
+    return this.#view.bytes(this.startOffset + begin, end - begin);
+  }
+
   /** The same as `payload`. */
   asSlice(): Uint8Array {
     return this.payload;

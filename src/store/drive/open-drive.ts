@@ -25,10 +25,17 @@ export interface OpenedDrive {
   readonly recovery: DriveRecovery;
 }
 
+/** Where a drive is, and how it is read. */
+export interface DriveFile {
+  readonly disk: Disk;
+  readonly path: string;
+  /** As in `DataStoreOptions`. */
+  readonly mapFrom: number;
+}
+
 /** Errors: NOT_A_DRIVE, IO_ERROR. */
 export async function openDrive(
-  disk: Disk,
-  path: string,
+  { disk, path, mapFrom }: DriveFile,
   mode: 'read' | 'write' | 'create',
 ): Promise<OpenedDrive> {
   const isNew = mode === 'create' && (await disk.stat(path)) === undefined;
@@ -38,7 +45,7 @@ export async function openDrive(
     const size = await file.size();
     const synced = await SessionMark.read(disk, path);
     const table = sharedKernel().createDriveTable();
-    const whole = viewOf(file, size);
+    const whole = viewOf(file, size, mapFrom);
     const { tail, damaged, dropped } = await findEnd(file, whole, table, size, synced);
     if (tail === 0 && size > 0 && synced === undefined) {
       throw new EtlError('NOT_A_DRIVE', 'holds no whole record', { place: { path } });
@@ -50,7 +57,7 @@ export async function openDrive(
       await file.truncate(tail);
       await file.sync();
     }
-    const view = tail === size ? whole : viewOf(file, tail);
+    const view = tail === size ? whole : viewOf(file, tail, mapFrom);
     return { file, view, table, tail, synced, recovery };
   } catch (error) {
     await file.close();
@@ -58,8 +65,8 @@ export async function openDrive(
   }
 }
 
-function viewOf(file: DiskFile, end: number): FileView {
-  const view = file.view();
+function viewOf(file: DiskFile, end: number, mapFrom: number): FileView {
+  const view = file.view(end < mapFrom ? 'read' : 'map');
   view.extend(end);
   return view;
 }

@@ -2,11 +2,11 @@
  * Following a writer: what has come behind the tail that a reader knows. The file is looked up by name, so
  * that one put in its place (a compaction) is noticed, and read anew.
  */
-import type { Disk, DiskFile, FileView } from '../../io/index.ts';
+import type { DiskFile, FileView } from '../../io/index.ts';
 import { type DriveTable, METADATA_BYTES } from '../../kernels/index.ts';
 import { RecordReader } from './chain.ts';
 import { readU32 } from './entry-metadata.ts';
-import { openDrive } from './open-drive.ts';
+import { type DriveFile, openDrive } from './open-drive.ts';
 import { findNewEnd } from './recovery.ts';
 
 /** What a reader knows. */
@@ -19,16 +19,15 @@ export interface Known {
 
 /** Goes on; undefined when there is nothing new. `before` is told when the table is about to change. */
 export async function follow(
-  disk: Disk,
-  path: string,
+  where: DriveFile,
   known: Known,
   before: () => void,
 ): Promise<Known | undefined> {
   const { file, table, tail } = known;
-  const latest = await disk.open(path, 'read');
+  const latest = await where.disk.open(where.path, 'read');
   const replaced = (await latest.id()) !== (await file.id());
   await latest.close();
-  if (replaced) return openDrive(disk, path, 'read');
+  if (replaced) return openDrive(where, 'read');
   const size = await file.size();
   if (size <= tail) return undefined;
   const view = file.view();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createNodeDisk } from '../../../../src/io/index.ts';
 import { native } from '../../../../src/io/native.ts';
-import { DataStore, hashKey, KeyIndexer, readPartition } from '../../../../src/store/index.ts';
+import { DataStore, hashKey, readPartition } from '../../../../src/store/index.ts';
 
 let folder: string;
 let path: string;
@@ -335,6 +335,45 @@ describe('DataStore', () => {
   });
 });
 
+it('reads short files where that is asked for, and parts of payloads alone', async () => {
+  const payload = Buffer.from(Array.from({ length: 100_000 }, (_, i) => i % 251));
+  const store = await DataStore.open(path);
+  await store.write('k', payload);
+  await store.close();
+  for (const [mapFrom, way] of [
+    [200_000, 'read'],
+    [100_000, native() ? 'map' : 'read'],
+  ] as const) {
+    const reader = await DataStore.open(path, { mode: 'read', mapFrom });
+    expect(reader.way).toBe(way);
+    const entry = reader.read('k')!;
+    expect(Buffer.compare(entry.part(777, 99_000), payload.subarray(777, 99_000))).toBe(0);
+    expect(entry.part(100_000, 100_000).length).toBe(0);
+    expect(() => entry.part(5, 100_001)).toThrow('the payload has 100000 bytes');
+    expect(() => entry.part(6, 5)).toThrow('the payload has 100000 bytes');
+    await reader.close();
+  }
+});
+
+it('lets others have a turn while a large batch is written', async () => {
+  const store = await DataStore.open(path);
+  await store.write('first', Buffer.from('so that the session has begun'));
+  const entries = Array.from({ length: 400 }, (_, i) => {
+    return [`key ${i}`, new Uint8Array(30_000).fill(1)] as const;
+  });
+  const seen: number[] = [];
+  const look = () => {
+    seen.push(store.len());
+    timer = setImmediate(look);
+  };
+  let timer = setImmediate(look);
+  await store.batchWrite(entries);
+  clearImmediate(timer);
+  expect(seen.filter((count) => count > 1 && count < 401)).not.toEqual([]);
+  expect(store.len()).toBe(401);
+  await store.close();
+});
+
 it('finds payloads of every length in batches', async () => {
   const lengths = [1, 64, 0x7fff, 0x8000, 0x8001, 0x10001];
   const payloads = lengths.map((length) => new Uint8Array(length).fill(length % 251));
@@ -347,25 +386,4 @@ it('finds payloads of every length in batches', async () => {
   const reader = await DataStore.open(path, { mode: 'read' });
   expect(read(reader)).toEqual(payloads);
   await reader.close();
-});
-
-describe('KeyIndexer', () => {
-  it('packs tag and offset as the original', () => {
-    const hash = hashKey('a');
-    expect(KeyIndexer.tagFromKey('a')).toBe(0xe6c6);
-    const packed = KeyIndexer.pack(0xe6c6, 2 ** 48 - 1);
-    expect(KeyIndexer.unpack(packed)).toEqual({ tag: 0xe6c6, offset: 2 ** 48 - 1 });
-    expect(() => KeyIndexer.pack(0, 2 ** 48)).toThrow(/48 bits/);
-    expect(() => new KeyIndexer().insert(hash, 2 ** 48)).toThrow(/48 bits/);
-    expect(() => new KeyIndexer().insertIfAbsent(hash, -1)).toThrow(/48 bits/);
-    const indexer = KeyIndexer.withCapacity(10);
-    expect([indexer.insert(hash, 5), indexer.insert(hash, 9)]).toEqual([undefined, 5]);
-    indexer.insertIfAbsent(hash, 20);
-    expect(indexer.getPacked(hash)).toBe(KeyIndexer.pack(0xe6c6, 9));
-    expect([indexer.len(), ...indexer.values(), indexer.remove(hash)]).toEqual([1, 9, 9]);
-    expect([indexer.isEmpty(), indexer.getOffset(hash)]).toEqual([true, undefined]);
-    indexer.insert(hash, 1);
-    indexer.clear();
-    expect(indexer.isEmpty()).toBe(true);
-  });
 });
