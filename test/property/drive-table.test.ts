@@ -2,6 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { tailAfter } from '../../src/kernels/index.ts';
+import { crc32ByTable } from '../../src/store/archive/crc32.ts';
+import { readU32 } from '../../src/store/drive/entry-metadata.ts';
 import { kernels } from '../support/kernels.ts';
 import { runs } from '../support/long.ts';
 
@@ -53,7 +55,19 @@ describe.each(kernels)('the drive table, $name kernel', (kernel) => {
 });
 
 describe('records', () => {
-  const payload = fc.uint8Array({ minLength: 2, maxLength: 300 });
+  const payload = fc.uint8Array({ minLength: 2, maxLength: 300, size: 'max' });
+
+  it.each(kernels)('have the checksum of payloads of every length, $name kernel', (kernel) => {
+    const table = kernel.createDriveTable();
+    const bytes = Uint8Array.from({ length: 700 }, (_, i) => Math.imul(i + 1, 0x9e3779b1) >>> 24);
+    for (let length = 2; length <= bytes.length; length++) {
+      const contents = bytes.subarray(0, length);
+      table.unstage();
+      table.stageHash(1, 2, contents);
+      const record = table.layOut(0);
+      expect([length, readU32(record, length + 16)]).toEqual([length, crc32ByTable(contents, 0)]);
+    }
+  });
   const key = fc.oneof(fc.string({ maxLength: 40 }), fc.uint8Array({ maxLength: 300 }));
   it('are laid out, indexed and walked the same by both kernels', () => {
     fc.assert(
