@@ -99,6 +99,8 @@ export interface DriveTable {
   /** Forgets the staged records. */
   unstage(): void;
 
+  /** Memory of the table's own for a piece, good until its next call: `walk` takes it without a copy. */
+  pieceMemory(byteLength: number): Uint8Array;
   /**
    * Walks back through the piece of the file that begins at `base` and holds the bytes in front of the
    * tail `cursor`, towards `floor`, and puts keys not seen into the table. Pieces of at most `WALK_BYTES`.

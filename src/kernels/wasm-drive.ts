@@ -84,6 +84,9 @@ class WasmDriveTable implements DriveTable {
   constructor(memory: WebAssembly.Memory, exports: DriveExports) {
     this.#memory = memory;
     this.#exports = exports;
+    // The engine throws away what it has compiled for typed arrays when a buffer is detached for the first
+    // time, as growth does. Better now than in the middle of the work.
+    memory.grow(0);
     this.#u8 = new Uint8Array(memory.buffer);
     this.#u32 = new Uint32Array(memory.buffer);
     this.clear();
@@ -248,6 +251,11 @@ class WasmDriveTable implements DriveTable {
     this.#outBytes = 0;
   }
 
+  pieceMemory(byteLength: number): Uint8Array {
+    if (byteLength > WALK_BYTES) throw new RangeError('a piece is too large');
+    return this.#u8.subarray(OUT, OUT + byteLength);
+  }
+
   walk(
     piece: Uint8Array,
     base: number,
@@ -255,8 +263,8 @@ class WasmDriveTable implements DriveTable {
     floor: number,
     { report = false, check = UNCHECKED }: WalkOptions = {},
   ): WalkStep {
-    if (piece.length > WALK_BYTES) throw new RangeError('a piece is too large');
-    this.#u8.set(piece, OUT);
+    const own = this.pieceMemory(piece.length);
+    if (piece.buffer !== own.buffer || piece.byteOffset !== OUT) own.set(piece);
     const reports = report ? 1 : 0;
     const done = this.#exports.walk(piece.length, base, cursor, floor, reports, check);
     if (!done) throw tooLarge();

@@ -142,6 +142,10 @@ class TwinDriveTable implements DriveTable {
     this.#stagedBytes = 0;
   }
 
+  pieceMemory(byteLength: number): Uint8Array {
+    return new Uint8Array(byteLength);
+  }
+
   walk(
     piece: Uint8Array,
     base: number,

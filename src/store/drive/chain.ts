@@ -25,7 +25,6 @@ export const MAX_OFFSET: number = 2 ** 48 - 1;
 /** Reads a chain from its tail down, a piece at a time. */
 export class ChainReader {
   readonly #file: DiskFile;
-  #piece: Uint8Array = new Uint8Array(FIRST_PIECE);
   #want = FIRST_PIECE;
 
   constructor(file: DiskFile) {
@@ -34,25 +33,23 @@ export class ChainReader {
 
   /** The next step from `cursor` to the beginning, for live entries; synchronously. */
   reportSync(table: DriveTable, cursor: number): WalkStep {
-    const [base, piece] = this.#next(cursor);
+    const [base, piece] = this.#next(table, cursor);
     this.#file.readSync(piece, base);
     return this.#take(table.walk(piece, base, cursor, 0, { report: true }), cursor);
   }
 
   /** The next step from `cursor` to the beginning, into the table. */
   async step(table: DriveTable, cursor: number, check: number | undefined): Promise<WalkStep> {
-    const [base, piece] = this.#next(cursor);
+    const [base, piece] = this.#next(table, cursor);
     // Where records are large there is one step for each: a turn through the thread pool costs more than reading.
     if (piece.length > SMALLEST_PIECE) await this.#file.read(piece, base);
     else this.#file.readSync(piece, base);
     return this.#take(table.walk(piece, base, cursor, 0, { check }), cursor);
   }
 
-  #next(cursor: number): [base: number, piece: Uint8Array] {
+  #next(table: DriveTable, cursor: number): [base: number, piece: Uint8Array] {
     const base = Math.max(0, cursor - this.#want);
-    const length = cursor - base;
-    if (this.#piece.length < length) this.#piece = new Uint8Array(this.#want);
-    return [base, this.#piece.subarray(0, length)];
+    return [base, table.pieceMemory(cursor - base)];
   }
 
   #take(step: WalkStep, from: number): WalkStep {
