@@ -1,14 +1,8 @@
 /** Arrow: schemas, record batches and tables from batches, and the IPC formats. */
 export { Assembler, type AssemblerOptions, type RowGroup } from './assembler.ts';
 export { type ColumnSummary, describeColumns } from './describe.ts';
-export {
-  type FieldsOffer,
-  findNewField,
-  inferSchema,
-  offerFields,
-  type Rereading,
-  readAgain,
-} from './infer.ts';
+export { type FieldsOffer, offerFields, type Rereading, readAgain } from './fields-offer.ts';
+export { findNewField, inferSchema } from './infer.ts';
 export { IpcEncoder, type IpcFormat } from './ipc.ts';
 export { toRecordBatch } from './record-batch.ts';
 export {

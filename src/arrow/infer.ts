@@ -12,9 +12,7 @@
  *
  * Columns stand in the order in which their fields were first seen.
  */
-import type { Batch } from '../core/batch.ts';
 import type { Path } from '../core/path.ts';
-import type { Wants } from '../core/stage.ts';
 import type { Column, ColumnType, FieldStats } from '../kernels/types.ts';
 import { makePlan, type Plan } from './schema.ts';
 
@@ -23,38 +21,6 @@ const MAX_SCHEMA_DEPTH = 32;
 
 /** An object with more fields than this is a map with data for keys; it becomes json text. */
 const MAX_STRUCT_FIELDS = 1_000;
-
-/**
- * A stream that can say up front which fields it will send, because it can read its data twice.
- * The receiving stage calls this when it has no schema; undefined means that it cannot after all.
- */
-export const offerFields: unique symbol = Symbol.for('zds-stream.offerFields');
-
-export interface FieldsOffer {
-  /**
-   * The fields of every document that it is going to send, not one fewer. Who takes the offer reads
-   * these fields by name and no others: documents may come whole, with more fields than were selected.
-   */
-  [offerFields](signal: AbortSignal): Promise<readonly FieldStats[] | undefined>;
-  /**
-   * Where whole documents can stand for what was selected, and all can be read again from the first:
-   * lets the receiver begin with a schema made from the first documents. Should one that does not
-   * fit come after all, it asks for the fields and starts over.
-   */
-  readonly [readAgain]?: Rereading | undefined;
-}
-
-/** See `FieldsOffer`. */
-export const readAgain: unique symbol = Symbol.for('zds-stream.readAgain');
-
-export interface Rereading {
-  /** The top-level fields that were asked for; all if absent. */
-  readonly select?: readonly Path[] | undefined;
-  /** Called before the first read: documents come whole from now on. */
-  begin(): void;
-  /** All of them from the first, in the state that `offerFields` has told about. */
-  batches(signal: AbortSignal, wants: Wants): AsyncIterable<Batch>;
-}
 
 /** The plan for the fields that a SchemaObserver saw. */
 export function inferSchema(fields: readonly FieldStats[]): Plan {

@@ -1,5 +1,6 @@
 /** Opening a collection to change it, for commands that must not make a store by a slip of the keyboard. */
-import { FastStore, ZdsRoot } from '../store/index.ts';
+import { FastStore } from '../store/fast-store.ts';
+import { ZdsRoot } from '../store/root.ts';
 
 /**
  * A collection of a store that is there already, for writing.

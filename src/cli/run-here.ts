@@ -1,7 +1,7 @@
 /** A run under the command line: progress on the terminal, Ctrl-C, metrics, and what was kept of a failure. */
 import { EtlError } from '../core/errors.ts';
 import type { Logger, RunHandle, RunOptions, RunProgress, RunSummary } from '../pipeline/index.ts';
-import { FastStore } from '../store/index.ts';
+import { FastStore } from '../store/fast-store.ts';
 import {
   type Arguments,
   bytesOption,

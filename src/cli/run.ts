@@ -4,63 +4,51 @@
  */
 import { createRequire } from 'node:module';
 import { type Command, commandHelp, parseArguments, type Terminal } from './command.ts';
-import { convertCommand } from './commands/convert.ts';
-import { deleteCommand } from './commands/delete.ts';
-import { doctorCommand } from './commands/doctor.ts';
-import { driveCommands } from './commands/drive.ts';
-import { exportCommand } from './commands/export.ts';
-import { getCommand } from './commands/get.ts';
-import { ingestCommand } from './commands/ingest.ts';
-import { initCommand } from './commands/init.ts';
-import { lintCommand } from './commands/lint.ts';
-import { listCommand } from './commands/list.ts';
-import {
-  compactCommand,
-  reindexCommand,
-  repairCommand,
-  validateCommand,
-} from './commands/maintain.ts';
-import { newCommand } from './commands/new.ts';
-import { packCommand } from './commands/pack.ts';
-import { putCommand } from './commands/put.ts';
-import { replayCommand } from './commands/replay.ts';
-import { runCommand } from './commands/run.ts';
-import { runsCommand } from './commands/runs.ts';
-import { scanCommand } from './commands/scan.ts';
-import { snapshotCommand } from './commands/snapshot.ts';
-import { sniffCommand } from './commands/sniff.ts';
-import { statsCommand } from './commands/stats.ts';
-import { unpackCommand } from './commands/unpack.ts';
 import { exitCodeOf, explainError } from './explain.ts';
 import { asksForJsonLog, JsonLog } from './json-log.ts';
 
-const commands: readonly Command[] = [
-  initCommand,
-  ingestCommand,
-  scanCommand,
-  exportCommand,
-  getCommand,
-  putCommand,
-  deleteCommand,
-  listCommand,
-  statsCommand,
-  snapshotCommand,
-  runCommand,
-  lintCommand,
-  newCommand,
-  convertCommand,
-  sniffCommand,
-  runsCommand,
-  replayCommand,
-  packCommand,
-  unpackCommand,
-  validateCommand,
-  reindexCommand,
-  compactCommand,
-  repairCommand,
-  doctorCommand,
-  ...driveCommands,
-];
+type CommandModule = Readonly<Record<string, Command | readonly Command[]>>;
+
+const maintain = () => import('./commands/maintain.ts');
+const drive = () => import('./commands/drive.ts');
+
+/** Where each command is, in the order of the help; a call loads no more than its own. */
+const modules: Readonly<Record<string, () => Promise<CommandModule>>> = {
+  init: () => import('./commands/init.ts'),
+  ingest: () => import('./commands/ingest.ts'),
+  scan: () => import('./commands/scan.ts'),
+  export: () => import('./commands/export.ts'),
+  get: () => import('./commands/get.ts'),
+  put: () => import('./commands/put.ts'),
+  delete: () => import('./commands/delete.ts'),
+  list: () => import('./commands/list.ts'),
+  stats: () => import('./commands/stats.ts'),
+  snapshot: () => import('./commands/snapshot.ts'),
+  run: () => import('./commands/run.ts'),
+  lint: () => import('./commands/lint.ts'),
+  new: () => import('./commands/new.ts'),
+  convert: () => import('./commands/convert.ts'),
+  sniff: () => import('./commands/sniff.ts'),
+  runs: () => import('./commands/runs.ts'),
+  replay: () => import('./commands/replay.ts'),
+  pack: () => import('./commands/pack.ts'),
+  unpack: () => import('./commands/unpack.ts'),
+  validate: maintain,
+  reindex: maintain,
+  compact: maintain,
+  repair: maintain,
+  doctor: () => import('./commands/doctor.ts'),
+  'drive write': drive,
+  'drive read': drive,
+  'drive info': drive,
+  'drive ls': drive,
+  'drive rename': drive,
+  'drive copy': drive,
+  'drive delete': drive,
+  'drive compact': drive,
+  'drive verify': drive,
+  'drive import': drive,
+};
 
 /** Runs one command line (without `node` and the program's name). Never rejects. */
 export async function runCli(argv: readonly string[], given: Terminal): Promise<number> {
@@ -88,14 +76,14 @@ async function dispatch(argv: readonly string[], terminal: Terminal): Promise<nu
     return 0;
   }
   if (name === '--help' || name === '-h' || name === 'help') {
-    const command = commands.find((each) => each.name === rest.join(' '));
-    await terminal.stdout.write(command ? commandHelp(command) : overview());
+    const command = await findCommand(rest.join(' '));
+    await terminal.stdout.write(command ? commandHelp(command) : await overview());
     return 0;
   }
-  const command = commands.find((each) => each.name === name);
+  const command = await findCommand(name);
   if (!command) {
     const problem = name === undefined ? '' : `zds: no command ${JSON.stringify(name)}\n\n`;
-    terminal.stderr.write(`${problem}${overview()}`);
+    terminal.stderr.write(`${problem}${await overview()}`);
     return 2;
   }
   const args = parseArguments(command, rest);
@@ -104,8 +92,17 @@ async function dispatch(argv: readonly string[], terminal: Terminal): Promise<nu
   return 0;
 }
 
-function overview(): string {
-  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(13)} ${summary}`);
+async function findCommand(name: string | undefined): Promise<Command | undefined> {
+  if (name === undefined || !Object.hasOwn(modules, name)) return undefined;
+  const found = await modules[name]!();
+  return Object.values(found)
+    .flat()
+    .find((each) => each.name === name);
+}
+
+async function overview(): Promise<string> {
+  const commands = await Promise.all(Object.keys(modules).map(findCommand));
+  const lines = commands.map((each) => `  ${each!.name.padEnd(13)} ${each!.summary}`);
   return `zds: documents in and out of ZDS stores
 
 usage: zds COMMAND …

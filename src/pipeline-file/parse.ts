@@ -2,7 +2,7 @@
  * The text of a pipeline file, YAML or JSON, as a value, and where in the file each part of it stands.
  * Lines and columns are those that editors show, from 1 on.
  */
-import { isMap, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
+import type { Node, parseDocument } from 'yaml';
 import { EtlError, type Place } from '../core/errors.ts';
 import type { Reject } from '../core/reject.ts';
 import { decodeJsonl } from '../formats/index.ts';
@@ -21,6 +21,7 @@ export async function parseText(
   path: string,
   format: 'yaml' | 'json',
 ): Promise<ParsedFile> {
+  const { isMap, isScalar, LineCounter, parseDocument } = await import('yaml');
   const lines = new LineCounter();
   const placeAt = (offset: number): Place => {
     const { line, col } = lines.linePos(offset);

@@ -2,12 +2,12 @@
 import type { PathInput } from '../core/path.ts';
 import type { AnySink } from '../pipeline/index.ts';
 import type { AnySink as AnySinkStage } from '../sinks/any-sink.ts';
-import { type ArrowSinkOptions, arrowSink } from '../sinks/arrow-sink.ts';
+import type { ArrowSinkOptions } from '../sinks/arrow-sink.ts';
 import { type CsvSinkOptions, csvSink } from '../sinks/csv-sink.ts';
 import { type HttpSinkOptions, httpSink } from '../sinks/http-sink.ts';
 import { jsonSink } from '../sinks/json-sink.ts';
 import { type JsonlSinkOptions, jsonlSink } from '../sinks/jsonl-sink.ts';
-import { type ParquetSinkOptions, parquetSink } from '../sinks/parquet-sink.ts';
+import type { ParquetSinkOptions } from '../sinks/parquet-sink.ts';
 import type { PartitionOptions } from '../sinks/partitioned.ts';
 import { createRoute } from '../sinks/route.ts';
 import { createTee } from '../sinks/tee.ts';
@@ -33,6 +33,10 @@ import {
   where,
 } from './schema.ts';
 import { type FileOptions, type StageType, stageType } from './stage-type.ts';
+
+// With their libraries, which are large: loaded where a file has such a stage.
+const arrowModule = () => import('../sinks/arrow-sink.ts');
+const parquetModule = () => import('../sinks/parquet-sink.ts');
 
 interface Target {
   readonly path: string;
@@ -161,7 +165,7 @@ export const sinkTypes: Readonly<Record<string, StageType<AnySink<unknown>>>> = 
       ...partitions,
     },
     required: ['path'],
-    make: ({ path: file, ...options }) => arrowSink(file, options),
+    make: async ({ path: file, ...options }) => (await arrowModule()).arrowSink(file, options),
   }),
   parquet: stageType<Target & Omit<FileOptions<ParquetSinkOptions>, 'where'>, AnySink<unknown>>({
     description: 'Writes Parquet.',
@@ -171,7 +175,7 @@ export const sinkTypes: Readonly<Record<string, StageType<AnySink<unknown>>>> = 
       ...columns,
     },
     required: ['path'],
-    make: ({ path: file, ...options }) => parquetSink(file, options),
+    make: async ({ path: file, ...options }) => (await parquetModule()).parquetSink(file, options),
   }),
   http: stageType<HttpFileOptions, AnySink<unknown>>({
     description: 'Sends documents to a server, in batches, with retries.',

@@ -2,7 +2,7 @@
 import type { Document } from '../core/batch.ts';
 import type { Predicate } from '../core/predicate.ts';
 import type { AnySource } from '../pipeline/index.ts';
-import { type ArrowSourceOptions, arrowSource } from '../sources/arrow-source.ts';
+import type { ArrowSourceOptions } from '../sources/arrow-source.ts';
 import { type CsvSourceOptions, csvSource } from '../sources/csv-source.ts';
 import {
   type FieldShape,
@@ -13,7 +13,7 @@ import type { HttpPages } from '../sources/http-next-page.ts';
 import { type HttpSourceOptions, httpSource } from '../sources/http-source.ts';
 import { type JsonSourceOptions, jsonSource } from '../sources/json-source.ts';
 import { type JsonlSourceOptions, jsonlSource } from '../sources/jsonl-source.ts';
-import { type ParquetSourceOptions, parquetSource } from '../sources/parquet-source.ts';
+import type { ParquetSourceOptions } from '../sources/parquet-source.ts';
 import { type TailSourceOptions, tailSource } from '../sources/tail-source.ts';
 import { type ZdsSourceOptions, zdsSource } from '../sources/zds-source.ts';
 import { moduleStage } from './module-stage.ts';
@@ -37,6 +37,10 @@ import {
   where,
 } from './schema.ts';
 import { type FileOptions, type StageType, stageType } from './stage-type.ts';
+
+// With their libraries, which are large: loaded where a file has such a stage.
+const arrowModule = () => import('../sources/arrow-source.ts');
+const parquetModule = () => import('../sources/parquet-source.ts');
 
 interface Inputs {
   readonly path: string | readonly string[];
@@ -153,7 +157,7 @@ export const sourceTypes: Readonly<Record<string, StageType<AnySource>>> = {
       maxBatchBytes: option(size, 'Most bytes of one record batch.', '1GiB'),
     },
     required: ['path'],
-    make: ({ path: input, ...options }) => arrowSource(input, options),
+    make: async ({ path: input, ...options }) => (await arrowModule()).arrowSource(input, options),
   }),
   parquet: stageType<Inputs & FileOptions<ParquetSourceOptions>, AnySource>({
     description: 'Reads Parquet.',
@@ -166,7 +170,8 @@ export const sourceTypes: Readonly<Record<string, StageType<AnySource>>> = {
       batchBytes,
     },
     required: ['path'],
-    make: ({ path: input, ...options }) => parquetSource(input, options),
+    make: async ({ path: input, ...options }) =>
+      (await parquetModule()).parquetSource(input, options),
   }),
   tail: stageType<Inputs & FileOptions<TailSourceOptions>, AnySource>({
     description: 'Follows JSON Lines files that grow, through rotation.',

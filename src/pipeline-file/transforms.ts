@@ -4,7 +4,7 @@ import type { Predicate } from '../core/predicate.ts';
 import type { Transform } from '../core/stage.ts';
 import type { StandardSchema } from '../core/standard-schema.ts';
 import type { AnyTransform } from '../pipeline/index.ts';
-import { FastStore } from '../store/index.ts';
+import { FastStore } from '../store/fast-store.ts';
 import * as transforms from '../transforms/index.ts';
 import { importExport, importModule } from './import-module.ts';
 import { moduleStage } from './module-stage.ts';

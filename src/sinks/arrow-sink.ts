@@ -8,13 +8,8 @@ import { extname } from 'node:path';
 import type { Writable } from 'node:stream';
 import type { Schema } from 'apache-arrow';
 import { Assembler, type RowGroup, withinMemory } from '../arrow/assembler.ts';
-import {
-  type FieldsOffer,
-  holdsJson,
-  offerFields,
-  type Rereading,
-  readAgain,
-} from '../arrow/infer.ts';
+import { type FieldsOffer, offerFields, type Rereading, readAgain } from '../arrow/fields-offer.ts';
+import { holdsJson } from '../arrow/infer.ts';
 import { IpcEncoder, type IpcFormat } from '../arrow/ipc.ts';
 import type { RecordBatchOptions } from '../arrow/table.ts';
 import type { Batch } from '../core/batch.ts';

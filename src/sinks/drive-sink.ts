@@ -2,7 +2,10 @@
 import { Writable } from 'node:stream';
 import { EtlError } from '../core/errors.ts';
 import type { DriveKey } from '../kernels/index.ts';
-import { type ByteSource, DataStore, type DataStoreOptions, hashKey } from '../store/index.ts';
+import type { ByteSource } from '../store/drive/appender.ts';
+import type { DataStoreOptions } from '../store/drive/contracts.ts';
+import { DataStore } from '../store/drive/data-store.ts';
+import { hashKey } from '../store/drive/key-indexer.ts';
 
 /** An entry to be written: under a key, or under the hash of one; the payload at once or in pieces. */
 export interface DriveSinkItem {

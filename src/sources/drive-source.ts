@@ -2,7 +2,8 @@
 import { Readable } from 'node:stream';
 import { EtlError } from '../core/errors.ts';
 import type { DriveKey } from '../kernels/index.ts';
-import { DataStore, type DataStoreOptions } from '../store/index.ts';
+import type { DataStoreOptions } from '../store/drive/contracts.ts';
+import { DataStore } from '../store/drive/data-store.ts';
 
 /** What `driveSource` gives, and `driveSink` takes. */
 export interface DriveItem {

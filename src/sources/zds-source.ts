@@ -1,5 +1,5 @@
 /** Documents of a collection: filtered, projected and cut on the stored bytes. */
-import { type FieldsOffer, offerFields, type Rereading, readAgain } from '../arrow/infer.ts';
+import { type FieldsOffer, offerFields, type Rereading, readAgain } from '../arrow/fields-offer.ts';
 import type { Batch, Document } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
 import { parsePath } from '../core/path.ts';

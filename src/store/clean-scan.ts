@@ -10,8 +10,7 @@
 import type { Table } from 'apache-arrow';
 import type { Disk, DiskFile } from '../io/disk.ts';
 import { type Kernel, sharedKernel } from '../kernels/index.ts';
-import { partsToRead } from './columns/parts.ts';
-import { type ColumnsOptions, readTable } from './columns/read-table.ts';
+import { type ColumnsOptions, partsToRead, readTable } from './columns/index.ts';
 import { CommitLog, type CommitRecord } from './commit-log.ts';
 import { type Located, openSettled } from './generation.ts';
 import { INDEX_HEADER_BYTES, indexHeader } from './index-file.ts';

@@ -7,14 +7,15 @@ import type { Table } from 'apache-arrow';
 import { EtlError } from '../core/errors.ts';
 import type { Disk, DiskFile } from '../io/disk.ts';
 import type { Kernel } from '../kernels/index.ts';
-import type { CollectionState } from './columns/manifest.ts';
-import { partsToRead } from './columns/parts.ts';
-import { type ColumnsOptions, readTable } from './columns/read-table.ts';
 import {
+  type CollectionState,
+  type ColumnsOptions,
+  partsToRead,
+  readTable,
   type SnapshotOptions,
   type SnapshotReport,
   writeSnapshot,
-} from './columns/write-snapshot.ts';
+} from './columns/index.ts';
 import { CommitLog, type CommitRecord } from './commit-log.ts';
 import {
   type CompactInput,

@@ -5,7 +5,7 @@
  */
 import { EtlError } from '../core/errors.ts';
 import type { CollectionFiles } from './collection-files.ts';
-import type { SnapshotOptions, SnapshotReport } from './columns/write-snapshot.ts';
+import type { SnapshotOptions, SnapshotReport } from './columns/index.ts';
 import {
   type AutoCompactOptions,
   type CompactOptions,

@@ -19,8 +19,7 @@ export {
   type FlushStats,
   type WriteConfig,
 } from './buffered-writer.ts';
-export type { ColumnsOptions } from './columns/read-table.ts';
-export type { SnapshotOptions, SnapshotReport } from './columns/write-snapshot.ts';
+export type { ColumnsOptions, SnapshotOptions, SnapshotReport } from './columns/index.ts';
 export type { CommitRecord, Counts } from './commit-log.ts';
 export type { AutoCompactOptions, CompactOptions, CompactReport } from './compact.ts';
 export * from './drive/index.ts';

@@ -1,7 +1,7 @@
 /** Opening what is committed of a collection to read it once, as cheaply as its state allows. */
 import type { Table } from 'apache-arrow';
 import { openCleanScan } from './clean-scan.ts';
-import type { ColumnsOptions } from './columns/read-table.ts';
+import type { ColumnsOptions } from './columns/index.ts';
 import { ZdsRoot } from './root.ts';
 import type { Scan, ScanOptions } from './scan.ts';
 

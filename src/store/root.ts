@@ -7,7 +7,6 @@
 import type { Document } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
 import { type Disk, type DiskLock, nodeDisk } from '../io/index.ts';
-import { ArchiveDisk, isArchiveAt } from './archive/archive-disk.ts';
 import { FastStore } from './fast-store.ts';
 import { Layout, notAStore } from './layout.ts';
 import { checkCollectionName } from './names.ts';
@@ -63,22 +62,23 @@ export class ZdsRoot {
   static async open(path: string, options: RootOptions = {}): Promise<ZdsRoot> {
     const { mode = 'write', disk = nodeDisk } = options;
     const state = await Layout.inspect(path, disk);
-    if (state === 'foreign' && (await isArchiveAt(disk, path))) {
-      if (mode === 'read') return ZdsRoot.#openArchive(path, disk);
+    if (state === 'foreign') {
+      // Loaded for what may be an archive only.
+      const { ArchiveDisk, isArchiveAt } = await import('./archive/archive-disk.ts');
+      if (!(await isArchiveAt(disk, path))) throw notAStore(path);
+      if (mode === 'read') {
+        const archive = await ArchiveDisk.open(path, { disk });
+        return new ZdsRoot(path, mode, archive, undefined, () => archive.close());
+      }
       throw new EtlError('READ_ONLY', 'an archive can only be read; unpack it to change it', {
         place: { path },
       });
     }
-    if (state === 'foreign' || (state === 'none' && mode === 'read')) throw notAStore(path);
+    if (state === 'none' && mode === 'read') throw notAStore(path);
     if (mode === 'read') return new ZdsRoot(path, mode, disk, undefined, async () => undefined);
     await Layout.initRoot(path, disk);
     const { held, letGo } = await hold(disk, path);
     return new ZdsRoot(path, mode, disk, held, letGo);
-  }
-
-  static async #openArchive(path: string, disk: Disk): Promise<ZdsRoot> {
-    const archive = await ArchiveDisk.open(path, { disk });
-    return new ZdsRoot(path, 'read', archive, undefined, () => archive.close());
   }
 
   /**

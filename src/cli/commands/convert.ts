@@ -3,7 +3,6 @@
  * the input can be read twice, it is: once for the fields of every document, so that no late one is
  * lost or stops the work.
  */
-import { inferSchema } from '../../arrow/index.ts';
 import { EtlError } from '../../core/errors.ts';
 import type { Sink, Source, Transform } from '../../core/stage.ts';
 import { type FieldStats, sharedKernel } from '../../kernels/index.ts';
@@ -77,16 +76,17 @@ async function prepare(args: Arguments, terminal: Terminal): Promise<Work> {
   const options = {
     ...to.options,
     ...(to.type === 'zds' ? idsOf(args) : target),
-    ...(fields ? columnsFor(to, fields) : {}),
+    ...(fields ? await columnsFor(to, fields) : {}),
   };
   const sink = bare(await stageTypes.sink[to.type]!.make(options, scope), 'sink') as Sink<unknown>;
   return { from, source: await makeSource(), transforms: makeTransforms(), sink };
 }
 
 /** What says in a sink's options which columns there are. */
-function columnsFor({ type }: Format, fields: readonly FieldStats[]): object {
-  if (type !== 'csv') return { schema: inferSchema(fields).columns };
-  return { columns: fields.map(({ path }) => path[0]) };
+async function columnsFor({ type }: Format, fields: readonly FieldStats[]): Promise<object> {
+  if (type === 'csv') return { columns: fields.map(({ path }) => path[0]) };
+  const { inferSchema } = await import('../../arrow/infer.ts');
+  return { schema: inferSchema(fields).columns };
 }
 
 const scope = { defer: () => {} };

@@ -4,7 +4,8 @@
  */
 import type { Readable } from 'node:stream';
 import { EtlError } from '../../core/errors.ts';
-import { DataStore, formatBytes, importDirRecursively } from '../../store/index.ts';
+import type { DataStore } from '../../store/drive/data-store.ts';
+import { formatBytes, importDirRecursively } from '../../store/drive/extensions/index.ts';
 import type { Command, OptionSpec, Terminal } from '../command.ts';
 import { formatCount } from '../text.ts';
 
@@ -18,6 +19,7 @@ async function withDrive(
   terminal: Terminal,
   work: (store: DataStore) => Promise<number>,
 ): Promise<number> {
+  const { DataStore } = await import('../../store/drive/data-store.ts');
   const open = mode === 'create' ? DataStore.open : DataStore.openExisting;
   const store = await open(path, { mode: mode === 'read' ? 'read' : 'write' });
   const { cutBytes, cutPath, damaged } = store.recovery;

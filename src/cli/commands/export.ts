@@ -4,14 +4,14 @@
  * twice: once for a schema that covers every document, so that no late field is lost.
  */
 
-import { offerFields } from '../../arrow/index.ts';
+import { type FieldsOffer, offerFields } from '../../arrow/fields-offer.ts';
 import { EtlError } from '../../core/errors.ts';
 import type { Sink } from '../../core/stage.ts';
 import type { FieldStats } from '../../kernels/index.ts';
 import { sharedKernel } from '../../kernels/index.ts';
-import { createArrowSink } from '../../sinks/arrow-sink.ts';
 import { createJsonlSink } from '../../sinks/jsonl-sink.ts';
-import { FastStore, type Scan } from '../../store/index.ts';
+import { FastStore } from '../../store/fast-store.ts';
+import type { Scan } from '../../store/scan.ts';
 import { type Arguments, type Command, collectionOption, type Terminal } from '../command.ts';
 import { untilInterrupt } from '../interrupt.ts';
 import { Progress } from '../progress.ts';
@@ -46,10 +46,10 @@ export const exportCommand: Command = {
     });
     try {
       const scan = store.scan(selection);
-      const sink: Sink<Written> =
+      const sink =
         format === 'jsonl'
           ? createJsonlSink(to === '-' ? terminal.stdout.stream : to)
-          : createArrowSink(to, {}, () => ({ [offerFields]: () => observeFields(scan, terminal) }));
+          : await arrowSink(to, () => observeFields(scan, terminal));
       const progress = new Progress(terminal.stderr, 'export', undefined);
       const summary = await pump(scan, sink, progress, terminal);
       progress.clear();
@@ -69,6 +69,14 @@ function formatOf(to: string): 'jsonl' | 'arrow' {
     'INVALID_ARGUMENT',
     `--to takes a name ending in .jsonl, .jsonl.gz, .arrow or .arrows, or -; not ${to}`,
   );
+}
+
+async function arrowSink(
+  to: string,
+  fields: FieldsOffer[typeof offerFields],
+): Promise<Sink<Written>> {
+  const { createArrowSink } = await import('../../sinks/arrow-sink.ts');
+  return createArrowSink(to, {}, () => ({ [offerFields]: fields }));
 }
 
 /** The fields of everything that will be written. Undefined after Ctrl-C. */

@@ -1,5 +1,5 @@
 /** `zds get`: prints one document, byte for byte unless `--pretty` indents it. */
-import { FastStore } from '../../store/index.ts';
+import { FastStore } from '../../store/fast-store.ts';
 import { type Command, collectionOption } from '../command.ts';
 import { prettyJson } from '../pretty.ts';
 

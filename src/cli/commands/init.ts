@@ -1,5 +1,5 @@
 /** `zds init`: makes a store, and a collection in it. Harmless where they are already. */
-import { FastStore } from '../../store/index.ts';
+import { FastStore } from '../../store/fast-store.ts';
 import { type Command, collectionOption } from '../command.ts';
 
 export const initCommand: Command = {

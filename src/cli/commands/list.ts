@@ -1,5 +1,5 @@
 /** `zds list`: the names of a store's collections, one a line. */
-import { ZdsRoot } from '../../store/index.ts';
+import { ZdsRoot } from '../../store/root.ts';
 import type { Command } from '../command.ts';
 
 export const listCommand: Command = {

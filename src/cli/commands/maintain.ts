@@ -2,7 +2,9 @@
  * `zds validate`, `reindex`, `compact` and `repair`: what keeps a store sound and small.
  */
 import { formatPlace } from '../../core/errors.ts';
-import { type Finding, reindex, repair, verify } from '../../store/index.ts';
+import type { Finding } from '../../store/maintenance/findings.ts';
+import { reindex, repair } from '../../store/maintenance/repair.ts';
+import { verify } from '../../store/maintenance/verify.ts';
 import { type Command, collectionOption, type Terminal } from '../command.ts';
 import { openForChange } from '../open.ts';
 import { Progress } from '../progress.ts';

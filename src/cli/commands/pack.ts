@@ -1,5 +1,6 @@
 /** `zds pack`: a store into one archive file. After Ctrl-C or an error there is no new archive. */
-import { type PackSummary, pack } from '../../store/index.ts';
+import type { PackSummary } from '../../store/archive/options.ts';
+import { pack } from '../../store/archive/pack.ts';
 import { runArchive } from '../archive.ts';
 import type { Command } from '../command.ts';
 import { formatCount, formatDocuments, formatSeconds, formatSize } from '../text.ts';

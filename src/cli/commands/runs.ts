@@ -1,5 +1,6 @@
 /** `zds runs`: the history of the runs that wrote to a store's collections. */
-import { listRuns, type RunRecord, ZdsRoot } from '../../store/index.ts';
+import { ZdsRoot } from '../../store/root.ts';
+import { listRuns, type RunRecord } from '../../store/run-log.ts';
 import { type Command, collectionOption, countOption } from '../command.ts';
 import { Table } from '../table.ts';
 import { formatCount, formatSeconds } from '../text.ts';

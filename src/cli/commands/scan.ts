@@ -1,6 +1,6 @@
 /** `zds scan`: documents in file order, as a table or as JSON Lines (then no object is made). */
 import { parsePath } from '../../core/path.ts';
-import { FastStore } from '../../store/index.ts';
+import { FastStore } from '../../store/fast-store.ts';
 import { type Command, collectionOption, countOption } from '../command.ts';
 import { untilInterrupt } from '../interrupt.ts';
 import { selectionOf } from '../selection.ts';

@@ -1,5 +1,5 @@
 /** `zds snapshot`: columns of a collection as Arrow buffers beside it, for `table` and for scans with a predicate. */
-import { FastStore } from '../../store/index.ts';
+import { FastStore } from '../../store/fast-store.ts';
 import { type Command, collectionOption } from '../command.ts';
 import { fieldsOption, selectionOf } from '../selection.ts';
 import { formatCount, formatSeconds, formatSize } from '../text.ts';

@@ -1,11 +1,8 @@
 /** `zds stats`: how much is in a store's collections, as its last commit left them, and what is in their columns. */
-import {
-  type ColumnSummary,
-  describeColumns,
-  inferSchema,
-  recordBatches,
-} from '../../arrow/index.ts';
-import { type FastStore, type StoreInfo, ZdsRoot } from '../../store/index.ts';
+import type { ColumnSummary } from '../../arrow/index.ts';
+import type { FastStore } from '../../store/fast-store.ts';
+import type { StoreInfo } from '../../store/options.ts';
+import { ZdsRoot } from '../../store/root.ts';
 import { type Command, collectionOption } from '../command.ts';
 import { Table } from '../table.ts';
 import { formatCount, formatSize, formatValue } from '../text.ts';
@@ -64,6 +61,7 @@ async function describe(store: FastStore): Promise<ColumnSummary[]> {
   const scan = store.scan();
   const found = await scan.fields();
   if (!found || found.fields.length === 0) return [];
+  const { describeColumns, inferSchema, recordBatches } = await import('../../arrow/index.ts');
   return describeColumns(recordBatches(scan, { schema: inferSchema(found.fields).columns }));
 }
 

@@ -1,5 +1,6 @@
 /** `zds unpack`: an archive into a folder. After Ctrl-C or an error there is no folder. */
-import { type UnpackSummary, unpack } from '../../store/index.ts';
+import type { UnpackSummary } from '../../store/archive/options.ts';
+import { unpack } from '../../store/archive/unpack.ts';
 import { runArchive } from '../archive.ts';
 import { bytesOption, type Command, countOption } from '../command.ts';
 import { formatCount, formatSeconds, formatSize } from '../text.ts';

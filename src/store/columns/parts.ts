@@ -9,12 +9,8 @@ import { mayMatch } from './statistics.ts';
  * statistics rule that out. Exact whatever was deleted or replaced since, as bytes before the snapshot's
  * end hold no documents but those that it has seen.
  */
-export async function partsToRead(
-  state: CollectionState,
-  where: Predicate | undefined,
-): Promise<readonly Part[]> {
+export async function partsOf(state: CollectionState, where: Predicate): Promise<readonly Part[]> {
   const all: Part = [0, state.snapshot.end];
-  if (where === undefined) return [all];
   const found = await openSnapshot(state);
   if (found === undefined) return [all];
   await found.drive.close();

@@ -279,19 +279,14 @@ describe('help and version', () => {
   it('come on standard output', async () => {
     expect((await zds(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
     expect((await zds(['--help'])).stdout).toMatch(/usage: zds COMMAND/);
-    for (const name of [
-      'init',
-      'put',
-      'get',
-      'delete',
-      'scan',
-      'list',
-      'stats',
-      'ingest',
-      'export',
-    ]) {
-      const { code, stdout } = await zds([name, '--help']);
-      expect([code, stdout]).toEqual([0, expect.stringContaining(`usage: zds ${name} PATH`)]);
+    const { stdout: overview } = await zds(['help']);
+    const names = [...overview.matchAll(/^ {2}((?:drive )?[a-z]+) +[A-Z][a-z]/gm)].map(
+      (match) => match[1]!,
+    );
+    expect(names).toHaveLength(34);
+    for (const name of names) {
+      const { code, stdout } = await zds([...name.split(' '), '--help']);
+      expect([code, stdout]).toEqual([0, expect.stringMatching(`usage: zds ${name} [[A-Z]`)]);
     }
   });
 });
