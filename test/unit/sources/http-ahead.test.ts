@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { httpSource } from '../../../src/sources/http-source.ts';
+import { heldBuffers } from '../../support/garbage.ts';
 import { lines, read, upTo } from '../../support/http-documents.ts';
 import { sendFile, serve } from '../../support/http-server.ts';
 
@@ -144,11 +145,11 @@ describe('httpSource with several requests at once', () => {
       for await (const { n } of httpSource(urls, { concurrency: 4, ...options })) seen.push(n);
       return seen;
     };
-    const before = process.memoryUsage().arrayBuffers;
+    const before = heldBuffers();
     const all = reading();
     for (let i = 0; i < 100 && answers.length < 3; i++) await sleep(10);
     await sleep(200);
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(3 * 3 * MIB);
+    expect(heldBuffers() - before).toBeLessThan(3 * 3 * MIB);
     for (const { socket } of answers) expect(socket!.bytesWritten).toBeLessThan(16 * MIB);
     go();
     const seen = await all;

@@ -2,8 +2,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import {
   Field,
   Float64,
@@ -20,6 +18,7 @@ import {
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { asRecordBatch, asTable, asVector, DataStore } from '../../../../src/store/index.ts';
 import { FaultDisk, fingerprint } from '../../../support/fault-disk.ts';
+import { heldBuffers } from '../../../support/garbage.ts';
 
 let folder = '';
 let path = '';
@@ -108,16 +107,11 @@ describe('tables in drives', () => {
     const count = 96;
     const rowsEach = 1 << 17;
     let most = 0;
-    // Garbage counts until it is collected.
-    setFlagsFromString('--expose-gc');
-    const collect = runInNewContext('gc') as () => void;
     let noted = 0;
     const note = () => {
-      if (noted++ % 8 === 0) collect();
-      most = Math.max(most, process.memoryUsage().arrayBuffers);
+      if (noted++ % 8 === 0) most = Math.max(most, heldBuffers());
     };
-    collect();
-    const before = process.memoryUsage().arrayBuffers;
+    const before = heldBuffers();
     function* batches(): Generator<RecordBatch> {
       for (let i = 0; i < count; i++) {
         note();
