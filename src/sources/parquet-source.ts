@@ -7,6 +7,7 @@ import {
   parquetSchema,
   type SchemaElement,
   type SchemaTree,
+  snappyUncompress,
 } from 'hyparquet';
 import { type CellWriter, closeObject, fieldPrefix } from '../arrow/cell-writers.ts';
 import type { JsonOut } from '../arrow/json-out.ts';
@@ -19,6 +20,7 @@ import { sharedKernel } from '../kernels/index.ts';
 import { SourceStream } from '../streams/source-stream.ts';
 import { openInputs } from './byte-input.ts';
 import { type InputPlace, parsePlace } from './input-place.ts';
+import { type Chunk, checkPages, describeChunk, PlainPages } from './parquet-pages.ts';
 import { isText, type ValueWriter, valueWriter } from './parquet-values.ts';
 import { checkColumns, type RowSet, type RowsOptions, RowsToBatches } from './rows-to-batches.ts';
 
@@ -171,16 +173,20 @@ async function readGroup(
   const nodes = schema.children.filter(({ element }) => needed?.includes(element.name) ?? true);
   const columns = nodes.map(({ element }) => element.name);
   const values = new Map<string, unknown[] | ArrayLike<unknown>>();
-  await guard(place, () =>
-    parquetRead({
-      file: asyncBuffer(file),
+  const pages = new PlainPages(compressors);
+  await guard(place, async () => {
+    const chunks = metadata.row_groups[group]!.columns.flatMap(({ meta_data: meta }) =>
+      meta && columns.includes(meta.path_in_schema[0]!) ? [describeChunk(meta, schema)] : [],
+    );
+    await parquetRead({
+      file: checkedBuffer(file, chunks, pages, place),
       metadata: { ...metadata, schema: physicalSchema(metadata.schema) },
       columns,
       rowStart,
       rowEnd: rowStart + rows,
       utf8: false,
       geoparquet: false,
-      compressors,
+      compressors: pages.compressors,
       parsers: { timestampFromNanoseconds: (nanos) => nanos },
       onChunk: ({ columnName, columnData, rowStart: at }) => {
         if (at === rowStart && columnData.length === rows) values.set(columnName, columnData);
@@ -190,8 +196,8 @@ async function readGroup(
           values.set(columnName, whole);
         }
       },
-    }),
-  );
+    });
+  });
   const { nulls = 'null', decimals = 'number' } = options;
   return {
     rows,
@@ -245,25 +251,64 @@ const codecs = {
   LZ4_RAW: 'lz4-block',
 } as const satisfies { readonly [name: string]: BlockCodec };
 
-const compressors: Compressors = Object.fromEntries(
-  Object.entries(codecs).map(([name, codec]) => [
-    name,
-    (bytes: Uint8Array, size: number) => decompressBlock(codec, bytes, size),
-  ]),
-);
+const compressors: Compressors = {
+  SNAPPY(bytes, size) {
+    const plain = new Uint8Array(size);
+    snappyUncompress(bytes, plain);
+    return plain;
+  },
+  ...Object.fromEntries(
+    Object.entries(codecs).map(([name, codec]) => [
+      name,
+      (bytes: Uint8Array, size: number) => decompressBlock(codec, bytes, size),
+    ]),
+  ),
+};
 
-function asyncBuffer(file: FileReader): {
-  byteLength: number;
+interface AsyncBuffer {
+  readonly byteLength: number;
   slice(start: number, end?: number): Promise<ArrayBuffer>;
-} {
+}
+
+function asyncBuffer(file: FileReader): AsyncBuffer {
   const byteLength = file.size ?? 0;
   return {
     byteLength,
     async slice(start, end = byteLength) {
-      const count = Math.max(0, Math.min(end, byteLength) - start);
-      const bytes = await file.peek(count, start);
-      if (bytes.length < count) throw new RangeError('the file ends too early');
+      if (!(start >= 0 && start <= end && end <= byteLength)) {
+        throw new RangeError(`bytes ${start} to ${end} of ${byteLength}`);
+      }
+      const bytes = await file.peek(end - start, start);
+      if (bytes.length < end - start) throw new RangeError('the file ends too early');
       return bytes.buffer as ArrayBuffer;
+    },
+  };
+}
+
+/** The same, with the column chunks in what is read checked. */
+function checkedBuffer(
+  file: FileReader,
+  chunks: readonly Chunk[],
+  pages: PlainPages,
+  place: Place,
+): AsyncBuffer {
+  const { byteLength, slice } = asyncBuffer(file);
+  const read = async (from: number, to: number): Promise<ArrayBuffer> => {
+    const bytes = await slice(from, to);
+    for (const chunk of chunks) {
+      const { start, end } = chunk;
+      if (start < from || end > to) continue;
+      checkPages(new Uint8Array(bytes, start - from, end - start), chunk, pages, place);
+    }
+    return bytes;
+  };
+  return {
+    byteLength,
+    slice(from, to = byteLength) {
+      const reading = read(from, to);
+      // Several are asked for at once, and none is waited for behind one that failed.
+      reading.catch(() => {});
+      return reading;
     },
   };
 }
