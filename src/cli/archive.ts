@@ -1,5 +1,4 @@
 /** What `zds pack` and `zds unpack` have in common: progress, Ctrl-C, and the summary. */
-import { isEtlError } from '../core/errors.ts';
 import type { ArchiveOptions, ArchiveProgress } from '../store/index.ts';
 import type { Arguments, Terminal } from './command.ts';
 import { Progress } from './progress.ts';
@@ -7,8 +6,6 @@ import { Progress } from './progress.ts';
 /** One of the two. */
 export interface ArchiveWork<T extends object> {
   readonly label: string;
-  /** What is not there after Ctrl-C. */
-  readonly notWritten: string;
   readonly work: (options: ArchiveOptions) => Promise<T>;
   readonly describe: (summary: T, seconds: number) => string;
 }
@@ -17,9 +14,8 @@ export interface ArchiveWork<T extends object> {
 export async function runArchive<T extends object>(
   args: Arguments,
   { stdout, stderr, interrupt }: Terminal,
-  { label, notWritten, work, describe }: ArchiveWork<T>,
+  { label, work, describe }: ArchiveWork<T>,
 ): Promise<number> {
-  const controller = new AbortController();
   const start = performance.now();
   let progress: Progress | undefined;
   let last = { entries: 0, bytes: 0 };
@@ -28,23 +24,9 @@ export async function runArchive<T extends object>(
     progress.add(entries - last.entries, bytes - last.bytes);
     last = { entries, bytes };
   };
-  if (interrupt.requested) controller.abort();
-  const running = work({ onProgress, signal: controller.signal }).catch((error: unknown) => {
-    if (isEtlError(error, 'ABORTED')) return undefined;
-    throw error;
-  });
   try {
-    let summary = await interrupt.orWish(running);
-    if (summary === undefined) {
-      controller.abort();
-      // It may have come to its end all the same.
-      summary = await running;
-    }
+    const summary = await work({ onProgress, signal: interrupt.signal });
     progress?.clear();
-    if (summary === undefined) {
-      stderr.write(`stopped; ${notWritten} was not written\n`);
-      return 130;
-    }
     const seconds = (performance.now() - start) / 1000;
     const line = args.flag('json')
       ? JSON.stringify({ ...summary, seconds: Number(seconds.toFixed(3)) })

@@ -43,6 +43,8 @@ export interface Command {
   readonly options: Readonly<Record<string, OptionSpec>>;
   /** Names of options that must be given. */
   readonly required?: readonly string[];
+  /** What is told when Ctrl-C has ended the work with ABORTED. Default: `nothing was changed`. */
+  whenStopped?(args: Arguments): string;
   /** The exit code; 0 when everything asked was done. */
   run(args: Arguments, terminal: Terminal): Promise<number>;
 }

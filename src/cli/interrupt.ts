@@ -4,15 +4,20 @@
  */
 export class Interrupt {
   readonly #waiting = new Set<() => void>();
-  #requested = false;
+  readonly #controller = new AbortController();
 
   get requested(): boolean {
-    return this.#requested;
+    return this.signal.aborted;
+  }
+
+  /** For work that ends with ABORTED, leaving all as it was; see `Command.whenStopped`. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
   }
 
   /** Makes the wish known; again is harmless. */
   request(): void {
-    this.#requested = true;
+    this.#controller.abort();
     for (const wake of this.#waiting) wake();
     this.#waiting.clear();
   }

@@ -3,7 +3,14 @@
  * 0: everything asked was done. 1: a failure. 2: the command was not usable. 130: stopped by Ctrl-C.
  */
 import { createRequire } from 'node:module';
-import { type Command, commandHelp, parseArguments, type Terminal } from './command.ts';
+import { isEtlError } from '../core/errors.ts';
+import {
+  type Arguments,
+  type Command,
+  commandHelp,
+  parseArguments,
+  type Terminal,
+} from './command.ts';
 import { exitCodeOf, explainError } from './explain.ts';
 import { asksForJsonLog, JsonLog } from './json-log.ts';
 
@@ -87,9 +94,19 @@ async function dispatch(argv: readonly string[], terminal: Terminal): Promise<nu
     return 2;
   }
   const args = parseArguments(command, rest);
-  if (!args.flag('help')) return command.run(args, terminal);
+  if (!args.flag('help')) return runToItsEnd(command, args, terminal);
   await terminal.stdout.write(commandHelp(command));
   return 0;
+}
+
+async function runToItsEnd(command: Command, args: Arguments, terminal: Terminal): Promise<number> {
+  try {
+    return await command.run(args, terminal);
+  } catch (error) {
+    if (!terminal.interrupt.requested || !isEtlError(error, 'ABORTED')) throw error;
+    terminal.stderr.write(`stopped; ${command.whenStopped?.(args) ?? 'nothing was changed'}\n`);
+    return 130;
+  }
 }
 
 async function findCommand(name: string | undefined): Promise<Command | undefined> {

@@ -51,7 +51,7 @@ const write: Command = {
     const source: Readable | Uint8Array[] =
       data === undefined ? terminal.stdin : [Buffer.from(data)];
     return withDrive(path, 'create', terminal, async (store) => {
-      await store.writeStream(key, source);
+      await store.writeStream(key, source, { signal: terminal.interrupt.signal });
       return 0;
     });
   },
@@ -210,7 +210,7 @@ const verify: Command = {
   run: (args, terminal) => {
     const [path] = args.positionals as [string];
     return withDrive(path, 'read', terminal, async (store) => {
-      const report = await store.verify();
+      const report = await store.verify({ signal: terminal.interrupt.signal });
       const ok = report.ok && store.recovery.cutBytes === 0;
       const lines = report.places.map(({ start, end }) => `damaged: bytes ${start} to ${end}\n`);
       const text = args.flag('json')
@@ -228,11 +228,15 @@ const importFiles: Command = {
   usage: 'PATH FOLDER [--namespace NAME] [--json]',
   positionals: [2, 2],
   options: { namespace: namespaceOption, json: jsonOption },
+  whenStopped: ({ positionals }) => `files that were stored stay in ${positionals[0]}`,
   run: (args, terminal) => {
     const [path, folder] = args.positionals as [string, string];
     const namespace = args.text('namespace');
     return withDrive(path, 'create', terminal, async (store) => {
-      const { files, skipped } = await importDirRecursively(store, folder, { namespace });
+      const { files, skipped } = await importDirRecursively(store, folder, {
+        namespace,
+        signal: terminal.interrupt.signal,
+      });
       for (const file of skipped) {
         terminal.stderr.write(`${folder}/${file}: left out, the format holds no empty payload\n`);
       }

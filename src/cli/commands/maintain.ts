@@ -133,16 +133,14 @@ async function withProgress<R>(
   label: string,
   work: (hooks: Hooks) => Promise<R>,
 ): Promise<R> {
-  const abort = new AbortController();
   const progress = new Progress(stderr, label, undefined);
   let done = 0;
   const onProgress: Hooks['onProgress'] = ({ bytes }) => {
-    if (interrupt.requested) abort.abort();
     progress.add(0, Math.max(0, bytes - done));
     done = bytes;
   };
   try {
-    return await work({ signal: abort.signal, onProgress });
+    return await work({ signal: interrupt.signal, onProgress });
   } finally {
     progress.clear();
   }

@@ -14,12 +14,12 @@ export const packCommand: Command = {
     store: { help: 'do not compress: larger, faster, and readable in place' },
     json: { help: 'print the summary as one JSON object' },
   },
+  whenStopped: ({ positionals }) => `${positionals[1]} was not written`,
   run(args, terminal) {
     const [path, file] = args.positionals as [string, string];
     const compression = args.flag('store') ? 'store' : 'deflate';
     return runArchive<PackSummary>(args, terminal, {
       label: 'pack',
-      notWritten: file,
       work: (options) => pack(path, file, { ...options, compression }),
       describe: (summary, seconds) =>
         `${formatDocuments(summary.documents)} in ${formatCount(summary.collections)} ` +

@@ -17,16 +17,18 @@ export const snapshotCommand: Command = {
     json: { help: 'as one JSON object' },
   },
   required: ['collection'],
-  async run(args, { stdout }) {
+  whenStopped: () => 'what was there of a snapshot stays',
+  async run(args, { stdout, interrupt }) {
     const store = await FastStore.open(args.positionals[0]!, args.text('collection')!, {
       mode: 'read',
     });
     try {
       const { where } = selectionOf(args);
-      const report = await store.snapshot({ columns: fieldsOption(args, 'columns'), where });
-      const { columns, rows, rowsWritten, bytes, seconds } = report;
+      const columns = fieldsOption(args, 'columns');
+      const report = await store.snapshot({ columns, where, signal: interrupt.signal });
+      const { rows, rowsWritten, bytes, seconds } = report;
       const text =
-        `${formatCount(rows)} rows of ${formatCount(columns.length)} columns, ` +
+        `${formatCount(rows)} rows of ${formatCount(report.columns.length)} columns, ` +
         `${formatCount(rowsWritten)} written, ${formatSize(bytes)}, in ${formatSeconds(seconds)}`;
       await stdout.write(`${args.flag('json') ? JSON.stringify(report) : text}\n`);
     } finally {

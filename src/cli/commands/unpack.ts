@@ -16,6 +16,7 @@ export const unpackCommand: Command = {
     'max-ratio': { value: 'N', help: 'refuse files that grow more than N times (default 200)' },
     json: { help: 'print the summary as one JSON object' },
   },
+  whenStopped: ({ positionals }) => `${positionals[1]} was not written`,
   run(args, terminal) {
     const [file, path] = args.positionals as [string, string];
     const limits = {
@@ -25,7 +26,6 @@ export const unpackCommand: Command = {
     };
     return runArchive<UnpackSummary>(args, terminal, {
       label: 'unpack',
-      notWritten: path,
       work: (options) => unpack(file, path, { ...options, ...limits }),
       describe: (summary, seconds) =>
         `${formatCount(summary.entries)} files and folders to ${path}: ` +

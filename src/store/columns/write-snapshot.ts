@@ -90,9 +90,20 @@ export async function writeSnapshot(
       bytes,
       seconds: (performance.now() - started) / 1000,
     };
+  } catch (error) {
+    if (isEtlError(error, 'ABORTED')) await takeBack(drive, state);
+    throw error;
   } finally {
     await drive.abandon();
   }
+}
+
+/** Leaves the snapshot that was there, or no file. */
+async function takeBack(drive: DataStore, state: CollectionState): Promise<void> {
+  const old = await readManifest(drive, state);
+  if (old) await tidyUp(drive, old);
+  await drive.close();
+  if (!old) await state.disk.remove(state.paths.columns);
 }
 
 /** The drive, made anew where it is none any more: nothing in it is missed. */

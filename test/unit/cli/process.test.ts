@@ -1,7 +1,8 @@
 /** The built program as a process: pipes that close, signals, standard input. `npm test` builds it. */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { built } from '../../support/lives.ts';
@@ -56,6 +57,21 @@ describe.skipIf(!existsSync(program))('the zds process', () => {
     const { stdout } = await zds(['stats', lake, '-c', 'silent', '--json']);
     const told = Number(/(\d) document/.exec(stderr)![1]);
     expect(JSON.parse(stdout).collections[0].documents).toBe(told);
+  });
+
+  it('leaves no part of a snapshot behind on Ctrl-C', async () => {
+    const meta = join(lake, 'collections/many/meta');
+    const before = readdirSync(meta);
+    const child = spawn(process.execPath, [program, 'snapshot', lake, '-c', 'many']);
+    const done = outcome(child);
+    const columns = join(meta, 'columns.drive');
+    while (child.exitCode === null && !existsSync(columns)) await sleep(1);
+    child.kill('SIGINT');
+    expect(await done).toMatchObject({
+      code: 130,
+      stderr: 'stopped; what was there of a snapshot stays\n',
+    });
+    expect(readdirSync(meta)).toEqual(before);
   });
 
   describe('a pipeline', () => {
