@@ -65,8 +65,13 @@ export function checkPages(bytes: Uint8Array, chunk: Chunk, pages: PlainPages, p
     }
     const body = bytes.subarray(reader.offset, reader.offset + size);
     reader.offset += size;
-    const count = header.data_page_header?.num_values ?? header.data_page_header_v2?.num_values;
-    if (count === undefined) continue;
+    if (header.type === 'DICTIONARY_PAGE') {
+      const entries = header.dictionary_page_header?.num_values ?? -1;
+      if (!(entries >= 0 && entries <= plainSize)) fail(`a dictionary of ${entries} values`);
+      continue;
+    }
+    const data = header.type === 'DATA_PAGE' ? header.data_page_header : header.data_page_header_v2;
+    const count = data?.num_values ?? -1;
     if (!(count >= 0 && count <= left)) fail(`a page of ${count} values, ${left} are left`);
     left -= count;
     if (count > 0) checkPage(body, header, chunk, pages, fail);
@@ -83,8 +88,8 @@ function checkPage(
   fail: Fail,
 ): void {
   const { codec } = meta;
-  const { data_page_header: v1, data_page_header_v2: v2 } = header;
-  if (v2) {
+  if (header.type === 'DATA_PAGE_V2') {
+    const v2 = header.data_page_header_v2!;
     const { num_values: count, num_nulls: nulls } = v2;
     const { repetition_levels_byte_length: first, definition_levels_byte_length: second } = v2;
     const levels = first + second;
@@ -100,7 +105,7 @@ function checkPage(
     return;
   }
   const plain = pages.add(body, header.uncompressed_page_size, codec);
-  const { num_values: count, encoding } = v1!;
+  const { num_values: count, encoding } = header.data_page_header!;
   let at = 0;
   let there = count;
   for (const level of [repetition, definition]) {

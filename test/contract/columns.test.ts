@@ -135,15 +135,15 @@ describe('parquetSource', () => {
     }
   });
 
-  it('ends in rows or in one of its errors, whatever bit of the metadata is turned', async () => {
+  it('ends in rows or in one of its errors, and soon, whatever bit is turned', async () => {
     const path = join(temporaryFolder(), 'a.parquet');
     await pipeline(Readable.from(documents.slice(0, 10)), parquetSink(path));
     const whole = readFileSync(path);
-    const footer = whole.length - 8 - whole.readUInt32LE(whole.length - 8);
-    for (let bit = footer * 8; bit < (whole.length - 8) * 8; bit += LONG ? 1 : 5) {
+    for (let bit = 32; bit < (whole.length - 8) * 8; bit += LONG ? 1 : 4) {
       const damaged = Uint8Array.from(whole);
       damaged[bit >> 3]! ^= 1 << (bit & 7);
       writeFileSync(path, damaged);
+      const before = process.cpuUsage();
       try {
         for await (const batch of parquetSource(path).batches()) if (batch.length > 1000) break;
       } catch (error) {
@@ -151,6 +151,7 @@ describe('parquetSource', () => {
           code: expect.stringMatching(/^(CORRUPTED_INPUT|UNSUPPORTED|INVALID_UTF8|JSON_ERROR)$/),
         });
       }
+      expect(process.cpuUsage(before).user, `bit ${bit}`).toBeLessThan(500_000);
     }
   });
 
