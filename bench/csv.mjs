@@ -9,14 +9,14 @@ import { digestText } from './lib/results.mjs';
 
 const reading = (quoted) =>
   visiting(async ({ csv }, visitor) => {
-    for await (const row of csvSource(csv(quoted))) visitor.add(row);
-  }, RowTally);
-
-const readingBatches = (quoted) =>
-  visiting(async ({ csv }, visitor) => {
     for await (const batch of csvSource(csv(quoted)).batches({ documents: true })) {
       for (const row of batch.documents()) visitor.add(row);
     }
+  }, RowTally);
+
+const awaiting = (quoted) =>
+  visiting(async ({ csv }, visitor) => {
+    for await (const row of csvSource(csv(quoted))) visitor.add(row);
   }, RowTally);
 
 const rowsOf = async (file) => {
@@ -35,9 +35,9 @@ export const works = {
     digest: ({ csv }) => rowsOf(csv()),
   },
   objects: reading(false),
-  objectsBatches: readingBatches(false),
+  objectsAwaited: awaiting(false),
   quoted: reading(true),
-  quotedBatches: readingBatches(true),
+  quotedAwaited: awaiting(true),
   write: {
     async run({ csv, fresh }) {
       const out = fresh('rows.csv');

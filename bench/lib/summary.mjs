@@ -56,8 +56,12 @@ function row(work, contestant, outcome) {
   };
 }
 
-/** `{ against, times }`, `{ withinTimes, against }`, `{ seconds }` or `{ mebibytes }`. */
-function judge(target, rows, ours, judged) {
+/**
+ * `{ against, times }`, `{ withinTimes, against }`, `{ seconds }` or `{ mebibytes }`. `by` names the form
+ * of ours that does what the other does, where that is not the one that ratios are shown to.
+ */
+function judge(target, rows, shown, judged) {
+  const ours = target.by === undefined ? shown : rows.find(({ name }) => name === target.by);
   if (ours?.median === undefined) return [];
   const verdict = (text, met) => [{ text, ...(judged ? { met } : {}) }];
   if (target.seconds !== undefined) {
@@ -77,5 +81,9 @@ function judge(target, rows, ours, judged) {
       ours.median <= rival.median * target.withinTimes,
     );
   }
-  return verdict(`${target.times} times ${rival.name}`, rival.ratio >= target.times);
+  const by = ours === shown ? '' : ` (${ours.name})`;
+  return verdict(
+    `${target.times} times ${rival.name}${by}`,
+    rival.median >= ours.median * target.times,
+  );
 }
