@@ -41,6 +41,8 @@ export interface Origin {
   readonly line?: number;
   /** 0-based ordinal of the batch's first document. */
   readonly ordinal?: number;
+  /** Bytes of the source that objects were made of without JSON in between. */
+  readonly byteLength?: number;
 }
 
 export class Batch implements Iterable<Document> {

@@ -336,7 +336,8 @@ class RowDecoder {
     const documents = count < rows.count ? rows.documents.slice(0, count) : rows.documents;
     // Everything in front of where the reading stands is whole rows, so read again it is the same.
     const encode = () => firstLines(this.#reader.rows(bytes, true), count);
-    return Batch.fromRows(documents, encode, codec, origin, cursor, sites);
+    const from = { ...origin, byteLength: bytes.length };
+    return Batch.fromRows(documents, encode, codec, from, cursor, sites);
   }
 
   #placeOf(bad: BadRow, bytes: Uint8Array): Place {

@@ -9,6 +9,7 @@ import { Layout, LineMachine, Mode } from './line-machine.ts';
 import { Materialiser } from './materialise.ts';
 import { type BuiltProgram, ProgramBuilder, relax } from './program.ts';
 import { buildSelection } from './selection.ts';
+import { encodeDocuments } from './twin/codec.ts';
 import { createTwinKernel } from './twin/index.ts';
 import type { Kernel, LinesOptions, LineTable, Query, Selector } from './types.ts';
 import { createWasmColumns } from './wasm-columns.ts';
@@ -52,6 +53,16 @@ export function createWasmKernel(): Kernel {
   };
   const keyPrograms = new Map<string, BuiltProgram>();
   const keyHash = new Uint32Array(2);
+  const lines = (bytes: Uint8Array, options: LinesOptions = {}): LineTable => {
+    const { key = ID } = options;
+    const name = JSON.stringify(key);
+    let program = keyPrograms.get(name);
+    if (!program) {
+      program = new ProgramBuilder().build({ mode: Mode.lines, key })!;
+      keyPrograms.set(name, program);
+    }
+    return readLines(context(), program, bytes, options);
+  };
   return {
     name: 'wasm',
     keyHash,
@@ -64,16 +75,7 @@ export function createWasmKernel(): Kernel {
       keyHash[0] = machine.u32[at]!;
       keyHash[1] = machine.u32[at + 1]!;
     },
-    lines: (bytes, options = {}) => {
-      const { key = ID } = options;
-      const name = JSON.stringify(key);
-      let program = keyPrograms.get(name);
-      if (!program) {
-        program = new ProgramBuilder().build({ mode: Mode.lines, key })!;
-        keyPrograms.set(name, program);
-      }
-      return readLines(context(), program, bytes, options);
-    },
+    lines,
     split: (bytes) => {
       const { machine } = context();
       const list = new RecordList();
@@ -95,7 +97,7 @@ export function createWasmKernel(): Kernel {
         const { machine, materialiser } = context();
         return decodeDocuments(machine, materialiser, bytes, records, count);
       },
-      encode: (documents) => context().twin.codec.encode(documents),
+      encode: (documents) => encodeDocuments(documents, lines),
     },
     createIndex: createWasmIndex,
     entries: (bytes, records, from, to, base) =>

@@ -7,7 +7,7 @@ import { unlessAborted } from '../core/abort.ts';
 import type { Batch } from '../core/batch.ts';
 import { isTransientError, type RetryOptions, retry } from '../core/retry.ts';
 import type { Source, Wants } from '../core/stage.ts';
-import { bytesOf } from './ledger.ts';
+import { readBytesOf } from './ledger.ts';
 import { waitForEnd } from './wait-for-end.ts';
 
 type Step = IteratorResult<Batch, void>;
@@ -53,7 +53,7 @@ export class Feed {
 
   /** Begins to read the batch behind `batch`, if both fit. */
   readAhead(batch: Batch): void {
-    const bytes = bytesOf(batch);
+    const bytes = readBytesOf(batch);
     this.#largest = Math.max(this.#largest, bytes);
     if (bytes + this.#largest > this.#options.maxMemory) return;
     this.#ahead = this.#pull();

@@ -18,7 +18,10 @@ export interface StageCounts {
   readonly rejected: number;
   readonly filtered: number;
   readonly expanded: number;
-  /** Bytes given on (taken, for a sink), of the batches that travelled as bytes. */
+  /**
+   * Bytes given on (taken, for a sink), of the batches that travelled as bytes; of CSV that a source made
+   * objects of, those of the CSV.
+   */
   readonly bytes: number;
   /** Time spent in this stage; a source's is the time it was waited for. */
   readonly seconds: number;
@@ -79,7 +82,7 @@ export class Ledger {
   read(batch: Batch): void {
     this.source.in += batch.length;
     this.source.out += batch.length;
-    this.source.bytes += bytesOf(batch);
+    this.source.bytes += readBytesOf(batch);
   }
 
   /**
@@ -129,6 +132,11 @@ export class Ledger {
 /** Bytes of a batch that exists as bytes; 0 for one of objects, which are not encoded for this. */
 export function bytesOf(batch: Batch): number {
   return batch.hasBytes ? batch.byteLength : 0;
+}
+
+/** The same of a batch as its source gave it: what objects were made of, if that is known. */
+export function readBytesOf(batch: Batch): number {
+  return batch.hasBytes ? batch.byteLength : (batch.origin.byteLength ?? 0);
 }
 
 function newCounts(name: string): OpenCounts {

@@ -56,7 +56,10 @@ export interface RunOptions<Summary = unknown> {
   readonly progressMs?: number;
   /** Told of start, end, retries and bad records. Default: nobody. */
   readonly logger?: Logger;
-  /** The module `@opentelemetry/api`, for traces and metrics. Default: none. */
+  /**
+   * The module `@opentelemetry/api`, for a span below the active one, which is the active one of all that
+   * the stages do, and for counters. Default: none.
+   */
   readonly telemetry?: Telemetry;
   /** SIGINT and SIGTERM: the first stops the run in good order, a second ends the process. Default false. */
   readonly signals?: boolean;
@@ -68,7 +71,7 @@ export interface RunOptions<Summary = unknown> {
 export interface RunProgress extends RunCounts {
   readonly name: string;
   readonly loadId: string;
-  /** Bytes that the source gave, of the batches that travelled as bytes. */
+  /** Bytes that the source gave: of batches, or of the CSV that it made objects of. */
   readonly bytes: number;
   readonly seconds: number;
   readonly stages: readonly StageCounts[];

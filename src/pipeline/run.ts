@@ -68,7 +68,7 @@ export class Runner<Summary> {
   readonly #memories: Memories;
   readonly #maxMemory: number;
   #feed: Feed | undefined;
-  #stopping: (() => void) | undefined;
+  #stopping: ((nothing: undefined) => void) | undefined;
   #isStopping = false;
   #resumed = false;
   /** Where the run began, with what the transforms remembered. */
@@ -141,7 +141,7 @@ export class Runner<Summary> {
   /** Asks the run to end in good order: no more is read, what was read is committed. */
   stop(): void {
     this.#isStopping = true;
-    this.#stopping?.();
+    this.#stopping?.(undefined);
   }
 
   abort(cause: unknown): void {
@@ -149,7 +149,11 @@ export class Runner<Summary> {
   }
 
   /** Does it all. Errors: the first of any stage; ABORTED; TOO_MANY_REJECTS; INTERNAL. */
-  async run(): Promise<RunSummary<Summary>> {
+  run(): Promise<RunSummary<Summary>> {
+    return this.#telemetry?.within(() => this.#run()) ?? this.#run();
+  }
+
+  async #run(): Promise<RunSummary<Summary>> {
     try {
       let from = await this.#open();
       for (;;) {
@@ -344,20 +348,21 @@ export class Runner<Summary> {
   /** The first receiver's wishes; behind transforms the sink's key is a hint that may still help. */
   #wants(): Wants {
     const { wants = {} } = this.#sink;
-    const { key } = wants;
     const onReject = this.#gate.takerFor(this.#ledger.source);
+    const [first] = this.#transforms;
     // What may have to be written again is not to be released.
     const releases = wants.releases === true && this.#sink.afterFailure !== 'repeat';
-    const direct = this.#transforms.length === 0;
-    const own = direct ? { ...wants, releases } : key ? { key } : {};
+    const key = wants.key ? { key: wants.key } : {};
+    const own = first ? { ...key, ...first.transform.wants } : { ...wants, releases };
     return onReject ? { ...own, onReject } : own;
   }
 
   /** What the work gives, or undefined as soon as the run is to stop. */
   #orStop<T>(work: Promise<T>): Promise<T | undefined> {
-    return new Promise((resolve, reject) => {
-      this.#stopping = () => resolve(undefined);
-      if (this.#isStopping) this.#stopping();
+    return new Promise<T | undefined>((resolve, reject) => {
+      // Not in a function of its own: its context would keep what the work gave from young collections.
+      this.#stopping = resolve;
+      if (this.#isStopping) resolve(undefined);
       work.then(resolve, reject);
     });
   }

@@ -10,7 +10,11 @@ type Attributes = Record<string, string | number | boolean>;
 export interface Telemetry {
   readonly trace: {
     getTracer(name: string): {
-      startSpan(name: string, options?: { attributes?: Attributes }): TelemetrySpan;
+      startActiveSpan<T>(
+        name: string,
+        options: { attributes?: Attributes },
+        work: (span: TelemetrySpan) => T,
+      ): T;
     };
   };
   readonly metrics: {
@@ -37,14 +41,17 @@ const COUNTED = ['read', 'written', 'filtered', 'rejected', 'expanded'] as const
 
 /** One span for the run, and counters that grow as it goes. */
 export class RunTelemetry {
-  readonly #span: TelemetrySpan;
+  readonly #api: Telemetry;
+  readonly #name: string;
+  readonly #attributes: Attributes;
   readonly #add: (counts: RunCounts) => void;
+  #span: TelemetrySpan | undefined;
 
   constructor(api: Telemetry, run: string, loadId: string) {
     const attributes = { 'zds.run': run };
-    this.#span = api.trace
-      .getTracer(SCOPE)
-      .startSpan(`run ${run}`, { attributes: { ...attributes, 'zds.load_id': loadId } });
+    this.#api = api;
+    this.#name = `run ${run}`;
+    this.#attributes = { ...attributes, 'zds.load_id': loadId };
     const meter = api.metrics.getMeter(SCOPE);
     const counters = COUNTED.map((name) => {
       const description = `Documents ${name}`;
@@ -60,6 +67,15 @@ export class RunTelemetry {
     };
   }
 
+  /** Starts the span, below the active one, and does the work in it: what stages start is below it. */
+  within<T>(work: () => T): T {
+    const tracer = this.#api.trace.getTracer(SCOPE);
+    return tracer.startActiveSpan(this.#name, { attributes: this.#attributes }, (span) => {
+      this.#span = span;
+      return work();
+    });
+  }
+
   progressed(counts: RunCounts): void {
     this.#add(counts);
   }
@@ -68,12 +84,12 @@ export class RunTelemetry {
     this.#add(counts);
     const attributes: Attributes = { 'zds.outcome': outcome };
     for (const name of COUNTED) attributes[`zds.${name}`] = counts[name];
-    this.#span.setAttributes(attributes);
+    this.#span?.setAttributes(attributes);
     if (error !== undefined) {
       const failure = error instanceof Error ? error : new Error(String(error));
-      this.#span.recordException(failure);
-      this.#span.setStatus({ code: STATUS_ERROR, message: failure.message });
+      this.#span?.recordException(failure);
+      this.#span?.setStatus({ code: STATUS_ERROR, message: failure.message });
     }
-    this.#span.end();
+    this.#span?.end();
   }
 }

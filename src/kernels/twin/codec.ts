@@ -9,6 +9,7 @@ import {
   RECORD_WORDS,
 } from '../../core/batch.ts';
 import { EtlError } from '../../core/errors.ts';
+import type { LineTable } from '../types.ts';
 import { readLines } from './lines.ts';
 
 /** Lines are decoded to text together up to this many bytes. */
@@ -18,7 +19,10 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const encoder = new TextEncoder();
 
 /** The codec of the TypeScript kernel. */
-export const twinCodec: BatchCodec = { decode: decodeLines, encode: encodeDocuments };
+export const twinCodec: BatchCodec = {
+  decode: decodeLines,
+  encode: (documents) => encodeDocuments(documents, readLines),
+};
 
 /** The objects of `count` validated lines, as `JSON.parse` makes them. */
 export function decodeLines(bytes: Uint8Array, records: Uint32Array, count: number): Document[] {
@@ -46,10 +50,13 @@ export function decodeLines(bytes: Uint8Array, records: Uint32Array, count: numb
 }
 
 /**
- * Dense JSONL of the documents as `JSON.stringify` writes them, with records for the key `_id`.
- * Errors: INVALID_DOCUMENT with the ordinal of a document that JSON cannot write as an object.
+ * Dense JSONL of the documents as `JSON.stringify` writes them, with records for the key `_id`, which
+ * `read` makes. Errors: INVALID_DOCUMENT with the ordinal of a document that JSON cannot write as an object.
  */
-export function encodeDocuments(documents: readonly Document[]): EncodedLines {
+export function encodeDocuments(
+  documents: readonly Document[],
+  read: (bytes: Uint8Array) => LineTable,
+): EncodedLines {
   const texts: string[] = [];
   for (const [ordinal, document] of documents.entries()) {
     const text = writeDocument(document, ordinal);
@@ -57,7 +64,7 @@ export function encodeDocuments(documents: readonly Document[]): EncodedLines {
     texts.push(text);
   }
   if (texts.length > 0) texts.push('');
-  const lines = readLines(encoder.encode(texts.join('\n')));
+  const lines = read(encoder.encode(texts.join('\n')));
   const fault = lines.bad[0];
   if (fault !== undefined) throw refused(fault.before, fault.reason);
   const { bytes, records, count, dense, key } = lines;

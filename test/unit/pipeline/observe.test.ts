@@ -1,8 +1,23 @@
 /** Who is told of a run: loggers, diagnostics channels, OpenTelemetry. */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { describe, expect, it } from 'vitest';
-import { type Logger, run, type Telemetry } from '../../../src/pipeline/index.ts';
+import * as api from '@opentelemetry/api';
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from '@opentelemetry/sdk-metrics';
+import {
+  BasicTracerProvider,
+  InMemorySpanExporter,
+  SimpleSpanProcessor,
+} from '@opentelemetry/sdk-trace-base';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Logger, run } from '../../../src/pipeline/index.ts';
+import { generateSource } from '../../../src/sources/generate-source.ts';
 import { jsonlSource } from '../../../src/sources/jsonl-source.ts';
+import { tap } from '../../../src/stages.ts';
 import { probeSink, probeSource } from '../../support/stages.ts';
 
 type Told = { level: string; message: string } & Record<string, unknown>;
@@ -44,48 +59,119 @@ describe('a run tells', () => {
     expect(told.at(-1)).toMatchObject({ level: 'error', message: 'run failed', error: 'why' });
   });
 
-  it('OpenTelemetry in a span and counters', async () => {
-    const spans: Record<string, unknown>[] = [];
-    const counted: Record<string, number> = {};
-    const api: Telemetry = {
-      trace: {
-        getTracer: () => ({
-          startSpan(name, options) {
-            const span: Record<string, unknown> = { name, ...options?.attributes };
-            spans.push(span);
-            return {
-              setAttributes: (attributes) => Object.assign(span, attributes),
-              setStatus: ({ code }) => Object.assign(span, { code }),
-              recordException: ({ message }) => void Object.assign(span, { message }),
-              end: () => void Object.assign(span, { ended: true }),
-            };
-          },
-        }),
-      },
-      metrics: {
-        getMeter: () => ({
-          createCounter: (name) => ({
-            add(value) {
-              counted[name] = (counted[name] ?? 0) + value;
-            },
-          }),
-        }),
-      },
-    };
-    const make = (error?: Error) => ({
-      name: 'x',
-      source: probeSource(5, 10, error ? { error } : {}),
-      sink: probeSink(),
-      telemetry: api,
-      progressMs: 0,
+  describe('OpenTelemetry', () => {
+    const spans = new InMemorySpanExporter();
+    const metrics = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+    const reader = new PeriodicExportingMetricReader({
+      exporter: metrics,
+      exportIntervalMillis: 60_000,
     });
-    await run(make());
-    await run(make(new Error('why'))).done.catch(() => {});
-    expect(spans).toMatchObject([
-      { name: 'run x', 'zds.outcome': 'done', 'zds.read': 50, ended: true },
-      { name: 'run x', 'zds.outcome': 'failed', code: 2, message: 'why', ended: true },
-    ]);
-    expect(spans[0]).not.toHaveProperty('code');
-    expect(counted).toMatchObject({ 'zds.run.read': 100, 'zds.run.written': 100 });
+    const traces = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] });
+
+    beforeAll(() => {
+      api.context.setGlobalContextManager(new Contexts());
+      api.trace.setGlobalTracerProvider(traces);
+      api.metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+    });
+    beforeEach(() => spans.reset());
+    afterAll(async () => {
+      await reader.shutdown();
+      for (const each of [api.context, api.trace, api.metrics]) each.disable();
+    });
+
+    const options = { name: 'x', telemetry: api, progressMs: 0 };
+
+    it('in a span below the caller’s, with those of its stages below it', async () => {
+      const tracer = api.trace.getTracer('mine');
+      const look = tap(async ({ ordinal }) => {
+        await Promise.resolve();
+        if (ordinal === 7) tracer.startSpan('stage').end();
+      });
+      const handle = await tracer.startActiveSpan('job', async (span) => {
+        const handle = run({
+          ...options,
+          source: generateSource({ documents: 10, shape: { ordinal: 'ordinal' } }),
+          transforms: [look],
+          sink: probeSink(),
+        });
+        await handle;
+        span.end();
+        return handle;
+      });
+      const [stage, whole, job] = spans.getFinishedSpans();
+      expect([stage?.name, whole?.name, job?.name]).toEqual(['stage', 'run x', 'job']);
+      expect(stage?.parentSpanContext?.spanId).toBe(whole?.spanContext().spanId);
+      expect(whole?.parentSpanContext?.spanId).toBe(job?.spanContext().spanId);
+      expect(whole?.attributes).toEqual({
+        'zds.run': 'x',
+        'zds.load_id': handle.loadId,
+        'zds.outcome': 'done',
+        'zds.read': 10,
+        'zds.written': 10,
+        'zds.filtered': 0,
+        'zds.rejected': 0,
+        'zds.expanded': 0,
+      });
+      expect(whole?.status.code).toBe(api.SpanStatusCode.UNSET);
+    });
+
+    it('of a failure, with the exception', async () => {
+      const source = probeSource(5, 10, { error: new TypeError('why') });
+      await run({ ...options, source, sink: probeSink() }).done.catch(() => {});
+      const [whole, ...more] = spans.getFinishedSpans();
+      expect(more).toEqual([]);
+      expect(whole?.status).toEqual({ code: api.SpanStatusCode.ERROR, message: 'why' });
+      expect(whole?.events).toMatchObject([
+        { name: 'exception', attributes: { 'exception.type': 'TypeError' } },
+      ]);
+      expect(whole?.attributes).toMatchObject({ 'zds.outcome': 'failed', 'zds.read': 50 });
+    });
+
+    it('in counters that grow from run to run', async () => {
+      const once = () =>
+        run({ ...options, name: 'counted', source: probeSource(5, 10), sink: probeSink() });
+      await once();
+      await once();
+      await reader.forceFlush();
+      const found: Record<string, unknown> = {};
+      for (const { metrics: each } of metrics.getMetrics().at(-1)?.scopeMetrics ?? []) {
+        for (const { descriptor, dataPoints } of each) {
+          for (const { value, attributes } of dataPoints) {
+            if (attributes['zds.run'] === 'counted') found[descriptor.name] = value;
+          }
+        }
+      }
+      expect(found).toEqual({ 'zds.run.read': 100, 'zds.run.written': 100 });
+    });
   });
 });
+
+/** What `@opentelemetry/context-async-hooks` does, as far as it is needed here. */
+class Contexts implements api.ContextManager {
+  readonly #storage = new AsyncLocalStorage<api.Context>();
+
+  active(): api.Context {
+    return this.#storage.getStore() ?? api.ROOT_CONTEXT;
+  }
+
+  with<A extends unknown[], F extends (...args: A) => ReturnType<F>>(
+    context: api.Context,
+    work: F,
+    self?: ThisParameterType<F>,
+    ...args: A
+  ): ReturnType<F> {
+    return this.#storage.run(context, () => work.call(self, ...args));
+  }
+
+  bind<T>(_context: api.Context, target: T): T {
+    return target;
+  }
+
+  enable(): this {
+    return this;
+  }
+
+  disable(): this {
+    return this;
+  }
+}

@@ -6,9 +6,10 @@ import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { type } from 'arktype';
 import { describe, expect, it } from 'vitest';
-import type { Batch } from '../../../src/core/batch.ts';
+import type { Batch, Document } from '../../../src/core/batch.ts';
 import type { Reject } from '../../../src/core/reject.ts';
 import type { Source, Transform, Wants } from '../../../src/core/stage.ts';
+import { run } from '../../../src/pipeline/index.ts';
 import { jsonlSink } from '../../../src/sinks/jsonl-sink.ts';
 import {
   type CsvSourceOptions,
@@ -19,7 +20,7 @@ import { filter, map, tap, transformStage, validate } from '../../../src/stages.
 import { SourceStream } from '../../../src/streams/source-stream.ts';
 import type { TransformStage } from '../../../src/streams/transform-stage.ts';
 import { tapTransform } from '../../../src/transforms/tap.ts';
-import { temporaryFolder } from '../../support/stages.ts';
+import { probeSink, temporaryFolder } from '../../support/stages.ts';
 
 /** Columns of every type, names that objects treat specially, and values that are no plain ones. */
 const MIXED = `id,__proto__,7,count,ratio,ok,note
@@ -96,6 +97,25 @@ describe('csvSource, to objects', () => {
       };
       await pipeline(new SourceStream(noted), make(), drain());
       expect(asked).toEqual([{ objects: true }]);
+    });
+
+    it('makes none in a run either, and keeps places and digits there', async () => {
+      const sink = probeSink();
+      const rejects: Reject[] = [];
+      const { read, bytes: size } = await run({
+        name: 'rows',
+        source: csvSource([bytes]),
+        transforms: [
+          tap(() => {}),
+          map(({ id, ...rest }: Document) => (id === '1' ? (id as never) : { id, ...rest })),
+        ],
+        sink,
+        onError: (reject) => void rejects.push(reject),
+      });
+      expect(sink.batches.map(({ hasBytes }) => hasBytes)).toEqual([false]);
+      expect([read, size]).toEqual([4, bytes.length - 'id,big\n'.length]);
+      expect(rejects).toMatchObject([{ place: { line: 2 } }]);
+      expect(new TextDecoder().decode(rejects[0]!.bytes)).toBe('{"id":"1","big":9007199254740993}');
     });
 
     it('keeps places and all digits of what is refused, and of what is kept', async () => {
