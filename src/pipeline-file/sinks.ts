@@ -75,7 +75,7 @@ const columns = {
   ),
 };
 
-type HttpFileOptions = Omit<FileOptions<HttpSinkOptions>, 'headers'> & {
+type HttpFileOptions = Omit<FileOptions<HttpSinkOptions>, 'headers' | 'tls' | 'fetch'> & {
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
 };

@@ -22,6 +22,7 @@ import {
   retry,
 } from '../core/retry.ts';
 import type { Sink } from '../core/stage.ts';
+import { type HttpTls, type RawResponse, sendByFetch, sendByNode } from '../io/http-transport.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
 import { cut } from '../transforms/batch.ts';
@@ -49,6 +50,13 @@ export interface HttpSinkOptions {
   /** For one attempt, until the answer's headers are there. Default 30,000. */
   readonly timeoutMs?: number;
   readonly retry?: RetryOptions;
+  /**
+   * For https: authorities to trust in place of those that Node knows, a certificate to show, and the
+   * like. Not for a `fetch`.
+   */
+  readonly tls?: HttpTls;
+  /** Sends the requests. Default Node's client. */
+  readonly fetch?: typeof fetch;
   /**
    * What the keys of requests begin with; behind it stand the request's number and a hash of its
    * documents. A name that stays the same makes a repeated run repeat its keys. Default: random.
@@ -100,6 +108,14 @@ class Refused extends Error {
     super(`the server answered ${status}`);
     this.status = status;
     this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** A failure of one attempt to which there was no answer. */
+class Unanswered extends Error {
+  constructor(cause: unknown) {
+    const code = (cause as { code?: unknown }).code;
+    super(`the server could not be reached${code === undefined ? '' : ` (${code})`}`, { cause });
   }
 }
 
@@ -208,7 +224,7 @@ class HttpSink implements Sink<HttpSinkSummary> {
     return compression === 'gzip' ? promisify(gzip)(body) : body;
   }
 
-  /** Errors: Refused for any status but 2xx, a TimeoutError, what `fetch` throws. */
+  /** Errors: Refused for any status but 2xx, Unanswered, those of the headers. */
   async #attempt(body: Uint8Array, key: string, refresh: boolean): Promise<void> {
     const { method = 'POST', format = 'jsonl', compression = 'none' } = this.#options;
     const headers = new Headers({
@@ -229,11 +245,19 @@ class HttpSink implements Sink<HttpSinkSummary> {
       controller.abort(new DOMException(`no answer in ${timeoutMs} ms`, 'TimeoutError'));
     }, timeoutMs);
     try {
-      const request = { method, headers, body, redirect: 'manual', signal: controller.signal };
-      const response = await fetch(this.#url, request as RequestInit);
+      const { tls, fetch } = this.#options;
+      const request = { method, headers, body, tls, signal: controller.signal };
+      const response = await (fetch
+        ? sendByFetch(fetch, this.#url, request)
+        : sendByNode(this.#url, request));
       const after = parseRetryAfter(response.headers.get('retry-after')) ?? 0;
       await drain(response);
-      if (!response.ok) throw new Refused(response.status, after);
+      const { status } = response;
+      if (status < 200 || status > 299) throw new Refused(status, after);
+    } catch (error) {
+      if (error instanceof Refused) throw error;
+      // The client only says that it was stopped.
+      throw new Unanswered(controller.signal.aborted ? controller.signal.reason : error);
     } finally {
       clearTimeout(timer);
       signal.removeEventListener('abort', stop);
@@ -249,14 +273,11 @@ class HttpSink implements Sink<HttpSinkSummary> {
   }
 
   #explain(error: unknown, piece: Batch): unknown {
-    const network = isTransientError(error) || error instanceof TypeError;
-    if (!(error instanceof Refused) && !network) return error;
-    const first = formatFirst(piece);
-    const reason = error instanceof Refused ? error.message : 'the server could not be reached';
-    const cause = error instanceof Refused ? {} : { cause: error };
-    return new EtlError('HTTP_ERROR', `${reason}${first}`, {
+    if (!(error instanceof Refused || error instanceof Unanswered)) return error;
+    const { message, cause } = error;
+    return new EtlError('HTTP_ERROR', `${message}${formatFirst(piece)}`, {
       place: { url: this.#shown },
-      ...cause,
+      ...(cause === undefined ? {} : { cause }),
     });
   }
 }
@@ -265,16 +286,17 @@ class HttpSink implements Sink<HttpSinkSummary> {
  * Nothing in the answer matters, and the status is known: an answer that breaks off is as good as
  * any. Reading a short one leaves the connection for the next request.
  */
-async function drain(response: Response): Promise<void> {
+async function drain(response: RawResponse): Promise<void> {
   let left = 64 << 10;
   try {
-    for await (const chunk of response.body ?? []) {
-      left -= (chunk as Uint8Array).byteLength;
+    for await (const { byteLength } of response.chunks) {
+      left -= byteLength;
       if (left < 0) break;
     }
   } catch {
     // The connection is lost with it, no more.
   }
+  await response.cancel();
 }
 
 /** Where the documents of a request that failed begin. */

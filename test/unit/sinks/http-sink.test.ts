@@ -1,12 +1,15 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
+import type { TLSSocket } from 'node:tls';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Document } from '../../../src/core/batch.ts';
 import { type HttpSinkOptions, httpSink } from '../../../src/sinks/http-sink.ts';
 import { fromIterable } from '../../../src/sources/from-iterable.ts';
 import { testSinkContract } from '../../contract/sink-contract.ts';
+import { certificate, key } from '../../support/certificate.ts';
+import { serve as serveSecure } from '../../support/http-server.ts';
 import { numbers, sleep } from '../../support/stages.ts';
 import { batchesOf } from '../../support/transforms.ts';
 
@@ -206,6 +209,45 @@ describe('httpSink', () => {
       }
     }
     expect(received[0]!.headers.authorization).toBe(`Basic ${btoa('me:hunter2')}`);
+  });
+
+  it('keeps to TLS as told, and trusts no stranger', async () => {
+    const accepted: boolean[] = [];
+    const secure = { key, cert: certificate, ca: certificate, requestCert: true };
+    const { base } = await serveSecure(
+      async (request, response) => {
+        accepted.push((request.socket as TLSSocket).authorized);
+        for await (const _ of request);
+        response.end();
+      },
+      { secure: { ...secure, rejectUnauthorized: false }, keepAlive: true },
+    );
+    const send = (tls?: HttpSinkOptions['tls']) =>
+      pipeline(
+        fromIterable(numbers(3)),
+        httpSink(`${base}/in?token=geheim`, { ...quick, maxDocuments: 1, ...(tls ? { tls } : {}) }),
+      ).catch((error) => error);
+    expect(await send({ ca: certificate, cert: certificate, key })).toBeUndefined();
+    expect(await send({ ca: certificate })).toBeUndefined();
+    expect(accepted).toEqual([true, true, true, false, false, false]);
+    const refused = await send();
+    expect(refused).toMatchObject({ code: 'HTTP_ERROR', place: { url: expect.any(String) } });
+    expect(refused.message).toContain('DEPTH_ZERO_SELF_SIGNED_CERT');
+    expect(String(refused)).not.toContain('geheim');
+    expect(accepted).toHaveLength(6);
+  });
+
+  it('sends by a fetch that is given', async () => {
+    const { url, received } = await serve();
+    let calls = 0;
+    const counted: typeof fetch = (...args) => {
+      calls++;
+      return fetch(...args);
+    };
+    const options = { ...quick, maxDocuments: 2, fetch: counted };
+    await pipeline(fromIterable(numbers(5)), httpSink(url, options));
+    expect([calls, received.length]).toEqual([3, 3]);
+    expect(received[2]!.text).toBe('{"n":4}\n');
   });
 
   it('gives up an attempt that takes too long, and lets go of all when aborted', async () => {
