@@ -12,13 +12,47 @@ import type { SourceStream } from './streams/source-stream.ts';
 import { type StageOptions, TransformStage } from './streams/transform-stage.ts';
 import * as transforms from './transforms/index.ts';
 
-/** The documents that come out of a source or a transform, for the function of the stage behind it. */
+/** The documents that come out of a source, a transform or a chain, for the function of the stage behind it. */
 export type DocumentOf<Stage> =
   Stage extends TransformStage<infer _, infer Out>
     ? Out
-    : Stage extends SourceStream<infer T>
+    : Stage extends SourceStream<infer T> | Chain<infer T>
       ? T
       : never;
+
+/**
+ * A source with transforms behind it, `T` being the documents that come out; `run` takes its parts:
+ * `run({ name, ...chain, sink })`.
+ */
+export class Chain<T extends object> {
+  declare readonly documentTypes?: T;
+  readonly source: SourceStream;
+  readonly transforms: readonly Step[];
+
+  constructor(source: SourceStream, transforms: readonly Step[]) {
+    this.source = source;
+    this.transforms = transforms;
+  }
+
+  /**
+   * The chain with another transform at its end; with an `id` what it remembers is kept under that.
+   * What functions are given is known from the stage in front; a transform that does not take it is an
+   * error of types.
+   */
+  through<U extends object>(transform: TransformStage<T, U>, id?: string): Chain<U> {
+    const step = id === undefined ? transform : { id, transform };
+    return new Chain<U>(this.source, [...this.transforms, step]);
+  }
+}
+
+type Step =
+  | TransformStage<never, object>
+  | { readonly id: string; readonly transform: TransformStage<never, object> };
+
+/** Begins a chain, in which types go from stage to stage. */
+export function chain<T extends object>(source: SourceStream<T>): Chain<T> {
+  return new Chain(source as SourceStream, []);
+}
 
 type DocumentFunction<T extends object, R> = transforms.DocumentFunction<T, R>;
 
@@ -132,10 +166,10 @@ export function dedupe<T extends object = Document>(
 }
 
 /** Holds documents against a schema (zod, valibot, arktype, …); see `validateTransform`. */
-export function validate<U extends object>(
+export function validate<U extends object, T extends object = Document>(
   schema: StandardSchema<U>,
   options: transforms.ValidateOptions & StageOptions = {},
-): TransformStage<Document, U> {
+): TransformStage<T, U> {
   return transformStage(transforms.validateTransform(schema, options), options);
 }
 

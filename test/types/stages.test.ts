@@ -9,6 +9,7 @@ import {
   type Batch,
   batch,
   cast,
+  chain,
   type Document,
   type DocumentOf,
   dedupe,
@@ -24,6 +25,7 @@ import {
   map,
   project,
   rename,
+  run,
   type SourceStream,
   type StandardSchema,
   sample,
@@ -129,6 +131,36 @@ describe('types', () => {
     };
     // @ts-expect-error no such field of what the schema makes
     map((event: DocumentOf<typeof checked>) => ({ double: event.scores }));
+  });
+
+  it('go through chains, into functions that name none', () => {
+    () => {
+      const rows = chain(jsonlSource<Event>('a'))
+        .through(filter((event) => event.score > 1))
+        .through(
+          map((event) => {
+            expectTypeOf(event).toEqualTypeOf<Event>();
+            return { id: event.id, double: event.score * 2 };
+          }),
+        )
+        .through(dedupe({ by: 'id' }), 'ids')
+        .through(filter(eq('id', 'a')))
+        .through(rename({ double: 'twice' }))
+        .through(tap((row) => expectTypeOf(row).toEqualTypeOf<{ id: string; twice: number }>()))
+        .through(validate(z.object({ id: z.string(), twice: z.number().optional() })))
+        .through(cast({ twice: 'string' }));
+      expectTypeOf<DocumentOf<typeof rows>>().toExtend<{
+        id: string;
+        twice?: string | undefined;
+      }>();
+      const handle = run({ name: 'typed', ...rows, sink: jsonlSink('b') });
+      expectTypeOf<Awaited<typeof handle>['sink']>().toEqualTypeOf<JsonlSinkSummary>();
+      chain(jsonlSource<Event>('a'))
+        // @ts-expect-error there is no such field
+        .through(map((event) => ({ x: event.scores })))
+        // @ts-expect-error takes other documents than the one in front gives
+        .through(map((row: Event) => row));
+    };
   });
 
   it('end in summaries', () => {

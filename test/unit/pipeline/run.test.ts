@@ -9,7 +9,7 @@ import { run } from '../../../src/pipeline/index.ts';
 import { jsonlSink } from '../../../src/sinks/jsonl-sink.ts';
 import { zdsSink } from '../../../src/sinks/zds-sink.ts';
 import { fromIterable } from '../../../src/sources/from-iterable.ts';
-import { filter, map } from '../../../src/stages.ts';
+import { chain, dedupe, filter, map } from '../../../src/stages.ts';
 import { FastStore } from '../../../src/store/index.ts';
 import {
   linesBatch,
@@ -77,6 +77,20 @@ async function readBack(root: string, name = 'c'): Promise<Document[]> {
     await store.close();
   }
 }
+
+describe('a chain', () => {
+  it('is a source and transforms of a run, each with its id', async () => {
+    const store = temporaryFolder();
+    const rows = chain(fromIterable([{ n: 1 }, { n: 2 }, { n: 1 }]))
+      .through(map(({ n }) => ({ _id: `d${n}` })))
+      .through(dedupe(), 'seen');
+    const sink = zdsSink(store, 'a');
+    const { read, written, filtered } = await run({ name: 'x', ...rows, sink });
+    expect([read, written, filtered]).toEqual([3, 2, 1]);
+    expect(rows.transforms.map((each) => ('id' in each ? each.id : ''))).toEqual(['', 'seen']);
+    expect(chain(rows.source).transforms).toEqual([]);
+  });
+});
 
 describe('a run', () => {
   it('takes contracts and streams alike, and accounts for every document', async () => {
