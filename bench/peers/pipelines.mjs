@@ -36,18 +36,16 @@ export const works = {
       const database = openDatabase(output('store.db'));
       const insert = database.prepare(UPSERT);
       const { body } = await fetch(url);
-      const cast = (value, { column, header }) =>
-        !header && (column === 'age' || column === 'score')
-          ? Number(value)
-          : !header && column === 'active'
-            ? value === 'true'
-            : value;
       const rows = Readable.fromWeb(body)
         .pipe(createGunzip())
-        .pipe(parse({ columns: true, cast }));
+        .pipe(parse({ columns: true }));
       database.exec('BEGIN');
       let count = 0;
       for await (const row of rows) {
+        // With the option `cast` of csv-parse it takes twice as long.
+        row.age = Number(row.age);
+        row.score = Number(row.score);
+        row.active = row.active === 'true';
         insert.run(row._id, JSON.stringify(row));
         count++;
       }

@@ -8,7 +8,7 @@
  */
 import { assert } from '../core/assert.ts';
 import { EtlError } from '../core/errors.ts';
-import { RECORD_WORDS } from '../core/lines.ts';
+import { LineRecord, RECORD_WORDS } from '../core/lines.ts';
 import type { Path } from '../core/path.ts';
 import { linesModule } from './generated/lines-module.ts';
 import { powersOfFive } from './powers-of-five.ts';
@@ -275,13 +275,17 @@ export class LineMachine {
     return this.u32.slice(at, at + count * 8);
   }
 
-  /** As `Kernel.entries`, for all records given. */
+  /** As `Kernel.entries`, for all records given, which are in the order of their lines. */
   entries(bytes: Uint8Array, records: Uint32Array, base: number): Uint8Array {
     const count = records.length / RECORD_WORDS;
-    const at = align(Layout.input + bytes.length + PADDING);
+    if (count === 0) return this.u8.subarray(0, 0);
+    const from = records[0]!;
+    const to = records[(count - 1) * RECORD_WORDS + LineRecord.end]!;
+    const at = align(Layout.input + to + PADDING);
     const out = align(at + records.byteLength);
-    this.reserve(out + bytes.length + count * ENTRY_BYTES + PADDING);
-    this.u8.set(bytes, Layout.input);
+    this.reserve(out + to - from + count * ENTRY_BYTES + PADDING);
+    // Not all bytes: where every other line is dead there is a call for each of the rest.
+    this.u8.set(bytes.subarray(from, to), Layout.input + from);
     this.u32.set(records, at >> 2);
     return this.u8.subarray(out, this.exports.writeEntries(at, count, base, out));
   }

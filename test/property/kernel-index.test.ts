@@ -27,6 +27,37 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.array(fc.tuple(hash, offset), { maxLength: 5 }).map(liveStep) },
 );
 
+describe.each(kernels)('entries for index.bin of the $name kernel', (kernel) => {
+  it('are those of the records asked for, wherever they lie', () => {
+    const lines = fc.array(fc.tuple(fc.stringMatching(/^[a-z]{1,40}$/), fc.nat(99)), {
+      minLength: 1,
+    });
+    fc.assert(
+      fc.property(lines, fc.nat(), fc.nat(), fc.nat(2 ** 40), (all, a, b, base) => {
+        const texts = all.map(([id, n]) => `{"n":${n},"_id":"${id}"}\n`);
+        const bytes = new TextEncoder().encode(texts.join(''));
+        const { records, count } = kernel.lines(bytes);
+        const [from, to] = [a % (count + 1), b % (count + 1)].sort((x, y) => x - y) as [
+          number,
+          number,
+        ];
+        const found = kernel.entries(bytes, records, from, to, base);
+        const wanted = all.slice(from, to).map(([id], i) => {
+          const before = texts.slice(0, from + i).reduce((sum, text) => sum + text.length, 0);
+          const entry = Buffer.alloc(14 + id.length);
+          entry.writeUInt16LE(id.length);
+          entry.write(id, 2);
+          entry.writeBigUInt64LE(BigInt(base + before), 2 + id.length);
+          entry.writeUInt32LE(texts[from + i]!.length, 10 + id.length);
+          return entry;
+        });
+        expect(Buffer.from(found).equals(Buffer.concat(wanted))).toBe(true);
+      }),
+      { numRuns: runs(200) },
+    );
+  });
+});
+
 describe.each(kernels)('id index of the $name kernel', (kernel) => {
   it('behaves as a list of entries', () => {
     fc.assert(
