@@ -60,7 +60,10 @@ export function castTransform(
   for (const [path, type] of Object.entries(types)) {
     const cast = typeof type === 'function' ? castBy(type) : CASTERS.get(type);
     if (!cast) throw new EtlError('INVALID_ARGUMENT', `cast: there is no type ${String(type)}`);
-    const to = typeof type === 'function' ? 'the result of a function' : `a ${type}`;
+    const to =
+      typeof type === 'function'
+        ? 'the result of a function'
+        : `${type === 'integer' ? 'an' : 'a'} ${type}`;
     const keepsText = type === 'string';
     const nullable = emptyAsNull && typeof type !== 'function';
     const onBytes = typeof type === 'function' ? undefined : BYTE_CASTS[type];

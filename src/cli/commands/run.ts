@@ -21,12 +21,13 @@ const SAMPLE = 1000;
 export const runCommand: Command = {
   name: 'run',
   summary: 'Run a pipeline file: .yaml, .json, .ts, .js or .mjs.',
-  usage: 'FILE [--dry-run] [--limit N] [--resume] [--watch] [--json]',
+  usage: 'FILE [--dry-run] [--limit N] [--resume | --reset] [--watch] [--json]',
   positionals: [1, 1],
   options: {
     'dry-run': { help: `show what would be written of the first ${SAMPLE}; write nothing` },
     limit: { short: 'l', value: 'N', help: 'read no more than N documents' },
     resume: { help: 'go on where the run of this name was last committed' },
+    reset: { help: 'begin anew, and let transforms forget what earlier runs taught them' },
     watch: { help: 'run again when the file or its input changes' },
     ...runOptions,
     json: { help: 'print the summary as one JSON object' },
@@ -35,6 +36,9 @@ export const runCommand: Command = {
     if (args.flag('resume') && args.text('limit') !== undefined) {
       const problem = '--limit is for trying out and keeps no position; leave out --resume';
       throw new EtlError('INVALID_ARGUMENT', problem);
+    }
+    if (args.flag('resume') && args.flag('reset')) {
+      throw new EtlError('INVALID_ARGUMENT', 'either --resume or --reset');
     }
     const work = args.flag('dry-run') ? dryRun : runOnce;
     return args.flag('watch') ? watch(args, terminal, work) : attempt(args, work, terminal);
@@ -74,13 +78,16 @@ async function runOnce(loaded: LoadedPipeline, args: Arguments, terminal: Termin
     limit === undefined
       ? {}
       : { name: `${options.name} --limit`, source: limitSource(source, limit), resume: false };
-  const resume = args.flag('resume') ? { resume: true } : {};
+  const begin = {
+    ...(args.flag('resume') ? { resume: true } : {}),
+    ...(args.flag('reset') ? { resume: false, reset: true } : {}),
+  };
   const total = data?.source.type === 'jsonl' ? await inputBytes(inputsOf(loaded)) : undefined;
   const { type, options: place = {} } = data?.sink ?? {};
   const store =
     type === 'zds' ? { path: String(place.root), collection: String(place.collection) } : undefined;
   const start = (logger: Logger) =>
-    run({ logger, ...options, ...resume, ...part, ...limitsOf(args) });
+    run({ logger, ...options, ...begin, ...part, ...limitsOf(args) });
   const summary = await runHere(start, { label: options.name, total, args, terminal, store });
   const text = args.flag('json') ? `${describeRunJson(summary)}\n` : describeRun(summary);
   if (place.path === '-') terminal.stderr.write(text);

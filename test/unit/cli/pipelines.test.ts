@@ -122,6 +122,24 @@ describe('zds run', () => {
     expect(await outcome()).toEqual([2, expect.stringContaining('have the id x'), undefined]);
   });
 
+  it('begins anew when it is told to, with transforms that remember nothing', async () => {
+    const text = readFileSync(at('p.yaml'), 'utf8');
+    writeFileSync(
+      at('p.yaml'),
+      text.replace('{ type: filter, where: n exists }', '{ type: incremental, field: _id }'),
+    );
+    const counts = async (...flags: string[]) => {
+      const { stdout } = await zds(['run', at('p.yaml'), '--json', ...flags]);
+      const { read, written } = JSON.parse(stdout);
+      return [read, written];
+    };
+    expect(await counts()).toEqual([4, 3]);
+    expect(await counts()).toEqual([4, 0]);
+    expect(await counts('--resume')).toEqual([0, 0]);
+    expect(await counts('--reset')).toEqual([4, 3]);
+    expect((await zds(['run', at('p.yaml'), '--reset', '--resume'])).code).toBe(2);
+  });
+
   it('tells all that happens as objects on standard error', async () => {
     const told = async (...more: string[]) => {
       const { code, stderr } = await zds(['run', ...more, '--log', 'json'], { isTTY: true });
