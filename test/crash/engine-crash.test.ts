@@ -11,7 +11,7 @@
  * removed; no poisoning after a failed write. (schemas.jsonl is made anew where
  * it is lost, so breaking its sync only costs time.)
  *
- * Every operation is tried, with a third of the images and one of the errors; with ZDS_FUZZ=long all.
+ * Every operation is tried, with a quarter of the images and one of the errors; with ZDS_FUZZ=long all.
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readText } from '../../src/store/engine/meta-file.ts';

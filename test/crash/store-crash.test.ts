@@ -7,7 +7,7 @@
  * line before the first write; deletes left out of the commit; no poisoning after a failed write.
  * (A damaged index.bin is noticed and made anew, so breaking its syncs only costs time.)
  *
- * Every operation is tried, with a third of the images and one of the errors; with ZDS_FUZZ=long all.
+ * Every operation is tried, with a quarter of the images and one of the errors; with ZDS_FUZZ=long all.
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Batch } from '../../src/core/batch.ts';

@@ -78,7 +78,7 @@ async function expectAllWays(
   }
 }
 
-/** Every place of a text of so many bytes; a third of them by default. */
+/** Every place of a text of so many bytes; a quarter of them by default. */
 function allCuts(length: number): number[] {
   return Array.from({ length }, (_, i) => i).filter((i) => inSample(i));
 }

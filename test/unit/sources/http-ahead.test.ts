@@ -126,7 +126,7 @@ describe('httpSource with several requests at once', () => {
     ['requests', {}],
     ['requests with pages', { pages: { type: 'link' as const } }],
   ])('reads little of a body before its turn: %s', async (_, options) => {
-    const each = 24_000;
+    const each = 18_000;
     const answers: ServerResponse[] = [];
     let go: () => void = () => {};
     const started = new Promise<void>((resolve) => {
@@ -139,7 +139,7 @@ describe('httpSource with several requests at once', () => {
       if (at === 0 && !page) await started;
       await flow(response, at! * each + (page ? each - 1 : 0), page ? 1 : each - 1);
     });
-    const urls = upTo(5).map((n) => `${base}/${n}`);
+    const urls = upTo(4).map((n) => `${base}/${n}`);
     const reading = async () => {
       const seen: unknown[] = [];
       for await (const { n } of httpSource(urls, { concurrency: 4, ...options })) seen.push(n);
@@ -154,7 +154,7 @@ describe('httpSource with several requests at once', () => {
     go();
     const seen = await all;
     const expected =
-      'pages' in options ? upTo(5 * each) : upTo(5 * each).filter((n) => (n + 1) % each);
+      'pages' in options ? upTo(4 * each) : upTo(4 * each).filter((n) => (n + 1) % each);
     expect(seen.length).toBe(expected.length);
     expect(seen.find((n, i) => n !== expected[i])).toBeUndefined();
   });

@@ -8,7 +8,7 @@ import { httpSource } from '../../../src/sources/http-source.ts';
 import { heldBuffers } from '../../support/garbage.ts';
 import { serve } from '../../support/http-server.ts';
 
-const LIMIT = 10 << 20;
+const LIMIT = 7 << 20;
 const line = `{"n":1,"pad":"${'x'.repeat(2000)}"}`;
 const block = Buffer.from(`${line}\n`.repeat(500));
 const elements = Buffer.from(`${line},\n`.repeat(500));
@@ -38,7 +38,7 @@ describe('memory of sources', () => {
     let batches = 0;
     for await (const batch of httpSource(base, options).batches()) {
       count += batch.length;
-      if (batches++ % 16 === 0) most = Math.max(most, heldBuffers());
+      if (batches++ % 32 === 0) most = Math.max(most, heldBuffers());
     }
     expect(count).toBe(blocks * 500 + (form === 'json' ? 1 : 0));
     expect(most - before).toBeLessThan(LIMIT);
