@@ -49,7 +49,8 @@ interface LinesExports {
   forgetShapes(): void;
   graphIsFull(): number;
   graphNodes(): number;
-  stampTexts(): number;
+  gatherTexts(out: number): number;
+  textEpoch(): number;
   configure(
     mode: number,
     key: number,

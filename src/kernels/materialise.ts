@@ -5,7 +5,8 @@
  *
  * Short strings are copied, longer ones are cut from the text of a few documents (at most 4 KiB), so
  * that keeping one string never keeps the chunk. For documents that are kept, short ones that come
- * again and again are made once: the module stamps them (wasm/texts.ts).
+ * again and again are made once, and the text that others are cut from holds nothing else: the module
+ * stamps and gathers them (wasm/texts.ts).
  */
 import { type Document, LineRecord, RECORD_WORDS } from '../core/batch.ts';
 import { Layout, type LineMachine } from './line-machine.ts';
@@ -43,7 +44,7 @@ export class Materialiser {
   readonly keeps: boolean;
   words!: Int32Array;
   doubles!: Float64Array;
-  /** Text of the documents around the current one, and the address of its first byte. */
+  /** Text of the documents around the current one, all of it or that of strings, and its address. */
   text = '';
   base = 0;
   /** Strings that came again, by their places, and the stamps that they were made under. */
@@ -54,6 +55,7 @@ export class Materialiser {
   #reader!: TextReader;
   #textEnd = 0;
   #textEpoch = 0;
+  #gatheredEnd = 0;
   #generation = -1;
   #names: string[] = [];
   #shapes = new Map<number, Construct | number>();
@@ -73,7 +75,7 @@ export class Materialiser {
    */
   build(from: number, to: number, into: Document[]): void {
     this.#refresh();
-    if (this.keeps) this.#stamp();
+    if (this.keeps) this.#gather();
     const records = this.#machine.u32.subarray(Layout.records >> 2, Layout.recordsEnd >> 2);
     for (let i = from; i < to; i++) {
       const record = i * RECORD_WORDS;
@@ -82,7 +84,10 @@ export class Materialiser {
       const tape = records[record + 3]!;
       if (tape === 0) into.push(JSON.parse(this.#reader.utf8(start, end)) as Document);
       else {
-        if (end > this.#textEnd || start < this.base) this.#takeText(records, i, to, start, end);
+        if (this.keeps) this.#takeGathered(records, i, to);
+        else if (end > this.#textEnd || start < this.base) {
+          this.#takeText(records, i, to, start, end);
+        }
         into.push(this.object(tape >> 2));
       }
     }
@@ -234,11 +239,36 @@ export class Materialiser {
     this.#textEnd = last;
   }
 
-  /** Has the tape's strings stamped. */
-  #stamp(): void {
-    const epoch = this.#machine.exports.stampTexts();
+  /** Has the tape's strings stamped and gathered. */
+  #gather(): void {
+    const { exports, outStart } = this.#machine;
+    this.#gatheredEnd = exports.gatherTexts(outStart);
+    const epoch = exports.textEpoch();
     if (this.#textEpoch !== epoch) this.stamps.fill(0);
     this.#textEpoch = epoch;
+    this.#textEnd = outStart;
+  }
+
+  /** As `#takeText` of the gathered strings, where those of record `i` are not there yet. */
+  #takeGathered(records: Uint32Array, i: number, to: number): void {
+    const start = this.#gatheredAt(records, i);
+    if (start < this.#textEnd || start === this.#gatheredEnd) return;
+    let last = start;
+    for (let next = i + 1; next <= to && last - start <= GROUP_BYTES; next++) {
+      const at = next < to ? this.#gatheredAt(records, next) : this.#gatheredEnd;
+      if (at <= last) continue;
+      if (last > start && at - start > GROUP_BYTES) break;
+      last = at;
+    }
+    this.text = this.#reader.latin1(start, last);
+    this.base = start;
+    this.#textEnd = last;
+  }
+
+  /** Where the strings of a record's document begin; 0 where it is not on the tape. */
+  #gatheredAt(records: Uint32Array, i: number): number {
+    const tape = records[i * RECORD_WORDS + 3]!;
+    return tape === 0 ? 0 : this.words[(tape >> 2) + 3]!;
   }
 
   /** Starts on new results: views after growth, names after forgetting, text always. */

@@ -37,6 +37,16 @@ describe.each(kernels)('documents that are kept, of the $name kernel', (kernel) 
     }
   });
 
+  it('are so where their strings fill more than one text, or one is longer than that', () => {
+    const of = (length: number, n: number) => `${n}`.padEnd(length, 'text ');
+    const documents = [4000, 90, 0, 5000, 4096, 4097, 20, 20, 9000, 1, 30].map((length, n) =>
+      length === 0 ? { n } : { a: of(length, n), b: [of(40, n), n], c: 'again' },
+    );
+    check(kernel, documents);
+    check(kernel, [...documents, ...documents.slice().reverse()]);
+    check(kernel, [{ n: 1 }, {}]);
+  });
+
   it.runIf(LONG)('are so after more strings than there are stamps', () => {
     for (let next = 0; next < 1_400_000; ) {
       const texts = Array.from({ length: 20_000 }, () => (next++).toString(36));

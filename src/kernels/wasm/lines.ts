@@ -20,10 +20,10 @@ import {
   AT_DOC_END, AT_DOC_LINE,
 } from './state';
 import { resetStats, sawTwice, sawUntracked } from './values';
-import { stampTexts } from './texts';
+import { gatherTexts, textEpoch } from './texts';
 import { xxh3 } from './xxh3';
 
-export { childNode, gatherText, graphIsFull, graphNodes, packBits, stampTexts, writeEntries };
+export { childNode, gatherText, gatherTexts, graphIsFull, graphNodes, packBits, textEpoch, writeEntries };
 
 let mode: u32 = 0;
 let keySlot: u32 = 0;

@@ -1,8 +1,12 @@
-// Short strings that come again, so that the loader makes each of them once: an entry for each place that a
-// string's bytes lead to, the bytes and, from the second sight on, a stamp. A stamp tells the place in its
-// lower bits and is given once, so the loader knows by it whether what it keeps under that place is this
-// string, whatever became of the documents before.
-import { STAMPS, TAPE, TEXTS, TEXT_BITS, T_STRING } from './layout';
+// What becomes of the strings on a tape of documents that will be kept.
+//
+// Short ones that come again are made once by the loader: there is an entry for each place that a string's
+// bytes lead to, the bytes and, from the second sight on, a stamp. A stamp tells the place in its lower bits
+// and is given once, so the loader knows by it whether what it keeps under that place is this string,
+// whatever became of the documents before. The others are gathered, so that the text which the loader's
+// strings are cut from holds nothing else.
+import { STAMPS, TAPE, TEXTS, TEXT_BITS, T_OBJECT, T_STRING } from './layout';
+import { copyBytes } from './cursor';
 import { tapeAt } from './parse';
 
 /** Sixteen bytes of ones, then as many of zeros: read from 16 - n on, a mask of n bytes. */
@@ -16,23 +20,35 @@ const MANY_STAMPS: u32 = 1 << (31 - TEXT_BITS);
 let given: u32 = 1;
 let epoch: u32 = 0;
 
+/** How often stamps were begun anew. */
+export function textEpoch(): u32 {
+  return epoch;
+}
+
 /**
- * Writes the stamps of the tape's plain strings into their entries, 0 where there is none. Returns how often stamps
- * were begun anew so far.
+ * Writes into the tape's entries of plain strings their stamps, or 0 and where they are gathered from `out` on (room
+ * as for the chunk), and into those of objects where theirs begin. Returns the end of what was gathered.
  */
-export function stampTexts(): u32 {
+export function gatherTexts(out: usize): usize {
   if (given > MANY_STAMPS) {
     memory.fill(TEXTS, 0, <usize>16 << TEXT_BITS);
     given = 1;
     epoch++;
   }
   for (let entry = TAPE; entry < tapeAt; entry += 16) {
-    if ((load<u32>(entry) & 0xff) != T_STRING) continue;
+    const type = load<u32>(entry) & 0xff;
+    if (type == T_OBJECT) store<u32>(entry, <u32>out, 12);
+    if (type != T_STRING) continue;
     const start = <usize>load<u32>(entry, 4);
     const length = <usize>load<u32>(entry, 8) - start;
-    store<u32>(entry, length - 1 < 16 ? stampOf(start, length) : 0, 12);
+    const stamp: u32 = length - 1 < 16 ? stampOf(start, length) : 0;
+    store<u32>(entry, stamp, 12);
+    if (stamp) continue;
+    store<u32>(entry, <u32>out, 4);
+    out = copyBytes(out, start, length);
+    store<u32>(entry, <u32>out, 8);
   }
-  return epoch;
+  return out;
 }
 
 function stampOf(p: usize, length: usize): u32 {

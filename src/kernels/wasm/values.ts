@@ -3,7 +3,7 @@
 //
 // Slot, 32 bytes: u32 document stamp, type, start, end; f64 number; u32 found twice; u32 spare.
 // Tape entry, 16 bytes: u32 type | node number << 8; u32 start; then an f64 for T_NUMBER, else u32
-// end, and of a string a stamp where one is asked for (texts.ts). Strings start and end inside the quotes. Stats, 48 bytes: see `Stat`.
+// end. What texts.ts writes there stands in its comment. Strings start and end inside the quotes. Stats, 48 bytes: see `Stat`.
 import {
   SLOTS, STATS, STAT_SIZE, T_FALSE, T_NULL, T_NUMBER, T_NUMBER_SLOW, T_STRING, T_STRING_ESCAPED,
   T_STRING_UTF8, T_TRUE,
