@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { afterEach } from 'vitest';
+import { afterTest } from './after-test.ts';
 
 export interface TestServer {
   /** `http://127.0.0.1:port`, or as the options say. */
@@ -26,11 +26,6 @@ interface ServeOptions {
 
 type Handler = (request: IncomingMessage, response: ServerResponse, ordinal: number) => void;
 
-const closers: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0)) await close();
-});
-
 /** Answers close their connections by default, so that none is left open for later use. */
 export async function serve(handler: Handler, options: ServeOptions = {}): Promise<TestServer> {
   const { host = '127.0.0.1', secure, keepAlive = false } = options;
@@ -46,7 +41,7 @@ export async function serve(handler: Handler, options: ServeOptions = {}): Promi
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(0, host, resolve);
   });
-  closers.push(async () => {
+  afterTest(async () => {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   });

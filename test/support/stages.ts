@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach } from 'vitest';
 import { Batch, type Document } from '../../src/core/batch.ts';
 import type { Sink, Source, Transform } from '../../src/core/stage.ts';
 import { sharedKernel } from '../../src/kernels/index.ts';
 import { SinkStream } from '../../src/streams/sink-stream.ts';
 import { SourceStream } from '../../src/streams/source-stream.ts';
+import { afterTest } from './after-test.ts';
 
 export { sleep };
 
@@ -120,14 +120,9 @@ export function openDescriptors(): number {
 /** A folder of its own for each call, removed after the test. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'zds-stream-'));
-  folders.push(folder);
+  afterTest(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
-
-const folders: string[] = [];
-afterEach(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
-});
 
 /** Passes everything on until that many documents have come. */
 export function fuse(blowAt: number = Number.POSITIVE_INFINITY): Transform {
