@@ -49,9 +49,12 @@ const nested: Document[] = [
 describe.skipIf(reason)(
   `Arrow and Parquet files in other readers${reason ? ` (skipped: ${reason})` : ''}`,
   () => {
-    const folder = mkdtempSync(join(tmpdir(), 'zds-interop-'));
+    let folder: string;
     afterAll(() => rmSync(folder, { recursive: true }));
-    beforeAll(preparePython, 300_000);
+    beforeAll(() => {
+      folder = mkdtempSync(join(tmpdir(), 'zds-interop-'));
+      preparePython();
+    }, 300_000);
 
     async function readAll(
       documents: readonly Document[],

@@ -19,9 +19,10 @@ const script = fileURLToPath(new URL('./arrow-writers.py', import.meta.url));
 describe.skipIf(reason)(
   `Arrow and Parquet files of pyarrow${reason ? ` (skipped: ${reason})` : ''}`,
   () => {
-    const folder = mkdtempSync(join(tmpdir(), 'zds-interop-'));
+    let folder: string;
     afterAll(() => rmSync(folder, { recursive: true }));
     beforeAll(() => {
+      folder = mkdtempSync(join(tmpdir(), 'zds-interop-'));
       preparePython();
       execFileSync(python, [script, folder]);
     }, 300_000);

@@ -303,9 +303,10 @@ class Sequence {
 describe.skipIf(reason)(
   `a store written in turns with the crate${reason ? ` (skipped: ${reason})` : ''}`,
   () => {
-    const folder = mkdtempSync(join(tmpdir(), 'zds-turns-'));
+    let folder: string;
     let oracle: Oracle;
     beforeAll(() => {
+      folder = mkdtempSync(join(tmpdir(), 'zds-turns-'));
       oracle = Oracle.start();
     }, 300_000);
     afterAll(() => {
