@@ -1,6 +1,6 @@
 /** Python with the packages that interop tests need, in a virtual environment kept for the next run. */
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -20,9 +20,20 @@ export function findReason(): string | undefined {
   }
 }
 
-/** Installs pyarrow, DuckDB and Polars from the Python package index, where that is not done yet. */
+/**
+ * Installs pyarrow, DuckDB and Polars from the Python package index, where that is not done yet. The
+ * environment is made under another name: a file that runs beside finds all of it or none.
+ */
 export function preparePython(): void {
-  if (existsSync(python)) return;
-  execFileSync('python3', ['-m', 'venv', environment]);
-  execFileSync(python, ['-m', 'pip', 'install', '-q', 'pyarrow', 'duckdb', 'polars', 'pytz']);
+  if (existsSync(environment)) return;
+  const unfinished = `${environment}-${process.pid}`;
+  execFileSync('python3', ['-m', 'venv', unfinished]);
+  const packages = ['pyarrow', 'duckdb', 'polars', 'pytz'];
+  execFileSync(join(unfinished, 'bin', 'python'), ['-m', 'pip', 'install', '-q', ...packages]);
+  try {
+    renameSync(unfinished, environment);
+  } catch (error) {
+    rmSync(unfinished, { recursive: true });
+    if (!existsSync(environment)) throw error;
+  }
 }
