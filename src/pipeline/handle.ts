@@ -17,11 +17,13 @@ export function run<Summary = unknown>(options: RunOptions<Summary>): RunHandle<
 }
 
 /**
- * A run under way. It can be awaited itself or by `done`, and iterated for its progress; who does
- * neither learns of a failure as of any promise that nobody handles.
+ * A run under way. It can be awaited and caught like a promise, itself or by `done`, and iterated for its
+ * progress; who does neither learns of a failure as of any promise that nobody handles.
  */
 export class RunHandle<Summary = unknown>
-  implements PromiseLike<RunSummary<Summary>>, AsyncIterable<RunProgress>
+  implements
+    Pick<Promise<RunSummary<Summary>>, 'then' | 'catch' | 'finally'>,
+    AsyncIterable<RunProgress>
 {
   readonly name: string;
   /** Names this run among those of the same name; a ULID. */
@@ -73,6 +75,16 @@ export class RunHandle<Summary = unknown>
     rejected?: ((error: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
     return this.done.then(fulfilled, rejected);
+  }
+
+  catch<B = never>(
+    rejected?: ((error: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<RunSummary<Summary> | B> {
+    return this.done.catch(rejected);
+  }
+
+  finally(settled?: (() => void) | null): Promise<RunSummary<Summary>> {
+    return this.done.finally(settled);
   }
 
   /**

@@ -157,8 +157,20 @@ describe('a run', () => {
     };
     const working = run({ name: 'x', source: numbers(9), transforms: [broken], sink: probeSink() });
     await expect(working.done).rejects.toBe(error);
-    expect(openDescriptors()).toBe(before);
+    expect(openDescriptors()).toBeLessThanOrEqual(before);
     expect(await readBack(root)).toEqual([]);
+  });
+
+  it('is caught like a promise', async () => {
+    const broken = (): AsyncGenerator<Batch> => {
+      throw new Error('boom');
+    };
+    const source: Source = { name: 'broken', batches: broken };
+    const failing = () => run({ name: 'x', source, sink: probeSink() });
+    let settled = 0;
+    await expect(failing().catch((error: unknown) => String(error))).resolves.toBe('Error: boom');
+    await expect(failing().finally(() => settled++)).rejects.toThrow('boom');
+    expect(settled).toBe(1);
   });
 
   it('is aborted by a signal or its handle, also while a stage waits for ever', async () => {

@@ -36,7 +36,7 @@ describe('jsonlSink', () => {
     const bytes = text(30_000).length;
     expect(await sink.summary).toEqual({ documents: 30_000, bytes, bytesWritten: bytes });
     expect(readdirSync(folder)).toEqual(['a.jsonl']);
-    expect(openDescriptors()).toBe(before);
+    expect(openDescriptors()).toBeLessThanOrEqual(before);
   });
 
   it('passes bytes through exactly, big integers included', async () => {
@@ -88,7 +88,7 @@ describe('jsonlSink', () => {
       await expect(stopped).rejects.toMatchObject({ code: 'ABORTED' });
       expect(readFileSync(path, 'utf8')).toBe('old');
       expect(readdirSync(folder)).toEqual([name]);
-      expect(openDescriptors()).toBe(before);
+      expect(openDescriptors()).toBeLessThanOrEqual(before);
     },
   );
 

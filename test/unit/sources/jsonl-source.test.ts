@@ -195,7 +195,7 @@ describe('jsonlSource', () => {
       writeFileSync(path, bytes);
       const before = openDescriptors();
       expect(await read(path)).toEqual({ seen: upTo(20_000), error: undefined });
-      expect(openDescriptors()).toBe(before);
+      expect(openDescriptors()).toBeLessThanOrEqual(before);
     });
 
     const frames = ZSTD.map((hex) => Buffer.from(hex, 'hex'));
@@ -250,7 +250,7 @@ describe('jsonlSource', () => {
       writeFileSync(path, bytes);
       const before = openDescriptors();
       expect((await read(path)).error).toMatchObject({ code: 'CORRUPTED_INPUT', place: { path } });
-      expect(openDescriptors()).toBe(before);
+      expect(openDescriptors()).toBeLessThanOrEqual(before);
     });
   });
 
@@ -276,7 +276,7 @@ describe('jsonlSource', () => {
       await read(path, { signal, batchBytes: 1 });
     }
     await read(join(folder, 'c'));
-    expect(openDescriptors()).toBe(before);
+    expect(openDescriptors()).toBeLessThanOrEqual(before);
   });
 
   it('stops waiting for a silent stream when told to', async () => {

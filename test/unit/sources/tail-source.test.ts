@@ -71,7 +71,7 @@ describe('tailSource', () => {
     await tail.until(6);
     expect(await tail.ended).toBeUndefined();
     expect(tail.seen).toEqual(upTo(6));
-    expect(openDescriptors()).toBe(before);
+    expect(openDescriptors()).toBeLessThanOrEqual(before);
   });
 
   it('follows a file that is renamed and made anew', async () => {
@@ -134,7 +134,7 @@ describe('tailSource', () => {
     await again.until(20);
     expect(again.seen).toEqual(upTo(320, 300));
     const later = await again.stop();
-    expect(openDescriptors()).toBe(before);
+    expect(openDescriptors()).toBeLessThanOrEqual(before);
     appendFileSync(path, lines(320, 321));
     const third = follow(path, {}, later);
     await third.until(1);
