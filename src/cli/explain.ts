@@ -23,9 +23,11 @@ export function explainError(error: unknown, debug: boolean): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** Nothing where the message and the operating system have said all that there is. */
+/** Codes whose message, with the operating system's or the server's words, says all that there is. */
+const TOLD: ReadonlySet<string> = new Set(['INVALID_ARGUMENT', 'IO_ERROR', 'HTTP_ERROR']);
+
 function adviceOf({ code, advice }: EtlError): string {
-  return code === 'INVALID_ARGUMENT' || code === 'IO_ERROR' ? '' : ` (${advice})`;
+  return TOLD.has(code) ? '' : ` (${advice})`;
 }
 
 /** With the operating system's own words, in place of its bare code. */

@@ -49,9 +49,10 @@ export const errorTable = {
   ABORTED: 'The work was stopped by its signal.',
   FUNCTION_FAILED:
     'A function given to a stage threw for this document. Its own error is the cause.',
-  HTTP_ERROR: 'The server could not be reached or refused the request. The message has its status.',
+  HTTP_ERROR:
+    'The server could not be reached, refused the request or gave no usable answer. The message says which.',
   LIMIT_EXCEEDED:
-    'A stage would hold more in memory than its limit allows. The message says how to raise it.',
+    'A stage would hold or take more than its limit allows. The message says how to raise it.',
   TOO_MANY_REJECTS: 'More records were rejected than allowed. See the dead-letter file.',
   NOT_SORTED:
     'The input is not in the order it was declared to have. Leave out `sorted`, or sort the input.',

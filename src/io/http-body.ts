@@ -31,7 +31,7 @@ export interface HttpBody {
   readonly start: number;
   /** A strong ETag of the plain bytes, with which a later run can go on at an offset. */
   readonly etag: string | undefined;
-  /** Errors: IO_ERROR, TRUNCATED_INPUT, INPUT_CHANGED, the signal's reason. */
+  /** Errors: HTTP_ERROR, LIMIT_EXCEEDED, TRUNCATED_INPUT, INPUT_CHANGED, the signal's reason. */
   readonly chunks: AsyncGenerator<Uint8Array, void, void>;
   /** Ends the download; enough where the chunks have not been begun. */
   close(): Promise<void>;
@@ -39,7 +39,7 @@ export interface HttpBody {
 
 /**
  * Resolves when there is an answer. `from` asks for the bytes behind an offset of what had this ETag.
- * Errors: IO_ERROR naming the redacted URL when it cannot be had, after all attempts.
+ * Errors: HTTP_ERROR naming the redacted URL when it cannot be had, after all attempts.
  */
 export async function openBody(
   request: HttpRequest,

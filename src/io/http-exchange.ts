@@ -56,7 +56,7 @@ export interface HttpOptions {
 /** An answer whose body has not been read. */
 export interface Exchange {
   readonly response: RawResponse;
-  /** The body in chunks; leaving the loop ends the exchange. Errors: IO_ERROR, the signal's reason. */
+  /** The body in chunks; leaving the loop ends the exchange. Errors: HTTP_ERROR, LIMIT_EXCEEDED, the signal's reason. */
   chunks(): AsyncGenerator<Uint8Array, void, void>;
   /** Ends the exchange without reading on. */
   close(): Promise<void>;
@@ -68,7 +68,7 @@ class StatusError extends EtlError {
   readonly retryAfterMs: number | undefined;
 
   constructor(response: RawResponse, place: Place) {
-    super('IO_ERROR', `answered ${response.status} ${response.statusText}`.trimEnd(), { place });
+    super('HTTP_ERROR', `answered ${response.status} ${response.statusText}`.trimEnd(), { place });
     this.status = response.status;
     this.retryAfterMs = parseRetryAfter(response.headers.get('retry-after'));
   }
@@ -104,7 +104,7 @@ export function parseUrl(input: string | URL): { url: URL; headers: HttpHeaders 
 /**
  * Sends a request and resolves when the headers of the answer are there. `extra` are headers that
  * every origin may see; `accept` statuses beside 2xx that are answers too.
- * Errors: IO_ERROR naming the redacted URL; INVALID_ARGUMENT; the signal's reason.
+ * Errors: HTTP_ERROR naming the redacted URL; INVALID_ARGUMENT; the signal's reason.
  */
 export async function exchange(
   request: HttpRequest,
@@ -178,7 +178,7 @@ function answer(response: RawResponse, url: URL, life: Life, options: HttpOption
         const step = await iterator.next().finally(idle.end);
         if (step.done) return;
         bytes += step.value.byteLength;
-        if (bytes > maxBodyBytes) throw failure(url, `longer than ${maxBodyBytes} bytes`);
+        if (bytes > maxBodyBytes) throw tooLong(url, maxBodyBytes);
         yield step.value;
       }
     } catch (cause) {
@@ -275,7 +275,12 @@ function whatFailed(cause: unknown): string {
   return code === undefined ? 'the download failed' : `the download failed (${code})`;
 }
 
+function tooLong(url: URL, maxBodyBytes: number): EtlError {
+  const what = `longer than ${maxBodyBytes} bytes; raise maxBodyBytes`;
+  return new EtlError('LIMIT_EXCEEDED', what, { place: { url: redactUrl(url) } });
+}
+
 function failure(url: URL, what: string, cause?: unknown): EtlError {
   const place = { url: redactUrl(url) };
-  return new EtlError('IO_ERROR', what, cause === undefined ? { place } : { place, cause });
+  return new EtlError('HTTP_ERROR', what, cause === undefined ? { place } : { place, cause });
 }

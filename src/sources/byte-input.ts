@@ -66,7 +66,8 @@ export interface OpenedInput<P extends InputPlace> {
 
 /**
  * Opens one input after the other, from the place given on. The caller closes each before the next.
- * Errors: IO_ERROR naming what cannot be opened, INVALID_PATH, INVALID_ARGUMENT, CURSOR_MISMATCH.
+ * Errors: IO_ERROR and HTTP_ERROR naming what cannot be opened, INVALID_PATH, INVALID_ARGUMENT,
+ * CURSOR_MISMATCH.
  */
 export async function* openInputs<P extends InputPlace = InputPlace>(
   input: ByteInput | readonly Input[],

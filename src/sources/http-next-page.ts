@@ -60,7 +60,7 @@ export function firstUrl(pages: HttpPages | undefined, url: URL): URL {
   return withNumber(made, pages, pages.type === 'offset' ? 0 : (pages.first ?? 1));
 }
 
-/** Errors: IO_ERROR when the next page is the same, on another server, or has no usable URL. */
+/** Errors: HTTP_ERROR when the next page is the same, on another server, or has no usable URL. */
 export async function nextUrl(pages: HttpPages, page: HttpPage): Promise<URL | undefined> {
   const { url } = page;
   const found =
@@ -73,14 +73,14 @@ export async function nextUrl(pages: HttpPages, page: HttpPage): Promise<URL | u
   try {
     next = parseUrl(new URL(String(found), url)).url;
   } catch {
-    throw new EtlError('IO_ERROR', 'the next page has no usable URL', { place });
+    throw new EtlError('HTTP_ERROR', 'the next page has no usable URL', { place });
   }
   if (next.href === url.href) {
-    throw new EtlError('IO_ERROR', 'the page names itself as the next', { place });
+    throw new EtlError('HTTP_ERROR', 'the page names itself as the next', { place });
   }
   // What was given for this origin is sent with every page.
   if (next.origin === url.origin) return next;
-  throw new EtlError('IO_ERROR', 'the next page is on another server', { place });
+  throw new EtlError('HTTP_ERROR', 'the next page is on another server', { place });
 }
 
 function findNext(

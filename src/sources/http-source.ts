@@ -63,7 +63,7 @@ export interface HttpSourceOptions extends TextSourceOptions, HttpOptions {
  *
  * Cursors go on in the middle of a body; of paged answers, behind a page.
  *
- * Errors: IO_ERROR, TRUNCATED_INPUT, INPUT_CHANGED, CORRUPTED_INPUT, CURSOR_MISMATCH,
+ * Errors: HTTP_ERROR, LIMIT_EXCEEDED, TRUNCATED_INPUT, INPUT_CHANGED, CORRUPTED_INPUT, CURSOR_MISMATCH,
  * INVALID_ARGUMENT, ABORTED and those of the format, with the redacted URL.
  */
 export function httpSource<T extends object = Document>(

@@ -25,8 +25,8 @@ export interface JsonSourceOptions extends TextSourceOptions {
  * that do not match end the reading whatever `onError` says, for where the next element begins
  * cannot be told.
  *
- * Errors: IO_ERROR, TRUNCATED_INPUT, CORRUPTED_INPUT, INPUT_CHANGED, ABORTED, CURSOR_MISMATCH, and
- * those of `decodeJson`.
+ * Errors: IO_ERROR, HTTP_ERROR, TRUNCATED_INPUT, CORRUPTED_INPUT, INPUT_CHANGED, ABORTED,
+ * CURSOR_MISMATCH, and those of `decodeJson`.
  */
 export function jsonSource<T extends object = Document>(
   input: ByteInput,

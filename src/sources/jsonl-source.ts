@@ -17,8 +17,8 @@ export interface JsonlSourceOptions extends TextSourceOptions {
  * opened. Each batch's cursor is a LineCursor with its source, from which a later run goes on in the
  * middle of a file.
  *
- * Errors: IO_ERROR naming what cannot be opened, TRUNCATED_INPUT and CORRUPTED_INPUT for compressed
- * input, INPUT_CHANGED, ABORTED, and those of `decodeJsonl` for bad lines.
+ * Errors: IO_ERROR and HTTP_ERROR naming what cannot be opened, TRUNCATED_INPUT and CORRUPTED_INPUT for
+ * compressed input, INPUT_CHANGED, ABORTED, and those of `decodeJsonl` for bad lines.
  */
 export function jsonlSource<T extends object = Document>(
   input: ByteInput,

@@ -185,7 +185,7 @@ describe('httpSource with several requests at once', () => {
     });
     const urls = upTo(4).map((n) => `${base}/${n}`);
     const { seen, error } = await read(urls, { concurrency: 4, batchBytes: 100 });
-    expect(error).toMatchObject({ code: 'IO_ERROR', place: { url: `${base}/2` } });
+    expect(error).toMatchObject({ code: 'HTTP_ERROR', place: { url: `${base}/2` } });
     expect(seen).toEqual(upTo(seen.length));
     expect(seen.length).toBeGreaterThan(20);
   });

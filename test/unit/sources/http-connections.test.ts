@@ -27,7 +27,10 @@ describe('httpSource over TLS', () => {
     });
     const { seen, error } = await read(`${base}/a?token=geheim`, { retry: { retries: 0 } });
     expect(seen).toEqual([]);
-    expect(error).toMatchObject({ code: 'IO_ERROR', place: { url: expect.stringMatching(base) } });
+    expect(error).toMatchObject({
+      code: 'HTTP_ERROR',
+      place: { url: expect.stringMatching(base) },
+    });
     expect(String(error)).toContain('DEPTH_ZERO_SELF_SIGNED_CERT');
     expect(String(error)).not.toContain('geheim');
   });
@@ -116,6 +119,6 @@ describe('httpSource', () => {
       response.write(text.subarray(0, 5000), () => setTimeout(() => stop(response.socket!), 5));
     });
     const { error } = await read(never.base, { retry: { ...retry, retries: 1 } });
-    expect(error).toMatchObject({ code: 'IO_ERROR', place: { url: `${never.base}/` } });
+    expect(error).toMatchObject({ code: 'HTTP_ERROR', place: { url: `${never.base}/` } });
   });
 });

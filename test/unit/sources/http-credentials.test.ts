@@ -20,7 +20,7 @@ describe('httpSource', () => {
       expect((await read(base, { headers })).seen).toHaveLength(3000);
       expect(asked).toEqual([false, true]);
       const never = () => ({ authorization: 'Bearer old' });
-      expect((await read(base, { headers: never })).error).toMatchObject({ code: 'IO_ERROR' });
+      expect((await read(base, { headers: never })).error).toMatchObject({ code: 'HTTP_ERROR' });
       expect(requests).toHaveLength(4);
     });
 

@@ -146,7 +146,7 @@ describe('httpSource', () => {
         sendFile(request, response, text, { cut: 90_000 }),
       );
       const { seen, error } = await read(base, { batchBytes: 1000 });
-      expect(error).toMatchObject({ code: 'IO_ERROR', place: { url: `${base}/` } });
+      expect(error).toMatchObject({ code: 'HTTP_ERROR', place: { url: `${base}/` } });
       expect(seen).toEqual(upTo(seen.length));
       expect(seen.length).toBeGreaterThan(800);
       expect(requests).toHaveLength(4);
@@ -188,7 +188,7 @@ describe('httpSource', () => {
     it.each([400, 403, 404, 501])('is an error at once: %i', async (status) => {
       const { base, requests } = await serve((_, response) => response.writeHead(status).end('no'));
       const { error } = await read(`${base}/x`);
-      expect(error).toMatchObject({ code: 'IO_ERROR', place: { url: `${base}/x` } });
+      expect(error).toMatchObject({ code: 'HTTP_ERROR', place: { url: `${base}/x` } });
       expect(String(error)).toContain(String(status));
       expect(requests).toHaveLength(1);
     });
@@ -205,7 +205,7 @@ describe('httpSource', () => {
       const later = await serve((_, response) =>
         response.writeHead(503, { 'retry-after': '100000' }).end(),
       );
-      expect((await read(later.base)).error).toMatchObject({ code: 'IO_ERROR' });
+      expect((await read(later.base)).error).toMatchObject({ code: 'HTTP_ERROR' });
       expect(later.requests).toHaveLength(1);
     });
 
@@ -238,7 +238,7 @@ describe('httpSource', () => {
     it('refuses bodies that are too long', async () => {
       const { base } = await serve((request, response) => sendFile(request, response, text));
       const { error } = await read(base, { maxBodyBytes: 10_000 });
-      expect(String(error)).toMatch(/longer than 10000 bytes/);
+      expect(error).toMatchObject({ code: 'LIMIT_EXCEEDED', message: /longer than 10000 bytes/ });
     });
   });
 

@@ -302,7 +302,7 @@ describe('jsonlSource', () => {
       expect(await read(new URL(`${base}/a.gz`))).toEqual({ seen: upTo(20), error: undefined });
       for (const path of ['/none', '/cut']) {
         const { error } = await read(base + path);
-        expect(error).toMatchObject({ code: 'IO_ERROR', place: { url: base + path } });
+        expect(error).toMatchObject({ code: 'HTTP_ERROR', place: { url: base + path } });
       }
     } finally {
       server.closeAllConnections();
