@@ -6,6 +6,7 @@ import { sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
 import type { StreamOptions } from '../streams/source-stream.ts';
 
+/** What a memory sink was given by one run or pipeline. */
 export interface MemorySinkSummary {
   readonly documents: number;
 }
