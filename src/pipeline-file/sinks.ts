@@ -33,6 +33,7 @@ import {
   where,
 } from './schema.ts';
 import { type FileOptions, type StageType, stageType } from './stage-type.ts';
+import { readTls, type TlsFiles, tls } from './tls.ts';
 
 // With their libraries, which are large: loaded where a file has such a stage.
 const arrowModule = () => import('../sinks/arrow-sink.ts');
@@ -78,6 +79,7 @@ const columns = {
 type HttpFileOptions = Omit<FileOptions<HttpSinkOptions>, 'headers' | 'tls' | 'fetch'> & {
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly tls?: TlsFiles;
 };
 
 interface RouteFileOptions {
@@ -183,6 +185,7 @@ export const sinkTypes: Readonly<Record<string, StageType<AnySink<unknown>>>> = 
       url: option(text, 'Where requests go.'),
       method: option(oneOf('POST', 'PUT', 'PATCH'), 'Of the requests.', 'POST'),
       headers: option(mapOf(text), 'Headers of every request.'),
+      tls,
       format: option(oneOf('jsonl', 'json'), 'A line per document, or one array.', 'jsonl'),
       compression: option(oneOf('none', 'gzip'), 'Of bodies.', 'none'),
       maxDocuments: option(count, 'Most documents in a request.', 1000),
@@ -193,7 +196,8 @@ export const sinkTypes: Readonly<Record<string, StageType<AnySink<unknown>>>> = 
       idempotencyPrefix: option(text, 'What the keys of requests begin with.', 'random'),
     },
     required: ['url'],
-    make: ({ url, ...options }) => httpSink(url, options),
+    make: async ({ url, tls: files, ...options }) =>
+      httpSink(url, { ...options, ...(files === undefined ? {} : { tls: await readTls(files) }) }),
   }),
   tee: stageType<{ readonly sinks: readonly AnySinkStage[] }, AnySink<unknown>>({
     description: 'Gives all documents to several sinks.',

@@ -37,6 +37,7 @@ import {
   where,
 } from './schema.ts';
 import { type FileOptions, type StageType, stageType } from './stage-type.ts';
+import { readTls, type TlsFiles, tls } from './tls.ts';
 
 // With their libraries, which are large: loaded where a file has such a stage.
 const arrowModule = () => import('../sources/arrow-source.ts');
@@ -53,6 +54,7 @@ type HttpFileOptions = Omit<
   readonly url: string | readonly string[];
   readonly items?: string | string[];
   readonly headers?: Readonly<Record<string, string>>;
+  readonly tls?: TlsFiles;
   readonly format?: 'jsonl' | 'json' | 'csv';
   readonly pages?: Exclude<HttpPages, (...given: never) => unknown>;
 };
@@ -206,6 +208,7 @@ export const sourceTypes: Readonly<Record<string, StageType<AnySource>>> = {
     options: {
       url: option(anyOf(text, texts), 'The URL, or several, read one after the other.'),
       headers: option(mapOf(text), 'Headers of every request.'),
+      tls,
       format: option(
         oneOf('jsonl', 'json', 'csv'),
         'What the bodies are.',
@@ -227,8 +230,12 @@ export const sourceTypes: Readonly<Record<string, StageType<AnySource>>> = {
       ...textOptions,
     },
     required: ['url'],
-    make: ({ url, items: array, ...options }) =>
-      httpSource(url, { ...options, ...(array === undefined ? {} : { path: array }) }),
+    make: async ({ url, items: array, tls: files, ...options }) =>
+      httpSource(url, {
+        ...options,
+        ...(array === undefined ? {} : { path: array }),
+        ...(files === undefined ? {} : { tls: await readTls(files) }),
+      }),
   }),
   zds: stageType<
     { readonly root: string; readonly collection: string } & Omit<
