@@ -1,6 +1,13 @@
 /** A run under the command line: progress on the terminal, Ctrl-C, metrics, and what was kept of a failure. */
 import { EtlError } from '../core/errors.ts';
-import type { Logger, RunHandle, RunOptions, RunProgress, RunSummary } from '../pipeline/index.ts';
+import type {
+  Logger,
+  RunHandle,
+  RunOnError,
+  RunOptions,
+  RunProgress,
+  RunSummary,
+} from '../pipeline/index.ts';
 import { FastStore } from '../store/fast-store.ts';
 import {
   type Arguments,
@@ -22,6 +29,25 @@ export const runOptions: Readonly<Record<string, OptionSpec>> = {
   log: { value: 'json', help: 'tell of the run on standard error, an object a line' },
   'metrics-addr': { value: 'HOST:PORT', help: 'serve counts for Prometheus meanwhile' },
 };
+
+const POLICIES = ['stop', 'skip', 'dead-letter'];
+
+/** Options that say what becomes of bad records. */
+export const rejectOptions: Readonly<Record<string, OptionSpec>> = {
+  'on-error': { value: 'POLICY', help: 'stop (default), skip or dead-letter' },
+  rejects: { value: 'FILE', help: 'the dead-letter file (default beside what is written)' },
+};
+
+/** `--on-error` and `--rejects` as an option of `run`. Errors: INVALID_ARGUMENT. */
+export function onErrorOf(args: Arguments, deadLetter: string): RunOnError {
+  const policy = args.text('on-error') ?? 'stop';
+  if (!POLICIES.includes(policy)) {
+    const problem = `--on-error takes ${POLICIES.join(', ')}, not ${policy}`;
+    throw new EtlError('INVALID_ARGUMENT', problem);
+  }
+  if (policy !== 'dead-letter') return policy as 'stop' | 'skip';
+  return { deadLetter: args.text('rejects') ?? deadLetter };
+}
 
 /** `--max-errors` and `--max-memory` as options of `run`. Errors: INVALID_ARGUMENT. */
 export function limitsOf(args: Arguments): Pick<RunOptions, 'maxErrors' | 'maxMemory'> {

@@ -6,7 +6,7 @@
 import { EtlError } from '../../core/errors.ts';
 import type { Sink, Source, Transform } from '../../core/stage.ts';
 import { type FieldStats, sharedKernel } from '../../kernels/index.ts';
-import { type Logger, run } from '../../pipeline/index.ts';
+import { type Logger, type RunOnError, run } from '../../pipeline/index.ts';
 import { stageTypes } from '../../pipeline-file/index.ts';
 import { filterTransform, projectTransform } from '../../transforms/index.ts';
 import type { Arguments, Command, Terminal } from '../command.ts';
@@ -14,7 +14,7 @@ import { type Format, formatOf } from '../formats.ts';
 import { idOptions, idsOf } from '../ids.ts';
 import { inputBytes, isStream } from '../inputs.ts';
 import { untilInterrupt } from '../interrupt.ts';
-import { limitsOf, runHere, runOptions } from '../run-here.ts';
+import { limitsOf, onErrorOf, rejectOptions, runHere, runOptions } from '../run-here.ts';
 import { describeRun, describeRunJson } from '../run-summary.ts';
 import { selectionOf } from '../selection.ts';
 
@@ -33,6 +33,7 @@ export const convertCommand: Command = {
     fields: { value: 'a,b.c', help: 'only these fields' },
     types: { value: 'infer|string', help: 'of CSV columns: found out (default), or all text' },
     ...idOptions,
+    ...rejectOptions,
     ...runOptions,
     json: { help: 'print the summary as one JSON object' },
   },
@@ -56,6 +57,7 @@ interface Work {
   readonly source: Source;
   readonly transforms: Transform[];
   readonly sink: Sink<unknown>;
+  readonly onError: RunOnError;
 }
 
 async function prepare(args: Arguments, terminal: Terminal): Promise<Work> {
@@ -63,6 +65,8 @@ async function prepare(args: Arguments, terminal: Terminal): Promise<Work> {
   const from = formatOf(input, args.text('from'), 'source');
   const to = formatOf(output, args.text('to'), 'sink');
   const { where, select } = selectionOf(args);
+  const beside = output === '-' ? 'convert' : output.replace('#', '.');
+  const onError = onErrorOf(args, `${beside}.rejects.jsonl`);
   const makeTransforms = () => [
     ...(where ? [filterTransform(where)] : []),
     ...(select ? [projectTransform(select)] : []),
@@ -71,7 +75,10 @@ async function prepare(args: Arguments, terminal: Terminal): Promise<Work> {
   const sameColumns = from.type === 'csv' && to.type === 'csv';
   const columnar = ['csv', 'arrow', 'parquet'].includes(to.type);
   const again = columnar && !sameColumns && (await isLarge(input, from));
-  const fields = again ? await fieldsOf(await makeSource(), makeTransforms(), terminal) : undefined;
+  const passOver = onError !== 'stop';
+  const fields = again
+    ? await fieldsOf(await makeSource(), makeTransforms(), passOver, terminal)
+    : undefined;
   const target = output === '-' ? { path: terminal.stdout.stream } : {};
   const options = {
     ...to.options,
@@ -79,7 +86,7 @@ async function prepare(args: Arguments, terminal: Terminal): Promise<Work> {
     ...(fields ? await columnsFor(to, fields) : {}),
   };
   const sink = bare(await stageTypes.sink[to.type]!.make(options, scope), 'sink') as Sink<unknown>;
-  return { from, source: await makeSource(), transforms: makeTransforms(), sink };
+  return { from, source: await makeSource(), transforms: makeTransforms(), sink, onError };
 }
 
 /** What says in a sink's options which columns there are. */
@@ -120,14 +127,18 @@ async function isLarge(input: string, { type }: Format): Promise<boolean> {
 async function fieldsOf(
   source: Source,
   transforms: readonly Transform[],
+  passOver: boolean,
   { interrupt }: Terminal,
 ): Promise<readonly FieldStats[] | undefined> {
   const observer = sharedKernel().observer();
   const { signal } = new AbortController();
-  for await (const batch of untilInterrupt(source.batches(signal, {}), interrupt)) {
+  const onReject = passOver ? () => {} : undefined;
+  for await (const batch of untilInterrupt(source.batches(signal, { onReject }), interrupt)) {
     let batches = [batch];
     for (const transform of transforms) {
-      const made = await Promise.all(batches.map((each) => transform.apply(each, signal)));
+      const made = await Promise.all(
+        batches.map((each) => transform.apply(each, signal, onReject)),
+      );
       batches = made.flatMap((each) => [...(each as Iterable<typeof batch>)]);
     }
     for (const each of batches) observer.observe(each.bytes());

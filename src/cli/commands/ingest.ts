@@ -8,7 +8,6 @@
  * is in hand and says where it stopped.
  */
 import { basename, dirname, join, resolve } from 'node:path';
-import { EtlError } from '../../core/errors.ts';
 import type { LineCursor } from '../../formats/index.ts';
 import { type Logger, type RunOnError, type RunSummary, run } from '../../pipeline/index.ts';
 import { type ZdsSinkSummary, zdsSink } from '../../sinks/zds-sink.ts';
@@ -17,10 +16,8 @@ import type { IdOptions } from '../../store/index.ts';
 import { type Arguments, bytesOption, type Command, collectionOption } from '../command.ts';
 import { idOptions, idsOf } from '../ids.ts';
 import { inputBytes } from '../inputs.ts';
-import { limitsOf, runHere, runOptions } from '../run-here.ts';
+import { limitsOf, onErrorOf, rejectOptions, runHere, runOptions } from '../run-here.ts';
 import { formatCount, formatDocuments, formatRate, formatSeconds, formatSize } from '../text.ts';
-
-const POLICIES = ['stop', 'skip', 'dead-letter'];
 
 export const ingestCommand: Command = {
   name: 'ingest',
@@ -30,8 +27,7 @@ export const ingestCommand: Command = {
   options: {
     collection: collectionOption,
     ...idOptions,
-    'on-error': { value: 'POLICY', help: 'stop (default), skip or dead-letter' },
-    rejects: { value: 'FILE', help: 'the dead-letter file (default beside the store)' },
+    ...rejectOptions,
     'batch-bytes': { value: 'SIZE', help: 'read this much at a time (default 1MiB)' },
     'commit-bytes': { value: 'SIZE', help: 'commit this often (default 32MiB)' },
     'max-line-bytes': { value: 'SIZE', help: 'longest line accepted (default 16MiB)' },
@@ -83,23 +79,13 @@ type Summary = RunSummary<ZdsSinkSummary>;
 function readJob(args: Arguments): Job {
   const [path, ...files] = args.positionals as [string, ...string[]];
   const collection = args.text('collection')!;
-  const policy = args.text('on-error') ?? 'stop';
-  if (!POLICIES.includes(policy)) {
-    throw new EtlError(
-      'INVALID_ARGUMENT',
-      `--on-error takes ${POLICIES.join(', ')}, not ${policy}`,
-    );
-  }
   const beside = join(dirname(resolve(path)), `${basename(collection)}.rejects.jsonl`);
   return {
     path,
     collection,
     inputs: files.length > 0 ? files : ['-'],
     ids: idsOf(args),
-    onError:
-      policy === 'dead-letter'
-        ? { deadLetter: args.text('rejects') ?? beside }
-        : (policy as 'stop' | 'skip'),
+    onError: onErrorOf(args, beside),
     batchBytes: bytesOption(args, 'batch-bytes'),
     commitBytes: bytesOption(args, 'commit-bytes'),
     maxLineBytes: bytesOption(args, 'max-line-bytes'),

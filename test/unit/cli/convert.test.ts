@@ -55,6 +55,33 @@ describe('zds convert', () => {
     expect(tableFromIPC(readFileSync(at('d.arrow'))).numRows).toBe(3);
   });
 
+  it('stops at a bad record, passes it over, or sets it aside', async () => {
+    const many = Array.from({ length: 6000 }, (_, n) => `{"n":${n},"s":"${'x'.repeat(99)}"}\n`);
+    for (const [name, text] of [
+      ['few.jsonl', `{"n":1}\nbad\n{"n":2}\n`],
+      ['many.jsonl', `${many.join('')}bad\n{"late":1}\n`],
+    ] as const) {
+      writeFileSync(at(name), text);
+      const convert = (to: string, ...more: string[]) =>
+        zds(['convert', at(name), at(to), ...more]);
+      const stopped = await convert('stopped.arrow');
+      expect(stopped).toMatchObject({ code: 1, stderr: expect.stringContaining('expected') });
+      expect(existsSync(at('stopped.arrow'))).toBe(false);
+      const skipped = await convert('skipped.arrow', '--on-error', 'skip');
+      expect(skipped).toMatchObject({ code: 0, stdout: expect.stringContaining('1 bad') });
+      const aside = await convert(`${name}.csv`, '--on-error', 'dead-letter', '--max-errors', '1');
+      expect(aside).toMatchObject({ code: 0, stdout: expect.stringContaining('.rejects.jsonl') });
+      expect(JSON.parse(read(`${name}.csv.rejects.jsonl`))).toMatchObject({ raw: 'bad' });
+    }
+    const fields = tableFromIPC(readFileSync(at('skipped.arrow'))).schema.names;
+    expect(fields).toEqual(['n', 's', 'late']);
+    const two = ['convert', '-', at('none.jsonl'), '--on-error', 'skip', '--max-errors', '1'];
+    expect(await zds(two, { stdin: 'bad\nbad\n' })).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('rejected'),
+    });
+  });
+
   it('reads and writes standard streams', async () => {
     const csv = await zds(['convert', '-', '-', '--to', 'csv'], { stdin: lines });
     expect(csv.stdout).toBe(
