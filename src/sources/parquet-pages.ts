@@ -23,8 +23,11 @@ export interface Chunk {
 /** Groups that a packed run may have beyond what is left: some writers fill them up. */
 const SPARE_VALUES = 504;
 
-/** A chunk, with the levels of its place in the schema. Errors: RangeError where the two do not fit. */
-export function describeChunk(meta: ColumnMetaData, schema: SchemaTree): Chunk {
+/**
+ * A chunk of a group of `rows`, with the levels of its place in the schema. Errors: RangeError where these
+ * do not fit.
+ */
+export function describeChunk(meta: ColumnMetaData, schema: SchemaTree, rows: number): Chunk {
   let node = schema;
   let definition = 0;
   let repetition = 0;
@@ -35,6 +38,11 @@ export function describeChunk(meta: ColumnMetaData, schema: SchemaTree): Chunk {
     const { repetition_type } = node.element;
     if (repetition_type !== 'REQUIRED') definition++;
     if (repetition_type === 'REPEATED') repetition++;
+  }
+  const count = Number(meta.num_values);
+  if (repetition === 0 && count !== rows) {
+    const column = meta.path_in_schema.join('.');
+    throw new RangeError(`column ${column} has ${count} values for ${rows} rows`);
   }
   const start = Number(meta.dictionary_page_offset || meta.data_page_offset);
   const end = start + Number(meta.total_compressed_size);
@@ -50,14 +58,15 @@ export function checkPages(bytes: Uint8Array, chunk: Chunk, pages: PlainPages, p
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const reader = { view, offset: 0 };
   let left = Number(meta.num_values);
+  let at = 0;
+  const fail = (problem: string): never => {
+    const column = meta.path_in_schema.join('.');
+    const where = { ...place, offset: start + at };
+    throw new EtlError('CORRUPTED_INPUT', `column ${column}: ${problem}`, { place: where });
+  };
   // Lists may go on in pages without a first element, so that all pages are read; else as many as there are rows.
   while (reader.offset < bytes.length - 1 && (repetition > 0 || left > 0)) {
-    const at = reader.offset;
-    const fail = (problem: string): never => {
-      const column = meta.path_in_schema.join('.');
-      const where = { ...place, offset: start + at };
-      throw new EtlError('CORRUPTED_INPUT', `column ${column}: ${problem}`, { place: where });
-    };
+    at = reader.offset;
     const header = parquetHeader(reader);
     const { compressed_page_size: size, uncompressed_page_size: plainSize } = header;
     if (!(size >= 0 && size <= bytes.length - reader.offset && plainSize >= 0)) {
@@ -76,6 +85,8 @@ export function checkPages(bytes: Uint8Array, chunk: Chunk, pages: PlainPages, p
     left -= count;
     if (count > 0) checkPage(body, header, chunk, pages, fail);
   }
+  // The decoder would leave the rows without a value null.
+  if (left > 0) fail(`the last page, and ${left} of ${meta.num_values} values are missing`);
 }
 
 type Fail = (problem: string) => never;
@@ -98,7 +109,10 @@ function checkPage(
     const size = header.uncompressed_page_size - levels;
     if (size < 0) fail(`levels of ${levels} bytes`);
     if (repetition > 0) countInRuns(body, 0, widthOf(repetition), count, -1, fail);
-    if (definition > 0) countInRuns(body, first, widthOf(definition), count, -1, fail);
+    if (definition > 0) {
+      const there = countInRuns(body, first, widthOf(definition), count, definition, fail);
+      if (there !== count - nulls) fail(`${nulls} nulls, and ${count - there} by the levels`);
+    }
     const packed = body.subarray(levels);
     const plain = v2.is_compressed === false ? packed : pages.add(packed, size, codec);
     checkValues(plain, 0, v2.encoding, count - nulls, meta.type, fail);
@@ -128,6 +142,7 @@ function checkValues(
   fail: Fail,
 ): void {
   if (count === 0) return;
+  if (encoding === undefined) fail('values in no known encoding');
   if (encoding?.startsWith('DELTA_')) {
     const [, from] = varint(plain, at, fail);
     const [blocks] = varint(plain, from, fail);

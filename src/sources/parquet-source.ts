@@ -176,7 +176,7 @@ async function readGroup(
   const pages = new PlainPages(compressors);
   await guard(place, async () => {
     const chunks = metadata.row_groups[group]!.columns.flatMap(({ meta_data: meta }) =>
-      meta && columns.includes(meta.path_in_schema[0]!) ? [describeChunk(meta, schema)] : [],
+      meta && columns.includes(meta.path_in_schema[0]!) ? [describeChunk(meta, schema, rows)] : [],
     );
     await parquetRead({
       file: checkedBuffer(file, chunks, pages, place),
@@ -197,6 +197,8 @@ async function readGroup(
         }
       },
     });
+    const lost = columns.find((name) => rows > 0 && !values.has(name));
+    if (lost !== undefined) throw new RangeError(`row group ${group} is without column ${lost}`);
   });
   const { nulls = 'null', decimals = 'number' } = options;
   return {

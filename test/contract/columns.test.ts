@@ -135,6 +135,41 @@ describe('parquetSource', () => {
     }
   });
 
+  it.each([
+    ['of fewer values than there are rows', 12, 2 * 8],
+    ['of fewer nulls than the levels have', 14, 2 * 4],
+    ['in no encoding that there is', 18, 1],
+  ])('refuses pages %s, naming column and page', async (_, at, byte) => {
+    const path = join(temporaryFolder(), 'a.parquet');
+    const rows = Array.from({ length: 10 }, (_, n) => ({ n: n % 2 ? n : null }));
+    await pipeline(Readable.from(rows), parquetSink(path, { compression: 'none' }));
+    const damaged = readFileSync(path);
+    // In the page's header, doubled for their sign: the counts of values, nulls and rows, and the encoding.
+    expect([...damaged.subarray(11, 19)]).toEqual([0x15, 20, 0x15, 10, 0x15, 20, 0x15, 0]);
+    damaged[at] = byte;
+    writeFileSync(path, damaged);
+    const reading = createParquetSource(path).batches(new AbortController().signal, {}).next();
+    await expect(reading).rejects.toMatchObject({
+      code: 'CORRUPTED_INPUT',
+      message: expect.stringContaining('column n: '),
+      place: { path, offset: 4 },
+    });
+  });
+
+  it('refuses row groups without one of the columns', async () => {
+    const path = join(temporaryFolder(), 'a.parquet');
+    await pipeline(Readable.from([{ first: 1, second: 2 }]), parquetSink(path));
+    const damaged = readFileSync(path);
+    damaged.write('u', damaged.lastIndexOf('second'));
+    writeFileSync(path, damaged);
+    const reading = createParquetSource(path).batches(new AbortController().signal, {}).next();
+    await expect(reading).rejects.toMatchObject({
+      code: 'CORRUPTED_INPUT',
+      message: expect.stringContaining('column second'),
+      place: { path },
+    });
+  });
+
   it('ends in rows or in one of its errors, and soon, whatever bit is turned', async () => {
     const path = join(temporaryFolder(), 'a.parquet');
     await pipeline(Readable.from(documents.slice(0, 10)), parquetSink(path));
