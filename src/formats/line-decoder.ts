@@ -86,11 +86,14 @@ export class LineDecoder {
 
   /**
    * The batches of a block, up to the line to stop at if there is one: then `failure` is set. A
-   * block without good documents gives a batch without any, for its cursor.
+   * block without good documents gives a batch without any, for its cursor, unless it is a line too long to
+   * stop at.
    */
   *batches(block: LineBlock): Generator<Batch, void, void> {
     if (block.tooLong) {
-      yield this.#refuse(block);
+      this.#refuse(block);
+      // To stop, the cursor of the block before is as good; this line's beginning may be long gone.
+      if (!this.failure) yield this.#passed(block.end);
       return;
     }
     for (const part of this.#selector ? smallBlocks(block) : [block]) {
@@ -126,7 +129,7 @@ export class LineDecoder {
     return batch;
   }
 
-  #refuse(block: LineBlock): Batch {
+  #refuse(block: LineBlock): void {
     const line = this.#countsLines ? { line: this.#line + 1 } : {};
     this.#reject(
       'LINE_TOO_LONG',
@@ -134,8 +137,12 @@ export class LineDecoder {
       { ...sourcePlace(this.#source), offset: block.offset, ...line },
       () => block.bytes,
     );
-    const cursor = this.failure ? this.#cursor(block.offset, 0, 0) : this.#cursor(block.end, 1, 0);
     this.#line++;
+  }
+
+  /** A batch of no documents, for the cursor behind a line that was passed over. */
+  #passed(end: number): Batch {
+    const cursor = this.#cursor(end, 0, 0);
     return Batch.fromDocuments([], this.#kernel.codec, this.#named(), cursor);
   }
 

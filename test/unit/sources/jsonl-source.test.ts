@@ -45,6 +45,14 @@ describe('jsonlSource', () => {
     }
   });
 
+  it('stops at a line longer than what it keeps for its cursors', async () => {
+    const path = join(temporaryFolder(), 'a.jsonl');
+    writeFileSync(path, `${lines(0, 3)}{"n":"${'x'.repeat(3 << 20)}"}\n`);
+    const { seen, error } = await read(path, { batchBytes: 4096, maxLineBytes: 1 << 20 });
+    expect(seen).toEqual(upTo(3));
+    expect(error).toMatchObject({ code: 'LINE_TOO_LONG', place: { path, line: 4 } });
+  });
+
   it.each<[string, (folder: string) => ByteInput]>([
     ['a pattern, in name order', (folder) => join(folder, '*.jsonl')],
     [
