@@ -43,6 +43,8 @@ export interface FilesInput {
   readonly writable: boolean;
   /** Begin anew from nothing, to take the old files' place in the end. */
   readonly replace?: boolean;
+  /** Ends the opening while the index is made anew. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What the files are opened with: the input, and where exactly they stand. */

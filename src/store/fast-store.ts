@@ -91,7 +91,8 @@ export class FastStore<T extends object = Document> {
     name: string,
     options: FastStoreOptions<T>,
   ): Promise<FastStore<T>> {
-    const { mode = root.mode, createIfMissing = true, kernel = sharedKernel(), replace } = options;
+    const { mode = root.mode, createIfMissing = true, kernel = sharedKernel() } = options;
+    const { replace = false, signal } = options;
     const { disk, path } = root;
     const paths = Layout.collection(path, name);
     if ((await disk.stat(paths.data)) === undefined) {
@@ -102,7 +103,7 @@ export class FastStore<T extends object = Document> {
       await Layout.initCollection(path, name, disk);
     }
     const writable = mode === 'write';
-    const input = { disk, paths, kernel, writable, replace: replace === true };
+    const input = { disk, paths, kernel, writable, replace, signal };
     const held = await HeldFiles.open(() => CollectionFiles.open(input));
     return new FastStore<T>(root, name, kernel, held, options);
   }

@@ -19,6 +19,8 @@ export interface FastStoreOptions<T extends object = Document> {
   readonly schema?: StandardSchema<T> | undefined;
   /** Compact on closing when enough is dead. Default: never. */
   readonly autoCompact?: AutoCompactOptions | undefined;
+  /** Ends the opening with ABORTED while the index is made anew; the next opening does that then. */
+  readonly signal?: AbortSignal | undefined;
   /** Default: the thread's shared kernel. */
   readonly kernel?: Kernel | undefined;
 }

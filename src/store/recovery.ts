@@ -58,6 +58,7 @@ export interface OpenInput {
   /** Absent when there is no log (and a reader must not make one). */
   readonly log: CommitLog | undefined;
   readonly writable: boolean;
+  readonly signal?: AbortSignal | undefined;
   /** What is opened here is put here, for the caller to close if opening fails later. */
   readonly opened: { close(): unknown }[];
   /** Hears of write failures that surface later. */
@@ -238,7 +239,7 @@ interface Indexed {
 }
 
 async function indexData(input: OpenInput, plan: IndexPlan): Promise<Indexed> {
-  const { data, kernel, stored, log } = input;
+  const { data, kernel, stored, log, signal } = input;
   const { index, trusted, foreign, state, end, recovery } = plan;
   const indexer = new Indexer(kernel, index, stored);
   let appender = foreign === undefined ? await openAppender(input, plan.point) : undefined;
@@ -250,6 +251,9 @@ async function indexData(input: OpenInput, plan: IndexPlan): Promise<Indexed> {
   for await (const { bytes, base } of readPieces(data, trusted ? state.checkpoint!.end : 0, end, {
     reuse: true,
   })) {
+    if (signal?.aborted) {
+      throw new EtlError('ABORTED', 'the opening was stopped', { cause: signal.reason });
+    }
     const table = kernel.lines(bytes);
     lines += table.count;
     recovery.badLines += table.bad.length;

@@ -190,7 +190,7 @@ const compact: Command = {
   run: (args, terminal) => {
     const [path] = args.positionals as [string];
     return withDrive(path, 'write', terminal, async (store) => {
-      const report = await store.compact();
+      const report = await store.compact({ signal: terminal.interrupt.signal });
       const { entries, bytesBefore, bytesAfter } = report;
       const text = args.flag('json')
         ? JSON.stringify(report)

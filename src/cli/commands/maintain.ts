@@ -51,8 +51,10 @@ export const reindexCommand: Command = {
   positionals: [1, 1],
   options: { collection: collectionOption, json: jsonOption },
   required: ['collection'],
-  async run(args, { stdout }) {
-    const report = await reindex(args.positionals[0]!, args.text('collection')!);
+  whenStopped: () => 'the index is made when the collection is opened next',
+  async run(args, { stdout, interrupt: { signal } }) {
+    const [path, collection] = [args.positionals[0]!, args.text('collection')!];
+    const report = await reindex(path, collection, { signal });
     const text = `indexed ${formatDocuments(report.documents)} in ${formatSeconds(report.seconds)}`;
     await stdout.write(`${args.flag('json') ? JSON.stringify(report) : text}\n`);
     return 0;
@@ -93,13 +95,16 @@ export const repairCommand: Command = {
   positionals: [1, 1],
   options: { collection: collectionOption, json: jsonOption },
   required: ['collection'],
+  whenStopped: () => 'the documents are as they were',
   async run(args, terminal) {
     const { stdout } = terminal;
     const [path, collection] = [args.positionals[0]!, args.text('collection')!];
     const report = await withProgress(terminal, 'repairing', (hooks) =>
       repair(path, collection, hooks),
     );
-    if (report.action === 'index') await reindex(path, collection);
+    if (report.action === 'index') {
+      await reindex(path, collection, { signal: terminal.interrupt.signal });
+    }
     if (args.flag('json')) {
       await stdout.write(`${JSON.stringify(report)}\n`);
       return 0;

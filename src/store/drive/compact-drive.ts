@@ -2,6 +2,7 @@
  * Writing a drive anew with its live entries only, in the order they were written. Payloads and checksums
  * are copied as they are, so that a damaged one stays known as damaged.
  */
+import { EtlError } from '../../core/errors.ts';
 import type { DiskFile, FileView } from '../../io/index.ts';
 import { alignPayload, METADATA_BYTES, tailAfter } from '../../kernels/index.ts';
 import { EntryHandle } from './entry-handle.ts';
@@ -17,16 +18,21 @@ export interface DriveCompactReport {
   readonly bytesAfter: number;
 }
 
-/** Writes the entries at `offsets` (metadata, ascending) to an empty file and syncs it; its length. */
+/**
+ * Writes the entries at `offsets` (metadata, ascending) to an empty file and syncs it; its length.
+ * Errors: ABORTED, IO_ERROR.
+ */
 export async function writeCompacted(
   view: FileView,
   offsets: Float64Array,
   target: DiskFile,
+  signal: AbortSignal | undefined,
 ): Promise<number> {
   const pieces = new PieceBuffer(0);
   let written = 0;
   let tail = 0;
   const put = async (bytes: Uint8Array): Promise<void> => {
+    if (signal?.aborted) throw new EtlError('ABORTED', 'stopped', { cause: signal.reason });
     for (const full of pieces.add(bytes)) {
       await target.write(full, written);
       written += full.length;

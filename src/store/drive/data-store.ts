@@ -306,10 +306,11 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
 
   /**
    * Writes the file anew with live entries only, in their order, and puts it in the place of the old one
-   * when it is durable. Handles made before stay good. Errors: POISONED, READ_ONLY, IO_ERROR.
+   * when it is durable. Handles made before stay good. Errors: ABORTED (the drive is as it was), POISONED,
+   * READ_ONLY, IO_ERROR.
    */
-  async compact(): Promise<DriveCompactReport> {
-    return this.#state.compact();
+  async compact(options: { readonly signal?: AbortSignal } = {}): Promise<DriveCompactReport> {
+    return this.#state.compact(options.signal);
   }
 
   /** For readers: goes on to what has been written since; true when there was something. */

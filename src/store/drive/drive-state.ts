@@ -91,11 +91,11 @@ export class DriveState {
   }
 
   /** As `DataStore.compact`. */
-  compact(): Promise<DriveCompactReport> {
+  compact(signal?: AbortSignal): Promise<DriveCompactReport> {
     const { appender } = this.writable();
     return appender.exclusively(async () => {
       await appender.append([]);
-      const temporary = await this.#writeCompacted(appender);
+      const temporary = await this.#writeCompacted(appender, signal);
       const bytesBefore = this.#tail;
       try {
         await this.#where.disk.rename(temporary, this.#where.path);
@@ -151,11 +151,11 @@ export class DriveState {
     await this.#lock?.release();
   }
 
-  async #writeCompacted(appender: Appender): Promise<string> {
+  async #writeCompacted(appender: Appender, signal?: AbortSignal): Promise<string> {
     const temporary = temporaryBeside(this.#where.path);
     const target = await this.#where.disk.open(temporary, 'create');
     try {
-      await writeCompacted(this.#view, this.#held.table.offsets().sort(), target);
+      await writeCompacted(this.#view, this.#held.table.offsets().sort(), target, signal);
       await target.close();
       await appender.settle();
       return temporary;

@@ -100,7 +100,7 @@ export async function repair(
 
 /**
  * Makes index.bin anew from data and log, whatever it holds. Answers what the collection is like
- * then. Errors: as `repair`.
+ * then. Stopped on the way, it leaves that to whoever opens the collection next. Errors: as `repair`.
  */
 export async function reindex(
   path: string,
@@ -108,10 +108,10 @@ export async function reindex(
   options: RepairOptions = {},
 ): Promise<{ readonly collection: string; readonly documents: number; readonly seconds: number }> {
   const started = performance.now();
-  const { disk = nodeDisk, kernel } = options;
+  const { disk = nodeDisk, kernel, signal } = options;
   const root = await openExisting(path, disk);
   try {
-    const choice = { createIfMissing: false, kernel };
+    const choice = { createIfMissing: false, kernel, signal };
     // Deletes of another program stand only in its index.bin: the first opening logs them.
     await (await root.collection(collection, choice)).close();
     const paths = Layout.collection(root.path, collection);

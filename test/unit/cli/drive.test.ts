@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { Interrupt } from '../../../src/cli/interrupt.ts';
 import { nativeSupport } from '../../../src/io/index.ts';
 import { root } from '../../tidy/project.ts';
 import { temporaryFolder, zds } from './harness.ts';
@@ -49,6 +50,25 @@ describe('zds drive', () => {
     const { code, stderr } = await zds(['drive', 'verify', path]);
     expect(code).toBe(1);
     expect(stderr).toContain('4 bytes behind the last whole record');
+  });
+
+  it('leaves the drive as it was when Ctrl-C stops a compaction', async () => {
+    const path = join(at('stopped'), 'd');
+    mkdirSync(at('stopped'));
+    await zds(['drive', 'write', path, 'a', '--data', 'old']);
+    await zds(['drive', 'write', path, 'a', '--data', 'new']);
+    const before = readFileSync(path);
+    const interrupt = new Interrupt();
+    interrupt.request();
+    expect(await zds(['drive', 'compact', path], { interrupt })).toEqual({
+      code: 130,
+      stdout: '',
+      stderr: 'stopped; nothing was changed\n',
+    });
+    expect(readFileSync(path)).toEqual(before);
+    expect(readdirSync(at('stopped'))).toEqual(['d']);
+    expect((await zds(['drive', 'compact', path])).code).toBe(0);
+    expect((await zds(['drive', 'read', path, 'a'])).stdout).toBe('new');
   });
 
   it('imports a folder, and says what it cannot hold', async () => {

@@ -1,7 +1,8 @@
 /** The commands that check, mend and shrink a store. */
-import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { Interrupt } from '../../../src/cli/interrupt.ts';
 import { temporaryFolder, zds } from './harness.ts';
 
 const folder = temporaryFolder();
@@ -59,6 +60,23 @@ describe('maintenance commands', () => {
     expect((await zds(['reindex', path, '-c', 'c'])).stdout).toMatch(/^indexed 3 documents in /);
     appendFileSync(join(meta, 'index.bin'), '');
     expect((await zds(['validate', path])).code).toBe(0);
+  });
+
+  it('reindex stopped by Ctrl-C leaves the index to the next opening', async () => {
+    const { path, meta } = await store('stopped');
+    const interrupt = new Interrupt();
+    interrupt.request();
+    const argv = ['reindex', path, '-c', 'c'];
+    expect(await zds(argv, { interrupt })).toEqual({
+      code: 130,
+      stdout: '',
+      stderr: 'stopped; the index is made when the collection is opened next\n',
+    });
+    expect((await zds(['get', path, 'd1', '-c', 'c'])).stdout).toContain('"n":10');
+    expect((await zds(argv)).stdout).toContain('indexed 3 documents');
+    expect(readdirSync(meta).sort()).toEqual(
+      ['commits.log', 'data.jsonl', 'index.bin', 'runs.jsonl'].sort(),
+    );
   });
 
   it('make no store by a slip of the keyboard', async () => {
