@@ -3,6 +3,7 @@
  * true, later writes do nothing, and whoever produces output stops.
  */
 import type { Writable } from 'node:stream';
+import { EtlError } from '../core/errors.ts';
 
 export class Output {
   readonly isTTY: boolean;
@@ -17,7 +18,9 @@ export class Output {
     this.columns = stream.columns ?? 80;
     stream.on('error', (error: NodeJS.ErrnoException) => {
       this.#closed = true;
-      if (error.code !== 'EPIPE') this.#failure = error;
+      if (error.code === 'EPIPE') return;
+      const place = { path: 'stdout' };
+      this.#failure = new EtlError('IO_ERROR', 'cannot be written', { place, cause: error });
     });
   }
 
@@ -31,7 +34,7 @@ export class Output {
     return this.#stream;
   }
 
-  /** Resolves when the next piece may come. Rejects with the stream's own error, EPIPE excepted. */
+  /** Resolves when the next piece may come. Errors: IO_ERROR; none where nobody reads. */
   async write(piece: string | Uint8Array): Promise<void> {
     if (this.#closed) return this.#check();
     if (!this.#stream.write(piece)) await this.#drained();

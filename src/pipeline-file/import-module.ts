@@ -23,7 +23,7 @@ export async function importModule(path: string, anew = false): Promise<Record<s
     const { mtimeMs } = await stat(path);
     url = `${pathToFileURL(resolve(path))}?${mtimeMs}${anew ? `-${imports++}` : ''}`;
   } catch (cause) {
-    throw new EtlError('IO_ERROR', 'cannot be read', { place, cause });
+    throw new EtlError('IO_ERROR', `cannot be read: ${(cause as Error).message}`, { place, cause });
   }
   try {
     return await importUrl(url, path);

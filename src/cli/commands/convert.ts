@@ -37,11 +37,15 @@ export const convertCommand: Command = {
     ...runOptions,
     json: { help: 'print the summary as one JSON object' },
   },
+  whenStopped: ({ positionals }) => `${positionals[1]} was not written`,
   async run(args, terminal) {
     const [input, output] = args.positionals as [string, string];
-    const work = await prepare(args, terminal);
+    const { to, ...work } = await prepare(args, terminal);
+    // Half a file is of no use; a store keeps what is committed, and a reader has what it was given.
+    const isFile = to.type !== 'zds' && output !== '-';
+    const stop = isFile ? { signal: terminal.interrupt.signal } : {};
     const start = (logger: Logger) =>
-      run({ name: `convert ${input}`, logger, ...work, ...limitsOf(args) });
+      run({ name: `convert ${input}`, logger, ...work, ...limitsOf(args), ...stop });
     const total = work.from.type === 'jsonl' ? await inputBytes([input]) : undefined;
     const summary = await runHere(start, { label: 'convert', total, args, terminal });
     const { stdout, stderr } = terminal;
@@ -54,6 +58,7 @@ export const convertCommand: Command = {
 
 interface Work {
   readonly from: Format;
+  readonly to: Format;
   readonly source: Source;
   readonly transforms: Transform[];
   readonly sink: Sink<unknown>;
@@ -64,6 +69,9 @@ async function prepare(args: Arguments, terminal: Terminal): Promise<Work> {
   const [input, output] = args.positionals as [string, string];
   const from = formatOf(input, args.text('from'), 'source');
   const to = formatOf(output, args.text('to'), 'sink');
+  if (output === '-' && to.type === 'parquet') {
+    throw new EtlError('INVALID_ARGUMENT', '--to parquet takes a file, not -');
+  }
   const { where, select } = selectionOf(args);
   const beside = output === '-' ? 'convert' : output.replace('#', '.');
   const onError = onErrorOf(args, `${beside}.rejects.jsonl`);
@@ -86,7 +94,7 @@ async function prepare(args: Arguments, terminal: Terminal): Promise<Work> {
     ...(fields ? await columnsFor(to, fields) : {}),
   };
   const sink = bare(await stageTypes.sink[to.type]!.make(options, scope), 'sink') as Sink<unknown>;
-  return { from, source: await makeSource(), transforms: makeTransforms(), sink, onError };
+  return { from, to, source: await makeSource(), transforms: makeTransforms(), sink, onError };
 }
 
 /** What says in a sink's options which columns there are. */

@@ -34,8 +34,10 @@ async function withDrive(
     const code = await work(store);
     await store.close();
     return code;
-  } finally {
-    await store.abandon();
+  } catch (error) {
+    // Entries written before stay; a drive that can take no more keeps its mark, to be recovered from.
+    await store.close().catch(() => undefined);
+    throw error;
   }
 }
 

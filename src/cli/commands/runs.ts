@@ -1,4 +1,5 @@
 /** `zds runs`: the history of the runs that wrote to a store's collections. */
+import { EtlError } from '../../core/errors.ts';
 import { ZdsRoot } from '../../store/root.ts';
 import { listRuns, type RunRecord } from '../../store/run-log.ts';
 import { type Command, collectionOption, countOption } from '../command.ts';
@@ -22,7 +23,13 @@ export const runsCommand: Command = {
     const runs: RunRecord[] = [];
     try {
       const only = args.text('collection');
-      for (const name of only === undefined ? await root.collections() : [only]) {
+      const names = await root.collections();
+      if (only !== undefined && !names.includes(only)) {
+        throw new EtlError('COLLECTION_NOT_FOUND', `there is no collection ${only}`, {
+          place: { path: root.path },
+        });
+      }
+      for (const name of only === undefined ? names : [only]) {
         runs.push(...(await listRuns(root.path, name, root.disk)));
       }
     } finally {

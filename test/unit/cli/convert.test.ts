@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   symlinkSync,
@@ -13,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { tableFromIPC } from 'apache-arrow';
 import { describe, expect, it } from 'vitest';
+import { Interrupt } from '../../../src/cli/interrupt.ts';
 import { temporaryFolder, zds } from './harness.ts';
 
 const folder = temporaryFolder();
@@ -28,6 +30,26 @@ const lines = documents.map((each) => `${JSON.stringify(each)}\n`).join('');
 writeFileSync(at('in.jsonl'), lines);
 
 describe('zds convert', () => {
+  it('leaves what was there when Ctrl-C stops it before a file is whole', async () => {
+    for (const name of ['stopped.csv', 'stopped.jsonl', 'stopped.json', 'stopped.arrow']) {
+      writeFileSync(at(name), 'as it was');
+      const interrupt = new Interrupt();
+      interrupt.request();
+      expect(await zds(['convert', at('in.jsonl'), at(name)], { interrupt })).toEqual({
+        code: 130,
+        stdout: '',
+        stderr: `stopped; ${at(name)} was not written\n`,
+      });
+      expect(read(name)).toBe('as it was');
+    }
+    expect(readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  });
+
+  it('says that Parquet goes to files only', async () => {
+    const { code, stderr } = await zds(['convert', at('in.jsonl'), '-', '--to', 'parquet']);
+    expect([code, stderr]).toEqual([2, 'zds: --to parquet takes a file, not -\n']);
+  });
+
   it('goes through all formats and comes back with the same documents', async () => {
     const way = [
       'in.jsonl',

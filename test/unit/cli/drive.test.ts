@@ -71,6 +71,15 @@ describe('zds drive', () => {
     expect((await zds(['drive', 'read', path, 'a'])).stdout).toBe('new');
   });
 
+  it('leaves nothing beside the drive where there was nothing to write', async () => {
+    mkdirSync(at('aside'));
+    const path = join(at('aside'), 'd');
+    await zds(['drive', 'write', path, 'a', '--data', 'x']);
+    expect((await zds(['drive', 'write', path, 'b'])).code).toBe(2);
+    expect(readdirSync(at('aside'))).toEqual(['d']);
+    expect((await zds(['drive', 'read', path, 'a'])).stdout).toBe('x');
+  });
+
   it('imports a folder, and says what it cannot hold', async () => {
     mkdirSync(at('files/deep'), { recursive: true });
     writeFileSync(at('files/a'), 'A');

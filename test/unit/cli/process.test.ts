@@ -138,6 +138,15 @@ describe.skipIf(!existsSync(program))('the zds process', () => {
     });
   });
 
+  it.skipIf(!existsSync('/dev/full'))('says that standard output is full', () => {
+    const command = `"${process.execPath}" "${program}" list "${lake}" 2>&1 >/dev/full`;
+    const { status, stdout } = spawnSync('bash', ['-c', command]);
+    expect([status, String(stdout)]).toEqual([
+      1,
+      'stdout: cannot be written: ENOSPC: no space left on device, write\n',
+    ]);
+  });
+
   it('writes a bad line as one line', () => {
     const argv = [program, 'ingest', lake, '-c', 'bad', '-'];
     try {

@@ -34,6 +34,18 @@ describe('zds runs', () => {
   });
 });
 
+describe('zds runs of what is not there', () => {
+  it('fails, naming the store', async () => {
+    const path = at('empty');
+    await zds(['init', path, '-c', 'c']);
+    const { code, stderr } = await zds(['runs', path, '-c', 'nope']);
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining(`${path}: there is no collection nope`),
+    ]);
+  });
+});
+
 describe('zds replay', () => {
   it('takes in what was mended, and sets aside what is still bad', async () => {
     const lines = ['{"_id":"a"}', '{"id":"b"}', '{"id":"c"', Buffer.from([0x22, 0xff])];
