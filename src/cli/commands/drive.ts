@@ -2,11 +2,11 @@
  * `zds drive …`: entries of an R-Drive file from the command line. Payloads go through standard input and
  * output as they are, so that anything can be stored; keys are text.
  */
-import type { Readable } from 'node:stream';
 import { EtlError } from '../../core/errors.ts';
 import type { DataStore } from '../../store/drive/data-store.ts';
 import { formatBytes, importDirRecursively } from '../../store/drive/extensions/index.ts';
 import type { Command, OptionSpec, Terminal } from '../command.ts';
+import { untilInterrupt } from '../interrupt.ts';
 import { formatCount } from '../text.ts';
 
 const jsonOption: OptionSpec = { help: 'as JSON' };
@@ -50,10 +50,10 @@ const write: Command = {
   run: (args, terminal) => {
     const [path, key] = args.positionals as [string, string];
     const data = args.text('data');
-    const source: Readable | Uint8Array[] =
-      data === undefined ? terminal.stdin : [Buffer.from(data)];
+    const { stdin, interrupt } = terminal;
+    const source = data === undefined ? untilInterrupt(stdin, interrupt) : [Buffer.from(data)];
     return withDrive(path, 'create', terminal, async (store) => {
-      await store.writeStream(key, source, { signal: terminal.interrupt.signal });
+      await store.writeStream(key, source, { signal: interrupt.signal });
       return 0;
     });
   },

@@ -246,6 +246,8 @@ export class Appender {
           written += full.length;
         }
       }
+      // A source may end because it was stopped.
+      if (signal?.aborted) throw aborted(signal);
       checkPayload(length, single);
     } catch (error) {
       if (written > 0 && this.#poison === undefined) {

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { Interrupt } from '../../../src/cli/interrupt.ts';
 import { nativeSupport } from '../../../src/io/index.ts';
@@ -69,6 +70,20 @@ describe('zds drive', () => {
     expect(readdirSync(at('stopped'))).toEqual(['d']);
     expect((await zds(['drive', 'compact', path])).code).toBe(0);
     expect((await zds(['drive', 'read', path, 'a'])).stdout).toBe('new');
+  });
+
+  it('stores nothing of a standard input that is silent at Ctrl-C, or ends by it', async () => {
+    const path = at('half');
+    for (const ends of [false, true]) {
+      const [stdin, interrupt] = [new PassThrough(), new Interrupt()];
+      stdin.write('half');
+      const done = zds(['drive', 'write', path, 'k'], { stdin, interrupt });
+      await expect.poll(() => stdin.readableLength).toBe(0);
+      interrupt.request();
+      if (ends) stdin.end();
+      expect(await done).toMatchObject({ code: 130, stderr: 'stopped; nothing was changed\n' });
+    }
+    expect((await zds(['drive', 'ls', path])).stdout).toBe('');
   });
 
   it('leaves nothing beside the drive where there was nothing to write', async () => {

@@ -15,7 +15,7 @@ export interface Outcome {
 }
 
 export interface Setting {
-  readonly stdin?: string;
+  readonly stdin?: string | Readable;
   readonly isTTY?: boolean;
   readonly interrupt?: Interrupt;
 }
@@ -34,7 +34,7 @@ export async function zds(argv: readonly string[], setting: Setting = {}): Promi
   const stderr = Object.assign(new PassThrough(), { isTTY, columns: 80 });
   const written = Promise.all([textOf(stdout), textOf(stderr)]);
   const code = await runCli(argv, {
-    stdin: Readable.from([Buffer.from(stdin)]),
+    stdin: typeof stdin === 'string' ? Readable.from([Buffer.from(stdin)]) : stdin,
     stdout: new Output(stdout),
     stderr,
     interrupt,
