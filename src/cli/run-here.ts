@@ -69,6 +69,8 @@ export interface RunPlace {
   readonly terminal: Terminal;
   /** The collection it writes to, if it is one: what was committed is told when the run fails. */
   readonly store?: StorePlace | undefined;
+  /** The run was given the signal of Ctrl-C, to end with ABORTED; else it is stopped in good order. */
+  readonly aborts?: boolean;
 }
 
 interface StorePlace {
@@ -77,12 +79,12 @@ interface StorePlace {
 }
 
 /**
- * Starts a run with a logger, and sees it to its end; the first Ctrl-C stops it in good order.
+ * Starts a run with a logger, and sees it to its end; the first Ctrl-C stops it.
  * Errors: the run's.
  */
 export async function runHere<Summary>(
   start: (logger: Logger) => RunHandle<Summary>,
-  { label, total, args, terminal, store }: RunPlace,
+  { label, total, args, terminal, store, aborts = false }: RunPlace,
 ): Promise<RunSummary<Summary>> {
   const { stderr, interrupt } = terminal;
   if ((args.text('log') ?? 'json') !== 'json') {
@@ -105,6 +107,7 @@ export async function runHere<Summary>(
       progress.add(written - last.written, bytes - last.bytes);
       last = { written, bytes };
     });
+    if (aborts) return await running.done;
     if (interrupt.requested) void running.stop();
     const summary = await interrupt.orWish(running.done);
     return summary ?? (await running.stop());

@@ -42,12 +42,12 @@ export const convertCommand: Command = {
     const [input, output] = args.positionals as [string, string];
     const { to, ...work } = await prepare(args, terminal);
     // Half a file is of no use; a store keeps what is committed, and a reader has what it was given.
-    const isFile = to.type !== 'zds' && output !== '-';
-    const stop = isFile ? { signal: terminal.interrupt.signal } : {};
+    const aborts = to.type !== 'zds' && output !== '-';
+    const stop = aborts ? { signal: terminal.interrupt.signal } : {};
     const start = (logger: Logger) =>
       run({ name: `convert ${input}`, logger, ...work, ...limitsOf(args), ...stop });
     const total = work.from.type === 'jsonl' ? await inputBytes([input]) : undefined;
-    const summary = await runHere(start, { label: 'convert', total, args, terminal });
+    const summary = await runHere(start, { label: 'convert', total, args, terminal, aborts });
     const { stdout, stderr } = terminal;
     const text = args.flag('json') ? `${describeRunJson(summary)}\n` : describeRun(summary);
     if (output === '-') stderr.write(text);

@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream';
 import { EtlError } from '../../core/errors.ts';
 import { type Command, collectionOption } from '../command.ts';
+import { type Interrupt, untilInterrupt } from '../interrupt.ts';
 import { openForChange } from '../open.ts';
 
 /** Most bytes taken for one document from standard input. */
@@ -17,10 +18,10 @@ export const putCommand: Command = {
     data: { value: 'JSON', help: 'the document; standard input if absent' },
   },
   required: ['collection'],
-  async run(args, { stdin }) {
+  async run(args, { stdin, interrupt }) {
     const [path, id] = args.positionals as [string, string];
     const data = args.text('data');
-    const bytes = data === undefined ? await readAll(stdin) : Buffer.from(data);
+    const bytes = data === undefined ? await readAll(stdin, interrupt) : Buffer.from(data);
     const document = onOneLine(bytes, data === undefined ? 'stdin' : '--data');
     const store = await openForChange(path, args.text('collection')!, true);
     try {
@@ -33,10 +34,10 @@ export const putCommand: Command = {
   },
 };
 
-async function readAll(stdin: Readable): Promise<Uint8Array> {
+async function readAll(stdin: Readable, interrupt: Interrupt): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let size = 0;
-  for await (const part of stdin) {
+  for await (const part of untilInterrupt(stdin, interrupt)) {
     parts.push(part as Uint8Array);
     size += (part as Uint8Array).length;
     if (size > MAX_DOCUMENT_BYTES) {
@@ -45,6 +46,7 @@ async function readAll(stdin: Readable): Promise<Uint8Array> {
       });
     }
   }
+  if (interrupt.requested) throw new EtlError('ABORTED', 'stopped before the end of the document');
   return Buffer.concat(parts);
 }
 

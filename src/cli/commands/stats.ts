@@ -21,14 +21,16 @@ export const statsCommand: Command = {
     columns: { help: 'counts, nulls, bounds, mean, different values and spread of each column' },
     json: { help: 'as one JSON object' },
   },
-  async run(args, { stdout }) {
+  async run(args, { stdout, interrupt }) {
     const root = await ZdsRoot.open(args.positionals[0]!, { mode: 'read' });
     const infos: (StoreInfo & { readonly columns?: readonly ColumnSummary[] })[] = [];
     try {
       const only = args.text('collection');
       for (const name of only === undefined ? await root.collections() : [only]) {
         const store = await root.collection(name, { mode: 'read' });
-        const columns = args.flag('columns') ? { columns: await describe(store) } : {};
+        const columns = args.flag('columns')
+          ? { columns: await describe(store, interrupt.signal) }
+          : {};
         infos.push({ ...store.info(), ...columns });
         await store.close();
       }
@@ -57,8 +59,8 @@ export const statsCommand: Command = {
 };
 
 /** Reads the documents twice: for the fields of all, then for their values. */
-async function describe(store: FastStore): Promise<ColumnSummary[]> {
-  const scan = store.scan();
+async function describe(store: FastStore, signal: AbortSignal): Promise<ColumnSummary[]> {
+  const scan = store.scan({ signal });
   const found = await scan.fields();
   if (!found || found.fields.length === 0) return [];
   const { describeColumns, inferSchema, recordBatches } = await import('../../arrow/index.ts');

@@ -1,6 +1,7 @@
 /** What each command does to a store, prints, and ends with. */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
 import { tableFromIPC } from 'apache-arrow';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -69,6 +70,20 @@ describe('put, get, delete', () => {
       expect(stderr).toMatch(message);
     }
     expect(await zds(['get', lake, 'x2', '-c', 'things'])).toMatchObject({ code: 1 });
+  });
+});
+
+describe('Ctrl-C', () => {
+  it.each([
+    ['a put that waits for its document', ['put', lake, 'late', '-c', 'people']],
+    ['the description of columns', ['stats', lake, '-c', 'people', '--columns']],
+  ])('ends %s', async (_, argv) => {
+    const [stdin, interrupt] = [new PassThrough(), new Interrupt()];
+    stdin.write('{"half":');
+    interrupt.request();
+    const stderr = 'stopped; nothing was changed\n';
+    expect(await zds(argv, { stdin, interrupt })).toEqual({ code: 130, stdout: '', stderr });
+    expect((await zds(['get', lake, 'late', '-c', 'people'])).code).toBe(1);
   });
 });
 
