@@ -198,7 +198,8 @@ function mismatch(form: Schema, value: unknown, way: Way, context: CheckContext)
   const wanted = describeSchema(form);
   const words = form.enum ?? form.anyOf?.flatMap((each) => each.enum ?? []);
   const isShown = !context.isFilled(way) && (typeof value !== 'object' || value === null);
-  const found = isShown ? `, not ${JSON.stringify(value) ?? String(value)}` : '';
+  const shown = JSON.stringify(value) ?? String(value);
+  const found = isShown ? `, not ${shown.length > 80 ? `${shown.slice(0, 80)}…` : shown}` : '';
   const near =
     typeof value === 'string' && isShown && words ? suggestion(value, words.map(String)) : '';
   return `${nameOf(way)} takes ${wanted}${found}${near}`;

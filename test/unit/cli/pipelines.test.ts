@@ -31,6 +31,13 @@ beforeEach(() => {
 });
 
 describe('zds run', () => {
+  it('shows no more than the beginning of what is no pipeline at all', async () => {
+    writeFileSync(at('text.yaml'), 'x'.repeat(10_000));
+    const { code, stdout } = await zds(['lint', at('text.yaml')]);
+    expect([code, stdout.length < 400]).toEqual([1, true]);
+    expect(stdout).toContain('text.yaml:1:1: the pipeline takes');
+  });
+
   it('runs a file and says what became of every record', async () => {
     const { code, stdout, stderr } = await zds(['run', at('p.yaml')]);
     expect([code, stderr]).toEqual([0, '']);
