@@ -53,7 +53,7 @@ export const errorTable = {
     'The server could not be reached, refused the request or gave no usable answer. The message says which.',
   LIMIT_EXCEEDED:
     'A stage would hold or take more than its limit allows. The message says how to raise it.',
-  TOO_MANY_REJECTS: 'More records were rejected than allowed. See the dead-letter file.',
+  TOO_MANY_REJECTS: 'More records were rejected than allowed. A dead-letter file has them all.',
   NOT_SORTED:
     'The input is not in the order it was declared to have. Leave out `sorted`, or sort the input.',
   CONTRACT_BROKEN:

@@ -86,9 +86,9 @@ describe('zds convert', () => {
       writeFileSync(at(name), text);
       const convert = (to: string, ...more: string[]) =>
         zds(['convert', at(name), at(to), ...more]);
-      const stopped = await convert('stopped.arrow');
+      const stopped = await convert('bad.arrow');
       expect(stopped).toMatchObject({ code: 1, stderr: expect.stringContaining('expected') });
-      expect(existsSync(at('stopped.arrow'))).toBe(false);
+      expect(existsSync(at('bad.arrow'))).toBe(false);
       const skipped = await convert('skipped.arrow', '--on-error', 'skip');
       expect(skipped).toMatchObject({ code: 0, stdout: expect.stringContaining('1 bad') });
       const aside = await convert(`${name}.csv`, '--on-error', 'dead-letter', '--max-errors', '1');
