@@ -4,8 +4,8 @@
  * `replaceCollection` makes the new ones count.
  *
  * Lines that are no documents of the collection (no JSON object, no string `_id`) belong to whoever
- * wrote them and are kept, unless the caller asks to set them aside. Memory: three pieces of 1 MiB
- * and an index of the new places.
+ * wrote them and are kept, unless the caller asks to set them aside. Memory: pieces of 1 MiB, a few of
+ * them under way to the disk, and an index of the new places.
  */
 import { KeyKind, LineRecord, RECORD_WORDS } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
@@ -93,7 +93,8 @@ export async function rewriteData(input: RewriteInput): Promise<Rewritten> {
     const index = kernel.createIndex();
     const moved = new MovedStates(states);
     let lines = 0;
-    for await (const { bytes, base } of readPieces(data, 0, end)) {
+    const spare: Uint8Array[] = [];
+    for await (const { bytes, base, memory } of readPieces(data, 0, end, { spare })) {
       if (signal?.aborted) {
         throw new EtlError('ABORTED', 'compaction was stopped', { cause: signal.reason });
       }
@@ -110,8 +111,8 @@ export async function rewriteData(input: RewriteInput): Promise<Rewritten> {
         lines += kept.count;
         place(index, kept, at);
         appendLiving(kernel, indexTail, kept.bytes, kept.records, kept.count, at, kept.withoutId);
-        dataTail.appendPiece(kept.bytes);
-      }
+        dataTail.appendPiece(kept.bytes, () => spare.push(memory));
+      } else spare.push(memory);
       await dataTail.settle(FLYING_BYTES);
       await indexTail.settle(FLYING_BYTES);
       onProgress?.({ bytes: base + bytes.length, totalBytes: end });
@@ -197,7 +198,8 @@ function keepLiving(
     const kind = records[word + LineRecord.keyKind]!;
     const keyed = kind === KeyKind.plain || kind === KeyKind.escaped;
     const drops = keyed ? dead[i] !== 0 : onStrange !== undefined;
-    const hash = records[word + LineRecord.hashLow]!;
+    // As a signed number, which no memory is needed for.
+    const hash = records[word + LineRecord.hashLow]! | 0;
     moved(start, out.place(start), drops ? 0 : end - start + 1, hash);
     if (drops) {
       if (!keyed) {
@@ -218,14 +220,13 @@ function keepLiving(
   return { ...out.finish(), withoutId };
 }
 
-/** Copies what is not cut; while nothing is, the bytes and records are those given. */
+/** Moves what is not cut together, in the memory of the piece; records follow. */
 class Cutter {
   count = 0;
   readonly #bytes: Uint8Array;
   readonly #records: Uint32Array;
-  #out: Uint8Array | undefined;
   #used = 0;
-  /** Everything before is copied or cut. */
+  /** Everything before is moved or cut. */
   #at = 0;
 
   constructor(bytes: Uint8Array, records: Uint32Array) {
@@ -241,9 +242,9 @@ class Cutter {
   /** Takes out the whole line around [start, end). */
   cut(start: number, end: number): void {
     const bytes = this.#bytes;
-    const newline = bytes.indexOf(10, end);
-    const from = Math.max(this.#at, bytes.lastIndexOf(10, start) + 1);
-    this.#copyTo(from);
+    const newline = bytes[end] === 10 ? end : bytes.indexOf(10, end);
+    const from = bytes[start - 1] === 10 ? start : bytes.lastIndexOf(10, start) + 1;
+    this.#moveTo(Math.max(this.#at, from));
     this.#at = newline < 0 ? bytes.length : newline + 1;
   }
 
@@ -253,7 +254,7 @@ class Cutter {
     const from = i * RECORD_WORDS;
     const to = this.count++ * RECORD_WORDS;
     const shift = this.#at - this.#used;
-    if (this.#out === undefined) return;
+    if (shift === 0) return;
     records.copyWithin(to, from, from + RECORD_WORDS);
     records[to] = records[to]! - shift;
     for (const word of [LineRecord.end, LineRecord.keyStart, LineRecord.keyEnd]) {
@@ -263,27 +264,25 @@ class Cutter {
 
   finish(): { bytes: Uint8Array; records: Uint32Array; count: number } {
     const { length } = this.#bytes;
-    // A last line without newline gets one.
     const torn = this.#at < length && this.#bytes[length - 1] !== 10;
-    if (torn) this.#copyTo(length);
-    if (this.#out === undefined) {
-      return { bytes: this.#bytes, records: this.#records, count: this.count };
-    }
-    this.#copyTo(length);
-    if (torn) this.#out[this.#used++] = 10;
-    return {
-      bytes: this.#out.subarray(0, this.#used),
-      records: this.#records,
-      count: this.count,
-    };
+    this.#moveTo(length);
+    const bytes = this.#bytes.subarray(0, this.#used);
+    return { bytes: torn ? ended(bytes) : bytes, records: this.#records, count: this.count };
   }
 
-  #copyTo(to: number): void {
-    this.#out ??= new Uint8Array(this.#bytes.length + 1);
-    this.#out.set(this.#bytes.subarray(this.#at, to), this.#used);
+  #moveTo(to: number): void {
+    if (this.#used < this.#at) this.#bytes.copyWithin(this.#used, this.#at, to);
     this.#used += to - this.#at;
     this.#at = to;
   }
+}
+
+/** A last line without newline gets one. */
+function ended(bytes: Uint8Array): Uint8Array {
+  const whole = new Uint8Array(bytes.length + 1);
+  whole.set(bytes);
+  whole[bytes.length] = 10;
+  return whole;
 }
 
 /** Enters kept lines, of which no two have one id. */
