@@ -48,8 +48,8 @@ export class Materialiser {
   text = '';
   base = 0;
   /** Strings that came again, by their places, and the stamps that they were made under. */
-  readonly texts: string[] = new Array<string>(PLACE + 1).fill('');
-  readonly stamps: Int32Array = new Int32Array(PLACE + 1);
+  readonly texts: string[];
+  readonly stamps: Int32Array;
   readonly #machine: LineMachine;
   #bytes: Uint8Array | undefined;
   #reader!: TextReader;
@@ -67,6 +67,8 @@ export class Materialiser {
   constructor(machine: LineMachine, keeps = false) {
     this.#machine = machine;
     this.keeps = keeps;
+    this.texts = new Array<string>(keeps ? PLACE + 1 : 0).fill('');
+    this.stamps = new Int32Array(this.texts.length);
   }
 
   /**

@@ -306,10 +306,12 @@ export interface IdIndex {
    * place in `conflict`; the caller confirms and goes on after it.
    */
   load(bytes: Uint8Array, limit: number): IndexLoad;
+  /** Empties the index and makes room for so many entries; whether they are to be appended, or loaded. */
+  reserve(count: number): boolean;
   /**
-   * Reads entries as `load` does, without a stop, into an index that is empty; they count from
-   * `settle` on. Much cheaper than `load` for many. `limit`: how many are still to come in all.
-   * Undefined where it cannot be done (too many, or badly spread): `clear`, and `load` them.
+   * Reads entries as `load` does, without a stop; they count from `settle` on. Only behind `reserve`,
+   * and much cheaper than `load` for many. Undefined where they are badly spread: `reserve` again, and
+   * `load` them.
    */
   append(bytes: Uint8Array, limit: number): IndexLoad | undefined;
   /** Takes all appended entries in. False, and the index empty again, if two have the same hash. */

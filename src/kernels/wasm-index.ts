@@ -25,7 +25,8 @@ interface IndexExports {
   insertLines(from: number, to: number, base: number): number;
   live(count: number, base: number): void;
   loadEntries(length: number, limit: number, enter: boolean): number;
-  appendEntries(length: number, left: number): number;
+  reserve(count: number): number;
+  appendEntries(length: number, limit: number): number;
   settleEntries(): number;
   copyEntries(from: number, limit: number): void;
   slotCount(): number;
@@ -87,6 +88,7 @@ export function createWasmIndex(): IdIndex {
       walk(memory, bytes, limit, (length, left) => table.loadEntries(length, left, true)),
     seek: (bytes, limit) =>
       walk(memory, bytes, limit, (length, left) => table.loadEntries(length, left, false)),
+    reserve: (count) => table.reserve(count) !== 0,
     append: (bytes, limit) => {
       const appended = walk(memory, bytes, limit, table.appendEntries);
       return appended.conflict === undefined ? appended : undefined;

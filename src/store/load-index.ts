@@ -92,8 +92,6 @@ export async function walkEntries(
   step: (piece: Uint8Array, left: number) => IndexLoad | undefined,
   onStop: (stop: EntryStop) => void,
 ): Promise<LoadedIndex | undefined> {
-  // The index makes room for as many entries as it is told of.
-  if (count * ENTRY_BYTES > size) return undefined;
   let left = count;
   let end = 0;
   let at = INDEX_HEADER_BYTES;
@@ -140,11 +138,15 @@ async function loadBinary(
   count: number,
   confirm: ConfirmId,
 ): Promise<LoadedIndex | undefined> {
+  // The index makes room for as many entries as it is told of.
+  if (count * ENTRY_BYTES > size) return undefined;
   const onStop = (stop: EntryStop): void => place(index, stop, confirm);
-  const append = (piece: Uint8Array, left: number) => index.append(piece, left);
-  const appended = await walkEntries(read, size, count, append, onStop);
-  if (appended && index.settle()) return appended;
-  index.clear();
+  if (index.reserve(count)) {
+    const append = (piece: Uint8Array, left: number) => index.append(piece, left);
+    const appended = await walkEntries(read, size, count, append, onStop);
+    if (appended && index.settle()) return appended;
+    index.reserve(count);
+  }
   const load = (piece: Uint8Array, left: number) => index.load(piece, left);
   return walkEntries(read, size, count, load, onStop);
 }

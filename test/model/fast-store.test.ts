@@ -227,7 +227,7 @@ class CollidingIndex {
     return new Proxy(index, {
       get: (target, name) => {
         if (name === 'load' || name === 'seek') return load;
-        if (name === 'append') return () => undefined;
+        if (name === 'reserve') return () => false;
         const value = Reflect.get(target, name, target) as unknown;
         return typeof value === 'function' ? value.bind(target) : value;
       },

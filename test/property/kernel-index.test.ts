@@ -167,10 +167,12 @@ describe.each(kernels)('id index of the $name kernel', (kernel) => {
     // The last one under the id of an earlier one.
     twice.set(Buffer.from('document-12345'), bytes.length - 26);
     const index = kernel.createIndex();
+    expect(index.reserve(count)).toBe(true);
     expect(appendAll(index, twice, count)).toBe(count);
     expect(index.settle()).toBe(false);
     checkIndex(index, []);
 
+    expect(index.reserve(count)).toBe(true);
     expect(appendAll(index, bytes, count)).toBe(count);
     expect(index.settle()).toBe(true);
     const loaded = kernel.createIndex();

@@ -139,6 +139,11 @@ class TwinIndex implements IdIndex {
     return this.#walk(bytes, limit, 'seek');
   }
 
+  reserve(): boolean {
+    this.clear();
+    return true;
+  }
+
   append(bytes: Uint8Array, limit: number): IndexLoad {
     return this.#walk(bytes, limit, 'append');
   }

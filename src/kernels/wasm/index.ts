@@ -31,8 +31,6 @@ const TABLE: usize = 0x50000;
 const MAX_LENGTH: u64 = 0xffffff;
 
 let sum: u64 = 0;
-/** Entries were appended that are not settled yet. */
-let isAppending: bool = false;
 
 export function size(): u32 {
   return used;
@@ -45,8 +43,14 @@ export function checksum(): u64 {
 /** Empties the table. False if memory cannot be had. */
 export function clear(): bool {
   sum = 0;
-  isAppending = false;
   return allot(TABLE, 0);
+}
+
+/** Empties the table and makes room for `count` entries. False if these are not to be appended. */
+export function reserve(count: u32): bool {
+  sum = 0;
+  memory.fill(COUNTS, 0, 4096);
+  return allot(TABLE, count) && canDrop(EXCHANGE_BYTES);
 }
 
 // @ts-ignore: decorator
@@ -180,7 +184,6 @@ export function loadEntries(length: u32, limit: u32, enter: bool): bool {
   let count: u32 = 0;
   let largest: u64 = 0;
   store<u32>(STATE, 0, 8);
-  if (enter && used == 0 && !allot(TABLE, limit)) return false;
   let ahead: u32 = 0;
   while (count < limit && p + 2 <= end) {
     const idLength = <usize>load<u16>(p);
@@ -218,21 +221,16 @@ export function loadEntries(length: u32, limit: u32, enter: bool): bool {
 }
 
 /**
- * Reads entries as `loadEntries` does into a table that is empty; they count from `settleEntries` on. `left`: how many
- * are still to come in all. STATE as there; stops where no more can be appended.
+ * Reads entries as `loadEntries` does, behind `reserve`; they count from `settleEntries` on. STATE as there; stops
+ * where no more can be appended.
  */
-export function appendEntries(length: u32, left: u32): bool {
+export function appendEntries(length: u32, limit: u32): bool {
   let p = EXCHANGE;
   const end = EXCHANGE + <usize>length;
   let count: u32 = 0;
   let largest: u64 = 0;
   store<u32>(STATE, 0, 8);
-  if (!isAppending) {
-    if (!allot(TABLE, left)) return false;
-    memory.fill(COUNTS, 0, 4096);
-    isAppending = true;
-  }
-  while (count < left && p + 2 <= end) {
+  while (count < limit && p + 2 <= end) {
     const idLength = <usize>load<u16>(p);
     if (p + 14 + idLength > end) break;
     const hash = xxh3(p + 2, idLength);
@@ -240,7 +238,7 @@ export function appendEntries(length: u32, left: u32): bool {
     const size = <u64>load<u32>(p + 10 + idLength);
     if (offset >> 40 || size == 0) return false;
     const placed = place(offset, size);
-    if (!canDrop(EXCHANGE_BYTES) || !drop(hash, placed, COUNTS)) {
+    if (!drop(hash, placed, COUNTS)) {
       store<u32>(STATE, 1, 8);
       break;
     }
