@@ -14,6 +14,7 @@ import { FastStore, type Scan, type ScanOptions, ZdsRoot } from '../../src/store
 import { openForReading } from '../../src/store/open-reading.ts';
 import { FaultDisk, type Image } from '../support/fault-disk.ts';
 import { somePlaces } from '../support/long.ts';
+import { expectSame } from '../support/same.ts';
 
 /** Bytes from one beginning of an overwritten stretch to the next. */
 const STEP = 4;
@@ -137,7 +138,7 @@ async function readAll(image: Image): Promise<Outcome[]> {
 
 function codeOf(error: unknown): string {
   if (!isEtlError(error)) throw error;
-  expect(error.place.path).toBe(DATA);
+  expectSame(error.place.path, DATA);
   return error.code;
 }
 

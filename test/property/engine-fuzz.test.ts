@@ -13,6 +13,7 @@ import { isEtlError } from '../../src/core/errors.ts';
 import { Engine, EngineWriter } from '../../src/store/index.ts';
 import { FaultDisk, type Image } from '../support/fault-disk.ts';
 import { inSample, LONG } from '../support/long.ts';
+import { expectSame } from '../support/same.ts';
 
 const META = '/s/collections/c/meta/';
 const FILES = [
@@ -78,14 +79,14 @@ async function check(image: Image, what: string): Promise<string | undefined> {
     await expectLiving(new FaultDisk(image), [], what);
     const disk = new FaultDisk(image);
     const writer = await EngineWriter.open('/s', 'c', { disk });
-    expect(writer.count, what).toBe(living.size);
+    expectSame(writer.count, living.size, what);
     writer.put('new', { n: 9 });
     await writer.close();
     await expectLiving(disk, ['new'], what);
     // The writer has mended what was damaged: the next one has nothing to do.
     const { operations } = disk;
     await (await EngineWriter.open('/s', 'c', { disk })).close();
-    expect(disk.operations, what).toBe(operations);
+    expectSame(disk.operations, operations, what);
     return undefined;
   } catch (error) {
     if (!isEtlError(error)) throw error;
@@ -97,20 +98,21 @@ async function check(image: Image, what: string): Promise<string | undefined> {
 async function expectLiving(disk: FaultDisk, more: readonly string[], what: string): Promise<void> {
   const { operations } = disk;
   const engine = await Engine.open('/s', 'c', { disk });
-  expect(engine.len(), what).toBe(living.size + more.length);
+  expectSame(engine.len(), living.size + more.length, what);
   const found = new Map<string, string>();
   for (const document of engine.scan()) found.set(document._id as string, JSON.stringify(document));
-  expect([...found.keys()].sort(), what).toEqual([...living.keys(), ...more].sort());
+  const wanted = [...living.keys(), ...more].sort();
+  expectSame(JSON.stringify([...found.keys()].sort()), JSON.stringify(wanted), what);
   for (const [id, json] of living) {
-    expect(found.get(id), what).toBe(json);
-    expect(JSON.stringify(engine.getDocument(id)), what).toBe(json);
+    expectSame(found.get(id), json, what);
+    expectSame(JSON.stringify(engine.getDocument(id)), json, what);
   }
   for (const [ordinal, id] of engine.docIds().entries()) {
-    expect(engine.getDocumentAt(ordinal)._id, what).toBe(id);
+    expectSame(engine.getDocumentAt(ordinal)._id, id, what);
   }
-  expect(engine.stats().docCount, what).toBe(found.size);
+  expectSame(engine.stats().docCount, found.size, what);
   await engine.close();
-  expect(disk.operations, `${what}: a reader wrote`).toBe(operations);
+  expectSame(disk.operations, operations, `${what}: a reader wrote`);
 }
 
 function* damaged(bytes: Uint8Array, first: number): Generator<readonly [string, Uint8Array]> {

@@ -5,6 +5,11 @@ import { fileURLToPath } from 'node:url';
 /** The package as it is built, to import in a script. */
 export const built: string = fileURLToPath(new URL('../../dist/index.js', import.meta.url));
 
+/** Its stores alone, which are there sooner. */
+export const builtStores: string = fileURLToPath(
+  new URL('../../dist/store/index.js', import.meta.url),
+);
+
 export interface Life {
   readonly said: string;
   readonly code: number | null;
