@@ -104,6 +104,11 @@ export interface Transform {
    * answers a batch with nothing, all of that batch has been dealt with.
    */
   flush?(signal: AbortSignal, onReject?: OnReject): Output;
+  /**
+   * When `flush` is to be called although the input has not ended, on the clock of `performance.now`;
+   * undefined as long as nothing waits for a time. Looked at behind each call; more may come after it.
+   */
+  readonly due?: number | undefined;
 }
 
 /** Bytes that only grow. Errors, of all calls: IO_ERROR. */

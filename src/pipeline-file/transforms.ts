@@ -196,6 +196,7 @@ export const transformTypes: Readonly<Record<string, StageType<AnyTransform>>> =
     options: {
       count: option(count, 'Most documents in a batch.', 'any number'),
       bytes: option(size, 'Most bytes in a batch.', '1MiB'),
+      waitMs: option(count, 'Longest wait of a document for others.', 'until they come'),
     },
     required: [],
     make: (options) => transforms.batchTransform(options),

@@ -7,9 +7,13 @@
  * that batch's cursor, and a batch it gives nothing for goes on empty, as a position. What one with
  * `flush` still holds only it knows, so its own cursors count; nor does anybody else know whether what it
  * took and has not given is held back or left out: that is counted as filtered once it has been flushed.
+ *
+ * Time. What a transform holds back for a while only (`Transform.due`) leaves while the source is waited for,
+ * between two batches, never beside one.
  */
 import { Batch } from '../core/batch.ts';
 import type { OnReject } from '../core/reject.ts';
+import { waitMs } from '../core/retry.ts';
 import type { Transform } from '../core/stage.ts';
 import { bytesOf, type OpenCounts } from './ledger.ts';
 import { openOf, Position } from './position.ts';
@@ -41,11 +45,16 @@ export class Chain {
     return this.#pass(batch, 0);
   }
 
+  /** What `work` gives. While it is waited for, what transforms hold back is delivered when it is due. */
+  during<T>(work: Promise<T>): Promise<T> {
+    const at = this.#links.findIndex(({ transform }) => transform.due !== undefined);
+    return at === -1 ? work : this.#deliverDuring(work, at);
+  }
+
   /** Delivers what the transforms still hold, first that of the first one. */
   async flush(): Promise<void> {
-    for (const [at, { transform, counts, onReject }] of this.#links.entries()) {
-      const produce = () => transform.flush?.(this.#signal, onReject) ?? [];
-      await this.#work(produce, 0, counts, (out) => this.#pass(out.withCursor(undefined), at + 1));
+    for (const [at, { counts }] of this.#links.entries()) {
+      await this.#flush(at, (out) => this.#pass(out.withCursor(undefined), at + 1));
       settle(counts, false);
     }
   }
@@ -53,6 +62,19 @@ export class Chain {
   /** Ends without a flush: what is still held back counts as filtered. */
   abandon(): void {
     for (const { counts } of this.#links) settle(counts, false);
+  }
+
+  async #deliverDuring<T>(work: Promise<T>, at: number): Promise<T> {
+    const { transform, counts } = this.#links[at]!;
+    if (await settlesBefore(work, transform.due!)) return work;
+    await this.#flush(at, (out) => this.#pass(out, at + 1));
+    settle(counts, true);
+    return this.during(work);
+  }
+
+  #flush(at: number, each: (out: Batch) => Promise<void>): Promise<void> {
+    const { transform, counts, onReject } = this.#links[at]!;
+    return this.#work(() => transform.flush?.(this.#signal, onReject) ?? [], 0, counts, each);
   }
 
   async #pass(batch: Batch, at: number): Promise<void> {
@@ -109,6 +131,17 @@ function settle(counts: OpenCounts, mayHold: boolean): void {
   const open = openOf(counts, counts.in);
   if (open < 0) counts.expanded -= open;
   else if (!mayHold) counts.filtered += open;
+}
+
+/** False when `due`, on the clock of `performance.now`, has come first. Keeps no timer behind. */
+function settlesBefore(work: Promise<unknown>, due: number): Promise<boolean> {
+  const settled = new AbortController();
+  const settle = (): void => settled.abort();
+  work.then(settle, settle);
+  return waitMs(due - performance.now(), settled.signal).then(
+    () => false,
+    () => true,
+  );
 }
 
 /** A batch without documents that says how far its source is. */

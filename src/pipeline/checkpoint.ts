@@ -9,6 +9,7 @@
 import { EtlError } from '../core/errors.ts';
 import type { Source, Transform } from '../core/stage.ts';
 import type { MemoryMarks } from './memories.ts';
+import type { AnyTransform } from './options.ts';
 import type { StageMark } from './position.ts';
 
 /** As it stands in the sink: JSON. */
@@ -37,6 +38,13 @@ export interface CheckpointMark {
 export interface NamedTransform {
   readonly key: string;
   readonly transform: Transform;
+}
+
+/** The contract under a transform of a run, with the id that was given. */
+export function unwrap(each: AnyTransform): { id?: string; transform: Transform } {
+  if (!('transform' in each)) return { transform: each };
+  const { transform } = unwrap(each.transform);
+  return 'id' in each ? { id: each.id, transform } : { transform };
 }
 
 /** Names the states. Errors: INVALID_ARGUMENT for an id that is given twice. */

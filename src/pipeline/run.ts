@@ -23,7 +23,7 @@ import { EtlError } from '../core/errors.ts';
 import { createIdGenerator } from '../core/generate-id.ts';
 import { backoffMs, waitMs } from '../core/retry.ts';
 import type { RunOutcome, RunTotals } from '../core/run-info.ts';
-import type { Sink, Source, Transform, Wants } from '../core/stage.ts';
+import type { Sink, Source, Wants } from '../core/stage.ts';
 import { Chain, positionOf } from './chain.ts';
 import {
   type Checkpoint,
@@ -35,13 +35,14 @@ import {
   readCheckpoint,
   restoreStates,
   sourceCursor,
+  unwrap,
 } from './checkpoint.ts';
 import { Delivery } from './delivery.ts';
 import { Feed } from './feed.ts';
 import { Ledger } from './ledger.ts';
 import { Memories } from './memories.ts';
 import { Observer } from './observe.ts';
-import type { AnyTransform, RunOptions, RunProgress, RunSummary } from './options.ts';
+import type { RunOptions, RunProgress, RunSummary } from './options.ts';
 import { Position } from './position.ts';
 import { RejectGate } from './reject-gate.ts';
 import { RunTelemetry } from './telemetry.ts';
@@ -243,7 +244,8 @@ export class Runner<Summary> {
     let covered = true;
     while (!this.#sink.satisfied && !(this.#isStopping && covered)) {
       const since = performance.now();
-      const batch: Batch | undefined = await (covered ? this.#orStop(feed.next()) : feed.next());
+      const step: Promise<Batch | undefined> = covered ? this.#orStop(feed.next()) : feed.next();
+      const batch = await this.#chain.during(step);
       source.seconds += (performance.now() - since) / 1000;
       if (batch === undefined) break;
       this.#ledger.read(batch);
@@ -391,10 +393,4 @@ export class Runner<Summary> {
     this.#telemetry?.progressed(progress);
     this.events.emit('progress', progress);
   }
-}
-
-function unwrap(each: AnyTransform): { id?: string; transform: Transform } {
-  if (!('transform' in each)) return { transform: each };
-  const { transform } = unwrap(each.transform);
-  return 'id' in each ? { id: each.id, transform } : { transform };
 }

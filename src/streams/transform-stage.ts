@@ -4,7 +4,7 @@
  *
  * In flight at most: one batch in the writable buffer (or 256 documents), one being gathered, one
  * in the transform, and one going out. The transform is not pulled on before what it gave last has
- * been asked for.
+ * been asked for. What becomes due while nothing comes in (`Transform.due`) goes out by a timer.
  */
 import { Duplex } from 'node:stream';
 import { Batch, type BatchCodec, type Document } from '../core/batch.ts';
@@ -38,6 +38,8 @@ export class TransformStage<In extends object = Document, Out extends object = I
   readonly #controller = new AbortController();
   #upstream: object | undefined;
   #wake: (() => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #flushing: Promise<void> | undefined;
 
   constructor(transform: Transform, codec: BatchCodec, options: StageOptions = {}) {
     super({ objectMode: true, readableHighWaterMark: 1, writableHighWaterMark: DOCUMENT_BUFFER });
@@ -45,7 +47,7 @@ export class TransformStage<In extends object = Document, Out extends object = I
     this.#onReject = options.onReject;
     this.#intake = new Intake(
       codec,
-      (batch) => this.#forward(transform.apply(batch, this.#controller.signal, options.onReject)),
+      (batch) => this.#apply(batch),
       (error) => this.destroy(error),
     );
     this.on('pipe', (source) => {
@@ -91,15 +93,33 @@ export class TransformStage<In extends object = Document, Out extends object = I
 
   override _destroy(error: Error | null, callback: Callback): void {
     this.#controller.abort(error ?? new EtlError('ABORTED', `${this.transform.name} was closed`));
+    clearTimeout(this.#timer);
     this._read();
     callback(error);
   }
 
+  async #apply(batch: Batch): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#flushing;
+    await this.#forward(this.transform.apply(batch, this.#controller.signal, this.#onReject));
+    const { due } = this.transform;
+    if (due === undefined || this.destroyed) return;
+    this.#timer = setTimeout(() => {
+      this.#flushing = this.#flush().catch((error) => void this.destroy(error));
+    }, due - performance.now());
+  }
+
   async #finish(): Promise<void> {
     await this.#intake.drain();
+    clearTimeout(this.#timer);
+    await this.#flushing;
+    await this.#flush();
+    this.push(null);
+  }
+
+  async #flush(): Promise<void> {
     const rest = this.transform.flush?.(this.#controller.signal, this.#onReject);
     if (rest) await this.#forward(rest);
-    this.push(null);
   }
 
   async #forward(output: Output): Promise<void> {

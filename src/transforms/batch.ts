@@ -8,27 +8,33 @@ export interface BatchOptions {
   readonly count?: number;
   /** Most bytes of JSON Lines in a batch, unless one document alone has more. Default 1 MiB. */
   readonly bytes?: number;
+  /** Longest wait of a document for others, also while nothing comes. Default: until they come. */
+  readonly waitMs?: number;
 }
 
 /**
  * A batch that is too large is cut evenly and goes on at once; small ones are held back until the
  * next would not fit. No batch has both pieces of one and another whole, so that every batch that
- * came whole leaves its cursor where all of it and nothing else has gone on. Held: at most `bytes`.
+ * came whole leaves its cursor where all of it and nothing else has gone on. Held: at most `bytes`,
+ * and with `waitMs` not longer than that, unless what comes behind takes longer with the batch before.
  *
  * Documents keep their places unless batches of several sources come together.
  */
 export function batchTransform(options: BatchOptions): Transform {
-  const { count = Number.POSITIVE_INFINITY, bytes = 1 << 20 } = options;
+  const { count = Number.POSITIVE_INFINITY, bytes = 1 << 20, waitMs } = options;
   assert(count >= 1 && bytes >= 1, 'count and bytes are at least 1');
+  assert(waitMs === undefined || waitMs >= 1, 'waitMs is at least 1');
   let held: Batch[] = [];
   let heldCount = 0;
   let heldBytes = 0;
+  let due: number | undefined;
 
   const release = (): Batch[] => {
     const parts = held;
     held = [];
     heldCount = 0;
     heldBytes = 0;
+    due = undefined;
     return parts.length === 0 ? [] : [parts.length === 1 ? parts[0]! : Batch.join(parts)];
   };
   return {
@@ -43,10 +49,15 @@ export function batchTransform(options: BatchOptions): Transform {
         held.push(batch);
         heldCount += batch.length;
         heldBytes += size;
-        if (heldCount >= count || heldBytes >= bytes) yield* release();
+        if (waitMs !== undefined) due ??= performance.now() + waitMs;
+        const isDue = due !== undefined && due <= performance.now();
+        if (isDue || heldCount >= count || heldBytes >= bytes) yield* release();
       }
     },
     flush: release,
+    get due() {
+      return due;
+    },
   };
 }
 
