@@ -8,6 +8,7 @@
  */
 import type { Batch } from './batch.ts';
 import type { Path } from './path.ts';
+import type { Predicate } from './predicate.ts';
 import type { OnReject } from './reject.ts';
 import type { RunInfo, RunTotals } from './run-info.ts';
 
@@ -36,6 +37,11 @@ export interface Wants {
    */
   readonly objects?: boolean;
   /**
+   * Asked only of a source that `selects`: to leave out what `keep` does not keep. `passed` is told of
+   * how many documents that was true; at the end of the input of all.
+   */
+  readonly where?: { readonly keep: Predicate; readonly passed: (count: number) => void };
+  /**
    * Takes bad records where the source's own options would stop at the first: it goes on behind
    * them. An `onError` that the source was made with comes first.
    */
@@ -52,6 +58,8 @@ export interface Source {
   readonly name: string;
   /** False where no batch has a cursor of its own: a run that is to resume refuses it at once. */
   readonly cursors?: false;
+  /** True where it leaves out documents itself (`Wants.where`) in less time than giving them takes. */
+  readonly selects?: boolean;
   /**
    * Batches in order. `return()` on the iterator closes everything that was opened.
    *
@@ -72,6 +80,8 @@ export interface Transform {
   readonly name: string;
   /** What to ask of the sending stage. */
   readonly wants?: Wants | undefined;
+  /** Leaving out what this does not keep is all that the transform does: a source may do it. */
+  readonly keeps?: Predicate;
   /**
    * What the transform remembers from batch to batch, as JSON. In a run it is committed with the
    * cursor and given to `restore`, before the first batch, when the run of that name is run again.

@@ -85,6 +85,15 @@ export class Ledger {
     this.source.bytes += readBytesOf(batch);
   }
 
+  /** Counts documents that the source left out in place of the first transform. */
+  passOver(count: number): void {
+    const [filter] = this.transforms;
+    this.source.in += count;
+    this.source.out += count;
+    filter!.in += count;
+    filter!.filtered += count;
+  }
+
   /**
    * What the sink says it wrote (its summary's `documents`; `filtered` if it passes over some), or
    * that it wrote all it was given, where it says nothing.

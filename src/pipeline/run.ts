@@ -21,9 +21,10 @@ import { EventEmitter } from 'node:events';
 import type { Batch } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
 import { createIdGenerator } from '../core/generate-id.ts';
+import type { Predicate } from '../core/predicate.ts';
 import { backoffMs, waitMs } from '../core/retry.ts';
 import type { RunOutcome, RunTotals } from '../core/run-info.ts';
-import type { Sink, Source, Wants } from '../core/stage.ts';
+import type { Sink, Source } from '../core/stage.ts';
 import { Chain, positionOf } from './chain.ts';
 import {
   type Checkpoint,
@@ -46,6 +47,7 @@ import type { RunOptions, RunProgress, RunSummary } from './options.ts';
 import { Position } from './position.ts';
 import { RejectGate } from './reject-gate.ts';
 import { RunTelemetry } from './telemetry.ts';
+import { leftToSource, passingOn, wantsOf } from './wants.ts';
 
 const DEFAULT_MAX_MEMORY = 64 << 20;
 const DEFAULT_PROGRESS_MS = 250;
@@ -65,6 +67,8 @@ export class Runner<Summary> {
   readonly #telemetry: RunTelemetry | undefined;
   readonly #controller = new AbortController();
   readonly #chain: Chain;
+  /** What the source leaves out in place of the first transform. */
+  readonly #left: Predicate | undefined;
   readonly #delivery: Delivery<Summary>;
   readonly #memories: Memories;
   readonly #maxMemory: number;
@@ -110,8 +114,10 @@ export class Runner<Summary> {
       this.#observer.rejected(reject, stage);
       this.events.emit('reject', reject, stage);
     });
-    const links = this.#transforms.map(({ transform }, i) => {
+    this.#left = leftToSource(this.#source, this.#transforms);
+    const links = this.#transforms.map((each, i) => {
       const counts = this.#ledger.transforms[i]!;
+      const transform = this.#left && i === 0 ? passingOn : each.transform;
       return { transform, counts, onReject: this.#gate.takerFor(counts) };
     });
     this.#chain = new Chain(links, this.#controller.signal, (batch) => this.#deliver(batch));
@@ -228,9 +234,10 @@ export class Runner<Summary> {
   async #drive(from: unknown): Promise<void> {
     const { resume = false, name } = this.#options;
     const { source } = this.#ledger;
+    const onReject = this.#gate.takerFor(source);
     const feed = new Feed({
       source: this.#source,
-      wants: this.#wants(),
+      wants: wantsOf(this.#left, this.#transforms, this.#sink, this.#ledger, onReject),
       from,
       maxMemory: this.#maxMemory,
       retry: this.#options.retry,
@@ -345,18 +352,6 @@ export class Runner<Summary> {
     const checkpoint = this.#checkpoint(at);
     if (!this.#delivery.reopens) return checkpoint;
     return { ...checkpoint, mark: { loadId: this.loadId, counts, ended: this.#ended } };
-  }
-
-  /** The first receiver's wishes; behind transforms the sink's key is a hint that may still help. */
-  #wants(): Wants {
-    const { wants = {} } = this.#sink;
-    const onReject = this.#gate.takerFor(this.#ledger.source);
-    const [first] = this.#transforms;
-    // What may have to be written again is not to be released.
-    const releases = wants.releases === true && this.#sink.afterFailure !== 'repeat';
-    const key = wants.key ? { key: wants.key } : {};
-    const own = first ? { ...key, ...first.transform.wants } : { ...wants, releases };
-    return onReject ? { ...own, onReject } : own;
   }
 
   /** What the work gives, or undefined as soon as the run is to stop. */

@@ -48,8 +48,8 @@ function createZdsSource(
     own ??= openForReading(root as string | ZdsRoot, collection, options.ids !== undefined);
     return own;
   };
-  const start = async (signal: AbortSignal): Promise<Scan<object>> =>
-    (await open()).scan({ ...options, signal });
+  const start = async (signal: AbortSignal, where = options.where): Promise<Scan<object>> =>
+    (await open()).scan({ ...options, where, signal });
   const close = async (): Promise<void> => {
     const store = await own?.catch(() => undefined);
     own = undefined;
@@ -57,13 +57,16 @@ function createZdsSource(
   };
   async function* batches(signal: AbortSignal, wants: Wants): AsyncGenerator<Batch, void, void> {
     try {
-      yield* (await start(signal)).batches(Object.assign(live, wants));
+      yield* (await start(signal, wants.where?.keep)).batches(Object.assign(live, wants));
     } finally {
       await close();
     }
   }
   const select = options.select?.map(parsePath);
   const wholly = given?.mode !== 'write' && options.limit === undefined && !options.offset;
+  // How many documents are left out is known only of all, as they are committed.
+  const { where, limit, offset, ids } = options;
+  const chooses = [where, select, limit, offset, ids].some((each) => each !== undefined);
   const again: Rereading = {
     select,
     begin() {
@@ -72,7 +75,7 @@ function createZdsSource(
     batches,
   };
   return {
-    source: { name: 'zdsSource', cursors: false, batches },
+    source: { name: 'zdsSource', cursors: false, selects: !given && !chooses, batches },
     offer: {
       // A path into a value drops what is not there to be looked into: that takes more than leaving
       // fields unread.

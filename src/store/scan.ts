@@ -26,6 +26,7 @@ import {
   selectFields,
 } from '../kernels/index.ts';
 import { type PieceOptions, readPieces, readPiecesSync } from './pieces.ts';
+import { Passed } from './scan-passed.ts';
 import { livingPiece, readPlaces, type ScanPiece, smallPieces } from './scan-pieces.ts';
 import type { Snapshots } from './scan-snapshot.ts';
 import { Tally } from './scan-tally.ts';
@@ -145,13 +146,16 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
   async *batches(wants: ScanWants = {}): AsyncGenerator<Batch, void, void> {
     const { kernel, path } = this.#host;
     const { where, limit, offset } = this.#options;
+    const passed = new Passed(wants.where?.passed);
+    const through = (documents: number): void => passed.finish(documents);
     // Other programs' bad lines would count among unread ones.
     const unread = wants.unread && limit === undefined && offset === undefined;
     if (wants.documents) {
       const selector = this.#selectorOfObjects(wants);
       const window = this.#window();
-      for await (const piece of this.#pieces({ reuse: true })) {
+      for await (const piece of this.#pieces({ reuse: true }, through)) {
         for (const documents of this.#objects(piece, selector, window)) {
+          passed.give(documents.length);
           yield Batch.fromDocuments(documents, kernel.codec, { source: path });
         }
         if (window.full) return;
@@ -161,7 +165,8 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
     const selector = this.#selector;
     const window = this.#window();
     const spare: Uint8Array[] = [];
-    for await (const { bytes, base, skip, table, tally, memory } of this.#pieces({ spare })) {
+    const pieces = this.#pieces({ spare }, through);
+    for await (const { bytes, base, skip, table, tally, memory } of pieces) {
       const select = wants.whole ? undefined : this.#select;
       let lines: EncodedLines;
       if (selector === undefined || (wants.whole && where === undefined)) {
@@ -172,6 +177,7 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
       } else {
         const kept = select ? selector.project(bytes, skip) : selector.filter(bytes, skip);
         if (!table) tally.take(kept, where ? undefined : kept.count);
+        passed.take(kept, kept.count, skip);
         lines = kept;
       }
       const { from, to } = window.take(lines.count);
@@ -254,7 +260,11 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
     return new Window(this.#options.offset ?? 0, this.#options.limit ?? Number.POSITIVE_INFINITY);
   }
 
-  async *#pieces(reading: PieceOptions): AsyncGenerator<ScanPiece, void, void> {
+  /** `through` is told, when all was gone through, of how many documents. */
+  async *#pieces(
+    reading: PieceOptions,
+    through?: (documents: number) => void,
+  ): AsyncGenerator<ScanPiece, void, void> {
     const { ids, limit, where } = this.#options;
     const pieceBytes = this.#pieceBytes();
     const { kernel, path } = this.#host;
@@ -276,6 +286,7 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
           }
         }
         if (read === snapshot.whole.end) tally.finish();
+        through?.(snapshot.whole.documents);
       }
       this.#checkSignal();
     } finally {

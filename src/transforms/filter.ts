@@ -24,6 +24,7 @@ function filterByPredicate(where: Predicate): Transform {
   let selector: Selector | undefined;
   return {
     name: 'filter',
+    keeps: where,
     apply(batch, _signal, onReject) {
       selector ??= sharedKernel().selector({ where });
       const table = selector.filter(batch.bytes());
