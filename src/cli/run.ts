@@ -33,6 +33,7 @@ const modules: Readonly<Record<string, () => Promise<CommandModule>>> = {
   snapshot: () => import('./commands/snapshot.ts'),
   run: () => import('./commands/run.ts'),
   lint: () => import('./commands/lint.ts'),
+  test: () => import('./commands/test.ts'),
   new: () => import('./commands/new.ts'),
   convert: () => import('./commands/convert.ts'),
   sniff: () => import('./commands/sniff.ts'),

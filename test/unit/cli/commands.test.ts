@@ -298,7 +298,7 @@ describe('help and version', () => {
     const names = [...overview.matchAll(/^ {2}((?:drive )?[a-z]+) +[A-Z][a-z]/gm)].map(
       (match) => match[1]!,
     );
-    expect(names).toHaveLength(34);
+    expect(names).toHaveLength(35);
     for (const name of names) {
       const { code, stdout } = await zds([...name.split(' '), '--help']);
       expect([code, stdout]).toEqual([0, expect.stringMatching(`usage: zds ${name} [[A-Z]`)]);

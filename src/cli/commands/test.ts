@@ -1,0 +1,197 @@
+/**
+ * `zds test`: the tests that lie beside pipeline files. A test says what comes in and what is to come
+ * out; source and sink of the pipeline are replaced by memory, and nothing is read or written.
+ */
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import type { Document } from '../../core/batch.ts';
+import { EtlError, formatPlace, type Place } from '../../core/errors.ts';
+import type { Reject } from '../../core/reject.ts';
+import { run } from '../../pipeline/index.ts';
+import { checkValue, type Fault, faultError, nameOf, type Way } from '../../pipeline-file/check.ts';
+import { loadPipeline } from '../../pipeline-file/index.ts';
+import { parseText } from '../../pipeline-file/parse.ts';
+import { anyText, fields, mapOf, type Schema, text } from '../../pipeline-file/schema.ts';
+import { fromIterable } from '../../sources/from-iterable.ts';
+import { memorySink } from '../../testing/memory-sink.ts';
+import type { Command } from '../command.ts';
+import { formatCount } from '../text.ts';
+
+const TEST_FILE = /\.test\.(yaml|yml|json)$/;
+const PIPELINES = ['.yaml', '.yml', '.json', '.ts', '.mts', '.js', '.mjs'];
+
+const documents: Schema = { type: 'array', items: { type: 'object', additionalProperties: {} } };
+const testsForm = fields(
+  {
+    tests: {
+      type: 'array',
+      minItems: 1,
+      items: fields(
+        {
+          name: text,
+          env: mapOf(anyText),
+          input: documents,
+          output: documents,
+          rejects: { type: 'array', items: text },
+        },
+        ['name', 'input', 'output'],
+      ),
+    },
+  },
+  ['tests'],
+);
+
+interface PipelineTest {
+  readonly name: string;
+  /** Variables of the environment, beside those there are. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input: readonly Document[];
+  readonly output: readonly Document[];
+  /** Codes of the records that are to be refused, in order. Default: none. */
+  readonly rejects?: readonly string[];
+}
+
+export const testCommand: Command = {
+  name: 'test',
+  summary: 'Run the tests beside pipeline files; exit code 1 where one fails.',
+  usage: '[FILE|DIR]…',
+  positionals: [0, Number.POSITIVE_INFINITY],
+  options: {},
+  async run(args, { stdout }) {
+    const given = args.positionals.length > 0 ? args.positionals : ['.'];
+    const files = (await Promise.all(given.map(testFiles))).flat();
+    if (files.length === 0) {
+      const problem = 'no tests found; those of NAME.yaml are in NAME.test.yaml beside it';
+      throw new EtlError('INVALID_ARGUMENT', problem, { place: { path: given[0]! } });
+    }
+    let count = 0;
+    let failed = 0;
+    for (const file of files) {
+      const { tests, locate } = await readTests(file);
+      const pipeline = await pipelineOf(file);
+      for (const [i, test] of tests.entries()) {
+        count++;
+        const fault = await faultOf(test, pipeline);
+        if (fault) failed++;
+        const place = fault && locate({ way: ['tests', i, ...fault.way] });
+        const line = fault
+          ? `FAIL ${formatPlace(place!)}: ${test.name}: ${fault.problem}`
+          : `ok   ${file}: ${test.name}`;
+        await stdout.write(`${line}\n`);
+      }
+    }
+    await stdout.write(`${formatCount(count)} tests, ${formatCount(failed)} failed\n`);
+    return failed === 0 ? 0 : 1;
+  },
+};
+
+/** The test files that an argument means: itself, the one of a pipeline, all in a folder. */
+async function testFiles(given: string): Promise<string[]> {
+  if (TEST_FILE.test(given)) return [given];
+  const { dir, stem } = { dir: dirname(given), stem: basename(given).replace(/\.[^.]+$/, '') };
+  try {
+    if ((await stat(given)).isDirectory()) {
+      const names = await readdir(given, { recursive: true });
+      const ours = names.filter((name) => TEST_FILE.test(name) && !name.includes('node_modules'));
+      return ours.sort().map((name) => join(given, name));
+    }
+    const beside = await readdir(dir);
+    const ours = beside.filter((n) => TEST_FILE.test(n) && n.replace(TEST_FILE, '') === stem);
+    return ours.map((name) => join(dir, name));
+  } catch (cause) {
+    throw new EtlError('IO_ERROR', 'cannot be read', { place: { path: given }, cause });
+  }
+}
+
+async function pipelineOf(file: string): Promise<string> {
+  const beside = new Set(await readdir(dirname(file)));
+  const stem = basename(file).replace(TEST_FILE, '');
+  const found = PIPELINES.map((extension) => `${stem}${extension}`).find((n) => beside.has(n));
+  if (found) return join(dirname(file), found);
+  const problem = `there is no pipeline ${stem}.yaml (.json, .ts, .js) beside these tests`;
+  throw new EtlError('INVALID_ARGUMENT', problem, { place: { path: file } });
+}
+
+/** Errors: IO_ERROR; INVALID_ARGUMENT with the place of what is no test. */
+async function readTests(path: string): Promise<{
+  tests: readonly PipelineTest[];
+  locate: (fault: Pick<Fault, 'way'>) => Place;
+}> {
+  const content = await readFile(path, 'utf8').catch((cause) => {
+    throw new EtlError('IO_ERROR', 'cannot be read', { place: { path }, cause });
+  });
+  const { value, locate } = await parseText(
+    content,
+    path,
+    path.endsWith('.json') ? 'json' : 'yaml',
+  );
+  const faults: Fault[] = [];
+  const report = (fault: Fault): void => void faults.push(fault);
+  const context = { report, isFilled: () => false, stage: (_: unknown, stage: unknown) => stage };
+  const { tests } = (checkValue(testsForm, value, [], context) ?? {}) as {
+    readonly tests: readonly PipelineTest[];
+  };
+  if (faults.length > 0) throw faultError(faults, locate);
+  return { tests, locate };
+}
+
+/** The first thing that is not as the test has it; `way` leads there from the test. */
+async function faultOf(
+  { env, input, output, rejects = [] }: PipelineTest,
+  pipeline: string,
+): Promise<Fault | undefined> {
+  const { options, close } = await loadPipeline(pipeline, { ...process.env, ...env });
+  const sink = memorySink();
+  const refused: Reject[] = [];
+  const { maxErrors: _, ...rest } = options;
+  const onError = (reject: Reject): void => void refused.push(reject);
+  try {
+    const source = fromIterable(input);
+    await run({ ...rest, source, sink, onError, resume: false, reset: true });
+  } catch (error) {
+    return { way: ['input'], problem: `the run failed: ${(error as Error).message}` };
+  } finally {
+    await close();
+  }
+  for (const [i, { code, reason }] of refused.entries()) {
+    if (rejects[i] === code) continue;
+    const wanted = rejects[i] === undefined ? 'nothing was to be refused' : `not ${rejects[i]}`;
+    return { way: ['rejects', i], problem: `refused: ${code}, ${reason}; ${wanted}` };
+  }
+  if (refused.length < rejects.length) {
+    const problem = `${rejects[refused.length]} was expected; nothing more was refused`;
+    return { way: ['rejects', refused.length], problem };
+  }
+  // As it would be written: without what JSON does not have.
+  const found: unknown = JSON.parse(JSON.stringify(sink.documents));
+  return difference(output, found, ['output']);
+}
+
+function difference(wanted: unknown, found: unknown, way: Way): Fault | undefined {
+  if (isDeepStrictEqual(wanted, found)) return undefined;
+  if (!isBranch(wanted) || !isBranch(found) || Array.isArray(wanted) !== Array.isArray(found)) {
+    return { way, problem: `${nameOf(way)} is ${contrast(wanted, found)}` };
+  }
+  const isList = Array.isArray(wanted);
+  for (const key of new Set([...Object.keys(wanted), ...Object.keys(found)])) {
+    const at = [...way, isList ? Number(key) : key];
+    const fault = difference(wanted[key], found[key], at);
+    if (fault) return fault;
+  }
+  return undefined;
+}
+
+function contrast(wanted: unknown, found: unknown): string {
+  if (found === undefined) return `missing: ${show(wanted)}`;
+  return wanted === undefined ? `too much: ${show(found)}` : `${show(found)}, not ${show(wanted)}`;
+}
+
+function isBranch(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+function show(value: unknown): string {
+  const shown = JSON.stringify(value);
+  return shown.length > 200 ? `${shown.slice(0, 200)}…` : shown;
+}
