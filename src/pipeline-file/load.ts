@@ -6,7 +6,6 @@
  * `run` takes them, which are left alone; or a function that returns either. Paths in a file are those of the working directory, as in
  * every command.
  */
-import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { EtlError, isEtlError, type Place } from '../core/errors.ts';
 import type { RunOptions } from '../pipeline/index.ts';
@@ -24,7 +23,7 @@ import {
 import { type Environment, Interpolation } from './environment.ts';
 import { importModule } from './import-module.ts';
 import { suggestion } from './nearest.ts';
-import { type ParsedFile, parseText } from './parse.ts';
+import { type ParsedFile, parseFile } from './parse.ts';
 import { kindOptions, pipelineSchema, stageTypes } from './pipeline-schema.ts';
 import { fields } from './schema.ts';
 import { makeAll, StagePlan } from './stage-plan.ts';
@@ -115,16 +114,7 @@ async function readPipeline(
     const problem = 'a pipeline file ends in .yaml, .json, .ts, .js or .mjs';
     throw new EtlError('INVALID_ARGUMENT', problem, { place: { path } });
   }
-  const format = extension === '.json' ? 'json' : 'yaml';
-  return checkPipeline(await parseText(await readText(path), path, format), environment);
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    throw new EtlError('IO_ERROR', 'cannot be read', { place: { path }, cause });
-  }
+  return checkPipeline(await parseFile(path), environment);
 }
 
 /** What a module exports is what `run` takes when its source is one, and data when it has a type. */

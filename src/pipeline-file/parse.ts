@@ -2,6 +2,8 @@
  * The text of a pipeline file, YAML or JSON, as a value, and where in the file each part of it stands.
  * Lines and columns are those that editors show, from 1 on.
  */
+import { readFile } from 'node:fs/promises';
+import { extname } from 'node:path';
 import type { Node, parseDocument } from 'yaml';
 import { EtlError, type Place } from '../core/errors.ts';
 import type { Reject } from '../core/reject.ts';
@@ -15,12 +17,16 @@ export interface ParsedFile {
   locate(fault: Pick<Fault, 'way' | 'atName'>): Place;
 }
 
+/** A file whose name ends in .json is JSON, any other YAML. Errors: IO_ERROR, and INVALID_ARGUMENT with the place. */
+export async function parseFile(path: string): Promise<ParsedFile> {
+  const text = await readFile(path, 'utf8').catch((cause) => {
+    throw new EtlError('IO_ERROR', 'cannot be read', { place: { path }, cause });
+  });
+  return parseText(text, path, extname(path).toLowerCase() === '.json' ? 'json' : 'yaml');
+}
+
 /** Errors: INVALID_ARGUMENT with the place for text that is no YAML, or no JSON where it has to be. */
-export async function parseText(
-  text: string,
-  path: string,
-  format: 'yaml' | 'json',
-): Promise<ParsedFile> {
+async function parseText(text: string, path: string, format: 'yaml' | 'json'): Promise<ParsedFile> {
   const { isMap, isScalar, LineCounter, parseDocument } = await import('yaml');
   const lines = new LineCounter();
   const placeAt = (offset: number): Place => {

@@ -25,3 +25,10 @@ export function deadLines(
   }
   return dead;
 }
+
+/** How many documents are alive, by what `deadLines` gives. */
+export function countLiving(dead: Uint8Array): number {
+  let count = 0;
+  for (let i = 0; i < dead.length; i++) if (dead[i] === 0) count++;
+  return count;
+}

@@ -1,4 +1,5 @@
 /** Tells of the documents that a predicate has left out of a scan: piece by piece, and at the end of all. */
+import { countLiving } from './liveness.ts';
 import type { Gone } from './scan-tally.ts';
 
 export class Passed {
@@ -15,9 +16,7 @@ export class Passed {
   take({ lineCount, bad }: Gone, kept: number, skip: Uint8Array | undefined): void {
     this.#given += kept;
     if (!this.#tell) return;
-    let living = skip ? 0 : lineCount - bad.length;
-    for (const dead of skip ?? []) if (dead === 0) living++;
-    this.#say(living - kept);
+    this.#say((skip ? countLiving(skip) : lineCount - bad.length) - kept);
   }
 
   /** Takes note of documents that were given. */

@@ -11,7 +11,7 @@
 import { RECORD_WORDS } from '../core/batch.ts';
 import { EtlError, type Place } from '../core/errors.ts';
 import type { Kernel, LineTable } from '../kernels/index.ts';
-import { deadLines, type Liveness } from './liveness.ts';
+import { countLiving, deadLines, type Liveness } from './liveness.ts';
 import { readPiecesSync } from './pieces.ts';
 import type { SyncSnapshot } from './scan-snapshot.ts';
 
@@ -42,7 +42,7 @@ export class Tally {
 
   /** Takes note of which documents of a piece are alive. */
   takeLiving(skip: Uint8Array): void {
-    for (let i = 0; i < skip.length; i++) if (skip[i] === 0) this.#documents++;
+    this.#documents += countLiving(skip);
   }
 
   /** All of the data was gone through. Errors: CORRUPTED_DATA. */

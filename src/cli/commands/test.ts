@@ -2,21 +2,21 @@
  * `zds test`: the tests that lie beside pipeline files. A test says what comes in and what is to come
  * out; source and sink of the pipeline are replaced by memory, and nothing is read or written.
  */
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join, parse } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Document } from '../../core/batch.ts';
-import { EtlError, formatPlace, type Place } from '../../core/errors.ts';
+import { EtlError, formatPlace } from '../../core/errors.ts';
 import type { Reject } from '../../core/reject.ts';
 import { run } from '../../pipeline/index.ts';
 import { checkValue, type Fault, faultError, nameOf, type Way } from '../../pipeline-file/check.ts';
 import { loadPipeline } from '../../pipeline-file/index.ts';
-import { parseText } from '../../pipeline-file/parse.ts';
+import { type ParsedFile, parseFile } from '../../pipeline-file/parse.ts';
 import { anyText, fields, mapOf, type Schema, text } from '../../pipeline-file/schema.ts';
 import { fromIterable } from '../../sources/from-iterable.ts';
 import { memorySink } from '../../testing/memory-sink.ts';
 import type { Command } from '../command.ts';
-import { formatCount } from '../text.ts';
+import { formatCount, formatValue } from '../text.ts';
 
 const TEST_FILE = /\.test\.(yaml|yml|json)$/;
 const PIPELINES = ['.yaml', '.yml', '.json', '.ts', '.mts', '.js', '.mjs'];
@@ -89,13 +89,14 @@ export const testCommand: Command = {
 /** The test files that an argument means: itself, the one of a pipeline, all in a folder. */
 async function testFiles(given: string): Promise<string[]> {
   if (TEST_FILE.test(given)) return [given];
-  const { dir, stem } = { dir: dirname(given), stem: basename(given).replace(/\.[^.]+$/, '') };
   try {
     if ((await stat(given)).isDirectory()) {
       const names = await readdir(given, { recursive: true });
       const ours = names.filter((name) => TEST_FILE.test(name) && !name.includes('node_modules'));
       return ours.sort().map((name) => join(given, name));
     }
+    const dir = dirname(given);
+    const stem = parse(given).name;
     const beside = await readdir(dir);
     const ours = beside.filter((n) => TEST_FILE.test(n) && n.replace(TEST_FILE, '') === stem);
     return ours.map((name) => join(dir, name));
@@ -116,16 +117,9 @@ async function pipelineOf(file: string): Promise<string> {
 /** Errors: IO_ERROR; INVALID_ARGUMENT with the place of what is no test. */
 async function readTests(path: string): Promise<{
   tests: readonly PipelineTest[];
-  locate: (fault: Pick<Fault, 'way'>) => Place;
+  locate: ParsedFile['locate'];
 }> {
-  const content = await readFile(path, 'utf8').catch((cause) => {
-    throw new EtlError('IO_ERROR', 'cannot be read', { place: { path }, cause });
-  });
-  const { value, locate } = await parseText(
-    content,
-    path,
-    path.endsWith('.json') ? 'json' : 'yaml',
-  );
+  const { value, locate } = await parseFile(path);
   const faults: Fault[] = [];
   const report = (fault: Fault): void => void faults.push(fault);
   const context = { report, isFilled: () => false, stage: (_: unknown, stage: unknown) => stage };
@@ -192,6 +186,6 @@ function isBranch(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 function show(value: unknown): string {
-  const shown = JSON.stringify(value);
+  const shown = formatValue(JSON.stringify(value));
   return shown.length > 200 ? `${shown.slice(0, 200)}…` : shown;
 }

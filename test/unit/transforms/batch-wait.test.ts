@@ -1,5 +1,6 @@
 /** What `batch` holds back goes on when it has waited long enough, whoever drives it. */
-import { setTimeout as sleep } from 'node:timers/promises';
+import { AsyncLocalStorage, createHook } from 'node:async_hooks';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { Source } from '../../../src/core/stage.ts';
 import { run } from '../../../src/pipeline/index.ts';
@@ -31,6 +32,17 @@ function halting(): { source: Source; go: () => void } {
 async function eventually(isTrue: () => boolean): Promise<void> {
   for (let i = 0; i < 100 && !isTrue(); i++) await sleep(5);
   expect(isTrue()).toBe(true);
+}
+
+/** Runs the work with the timers that it has started and that are still there; other tests have theirs. */
+async function ownTimers(work: (timers: ReadonlySet<number>) => Promise<void>): Promise<void> {
+  const own = new AsyncLocalStorage<boolean>();
+  const timers = new Set<number>();
+  const hook = createHook({
+    init: (id, type) => void (type === 'Timeout' && own.getStore() && timers.add(id)),
+    destroy: (id) => void timers.delete(id),
+  }).enable();
+  await own.run(true, () => work(timers)).finally(() => hook.disable());
 }
 
 describe('batch with waitMs', () => {
@@ -75,28 +87,29 @@ describe('batch with waitMs', () => {
   });
 
   it('keeps no timer behind after an end, an error or an abort', async () => {
-    const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout');
-    const before = timers().length;
-    const { source } = halting();
-    const options = { count: 10, waitMs: 60_000 };
-    const running = run({
-      name: 'x',
-      source,
-      transforms: [batchTransform(options)],
-      sink: memorySink(),
+    await ownTimers(async (timers) => {
+      const { source } = halting();
+      const options = { count: 10, waitMs: 60_000 };
+      const running = run({
+        name: 'x',
+        source,
+        transforms: [batchTransform(options)],
+        sink: memorySink(),
+      });
+      await sleep(10);
+      running.abort();
+      await expect(running).rejects.toThrow('aborted');
+      const stage = batch(options);
+      stage.write({ n: 1 });
+      await sleep(10);
+      expect(timers.size).toBeGreaterThan(0);
+      stage.destroy();
+      const ended = batch(options);
+      ended.end({ n: 1 });
+      expect(await ended.toArray()).toEqual([{ n: 1 }]);
+      await turn();
+      expect(timers.size).toBe(0);
     });
-    await sleep(10);
-    running.abort();
-    await expect(running).rejects.toThrow('aborted');
-    const stage = batch(options);
-    stage.write({ n: 1 });
-    await sleep(10);
-    expect(timers().length).toBeGreaterThan(before);
-    stage.destroy();
-    const ended = batch(options);
-    ended.end({ n: 1 });
-    expect(await ended.toArray()).toEqual([{ n: 1 }]);
-    expect(timers()).toHaveLength(before);
   });
 
   it('hands on what the sink says about a batch that was due', async () => {
