@@ -47,8 +47,11 @@ export class Chain {
 
   /** What `work` gives. While it is waited for, what transforms hold back is delivered when it is due. */
   during<T>(work: Promise<T>): Promise<T> {
-    const at = this.#links.findIndex(({ transform }) => transform.due !== undefined);
-    return at === -1 ? work : this.#deliverDuring(work, at);
+    const dues = this.#links.map(({ transform }) => transform.due ?? Number.POSITIVE_INFINITY);
+    const due = Math.min(...dues);
+    return due === Number.POSITIVE_INFINITY
+      ? work
+      : this.#deliverDuring(work, dues.indexOf(due), due);
   }
 
   /** Delivers what the transforms still hold, first that of the first one. */
@@ -64,9 +67,9 @@ export class Chain {
     for (const { counts } of this.#links) settle(counts, false);
   }
 
-  async #deliverDuring<T>(work: Promise<T>, at: number): Promise<T> {
-    const { transform, counts } = this.#links[at]!;
-    if (await settlesBefore(work, transform.due!)) return work;
+  async #deliverDuring<T>(work: Promise<T>, at: number, due: number): Promise<T> {
+    if (await settlesBefore(work, due)) return work;
+    const { counts } = this.#links[at]!;
     await this.#flush(at, (out) => this.#pass(out, at + 1));
     settle(counts, true);
     return this.during(work);

@@ -99,20 +99,27 @@ export class TransformStage<In extends object = Document, Out extends object = I
   }
 
   async #apply(batch: Batch): Promise<void> {
-    clearTimeout(this.#timer);
     await this.#flushing;
+    clearTimeout(this.#timer);
     await this.#forward(this.transform.apply(batch, this.#controller.signal, this.#onReject));
+    this.#flushWhenDue();
+  }
+
+  #flushWhenDue(): void {
     const { due } = this.transform;
     if (due === undefined || this.destroyed) return;
     this.#timer = setTimeout(() => {
-      this.#flushing = this.#flush().catch((error) => void this.destroy(error));
+      this.#flushing = this.#flush().then(
+        () => this.#flushWhenDue(),
+        (error) => void this.destroy(error),
+      );
     }, due - performance.now());
   }
 
   async #finish(): Promise<void> {
     await this.#intake.drain();
-    clearTimeout(this.#timer);
     await this.#flushing;
+    clearTimeout(this.#timer);
     await this.#flush();
     this.push(null);
   }

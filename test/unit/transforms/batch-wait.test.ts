@@ -2,10 +2,13 @@
 import { AsyncLocalStorage, createHook } from 'node:async_hooks';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { Source } from '../../../src/core/stage.ts';
+import type { Batch } from '../../../src/core/batch.ts';
+import type { Source, Transform } from '../../../src/core/stage.ts';
+import { sharedKernel } from '../../../src/kernels/index.ts';
 import { run } from '../../../src/pipeline/index.ts';
 import { batch } from '../../../src/stages.ts';
 import { SourceStream } from '../../../src/streams/source-stream.ts';
+import { TransformStage } from '../../../src/streams/transform-stage.ts';
 import { memorySink } from '../../../src/testing/index.ts';
 import { batchTransform } from '../../../src/transforms/index.ts';
 import { linesBatch, probeSink, runStages, sinkStream } from '../../support/stages.ts';
@@ -69,6 +72,50 @@ describe('batch with waitMs', () => {
     go();
     await running;
     expect(sink.batches.map(({ length }) => length)).toEqual([3, 1]);
+  });
+
+  it('lets go of what is due first, whichever transform holds it', async () => {
+    const { source, go } = halting();
+    const sink = memorySink();
+    const transforms = [
+      batchTransform({ count: 2, waitMs: 60_000 }),
+      batchTransform({ count: 10, waitMs: 20 }),
+    ];
+    const running = run({ name: 'x', source, transforms, sink });
+    await eventually(() => sink.documents.length === 2);
+    go();
+    expect(await running).toMatchObject({ read: 4, written: 4 });
+  });
+
+  it('asks a transform again that lets go of a part at a time', async () => {
+    const held: Batch[] = [];
+    const transform: Transform = {
+      name: 'drip',
+      apply: (each) => {
+        held.push(each);
+        return [];
+      },
+      flush: () => held.splice(0, 1),
+      get due() {
+        return held.length > 0 ? performance.now() + 5 : undefined;
+      },
+    };
+    for (const drive of ['run', 'streams']) {
+      const { source, go } = halting();
+      const sink = probeSink();
+      const running =
+        drive === 'run'
+          ? run({ name: 'x', source, transforms: [transform], sink })
+          : runStages([
+              new SourceStream(source),
+              new TransformStage(transform, sharedKernel().codec),
+              sinkStream(sink),
+            ]);
+      await eventually(() => sink.documents.length === 3);
+      go();
+      await running;
+      expect(sink.documents).toHaveLength(4);
+    }
   });
 
   it('does not wait for silence where batches keep coming', async () => {
