@@ -175,7 +175,9 @@ export class EngineWriter<T extends object = Document> {
     const schemaId = this.#state.schemas.identify(text);
     if (this.#manifest?.strict) {
       this.#strictSchema ??= schemaId;
-      if (schemaId !== this.#strictSchema) throw schemaMismatch(id, this.#strictSchema, schemaId);
+      if (schemaId !== this.#strictSchema) {
+        throw schemaMismatch(this.#paths.manifest, id, this.#strictSchema, schemaId);
+      }
     }
     if (!this.exists(id)) this.#count++;
     const before = this.#forget(id);

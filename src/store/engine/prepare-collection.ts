@@ -43,7 +43,7 @@ export async function prepareCollection(
     await writeWhole(disk, paths.journal, new Uint8Array(0), false);
     await disk.syncDir(paths.meta);
   }
-  const manifest = decideManifest(state, collection, strict);
+  const manifest = decideManifest(state, paths.manifest, collection, strict);
   if (manifest === state.manifest) return state;
   const { entries, schemas } = state;
   const file = new MetaFile(disk, paths.manifest);
@@ -55,6 +55,7 @@ export async function prepareCollection(
 /** The manifest that there should be; the one there is where it will do. */
 function decideManifest(
   { manifest, entries, schemas }: EngineState,
+  path: string,
   collection: string,
   strict: boolean | undefined,
 ): Manifest | undefined {
@@ -64,10 +65,8 @@ function decideManifest(
   }
   const used = new Set([...entries.values()].map(({ schemaId }) => schemaId));
   if (strict && (used.size > 1 || (used.size === 1 && !used.has(schemas.first!)))) {
-    throw new EtlError(
-      'SCHEMA_MISMATCH',
-      `the documents of ${collection} have ${used.size} schemas`,
-    );
+    const text = 'strict wants every document to have the first schema that there was';
+    throw new EtlError('SCHEMA_MISMATCH', text, { place: { path } });
   }
   return { ...(manifest ?? newManifest(collection, strict)), strict };
 }

@@ -88,10 +88,16 @@ export class DocSchemas {
   }
 }
 
-/** The error for a document that a strict collection does not take. */
-export function schemaMismatch(id: string, expected: string, actual: string): EtlError {
+/** The error for a document that a strict collection does not take. `path`: of the manifest that says so. */
+export function schemaMismatch(
+  path: string,
+  id: string,
+  expected: string,
+  actual: string,
+): EtlError {
   return new EtlError(
     'SCHEMA_MISMATCH',
-    `document "${id}" has the schema ${actual}, not ${expected}`,
+    `strict, but document "${id}" has the schema ${actual}, not ${expected}`,
+    { place: { path } },
   );
 }

@@ -17,6 +17,7 @@ import {
   Engine,
   EngineWriter,
   FastStore,
+  Layout,
   pack,
   SyncWriter,
   ZdsRoot,
@@ -121,7 +122,9 @@ describe('SyncWriter', () => {
     await writer.delete('a');
     await writer.close();
     writer = await SyncWriter.open(root, 'c');
-    await expect(writer.put('b', { name: 1 })).rejects.toThrow(failure('SCHEMA_MISMATCH'));
+    const path = Layout.manifestFile(root, 'c');
+    const refused = await writer.put('b', { name: 1 }).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: 'SCHEMA_MISMATCH', place: { path } });
     await writer.put('b', { name: 'y' });
     await writer.close();
     const stats = (await Engine.open(root, 'c')).stats();
