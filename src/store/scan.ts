@@ -43,7 +43,7 @@ export interface ScanOptions {
   /** Only documents with these ids; those that do not exist are left out. */
   readonly ids?: Iterable<string> | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Bytes read at a time. Default 1 MiB, with `where` 2 MiB. */
+  /** Bytes read at a time. Default 1 MiB, with `where` 2 MiB, for all documents at once 8 MiB. */
   readonly pieceBytes?: number | undefined;
 }
 
@@ -153,7 +153,8 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
     if (wants.documents) {
       const selector = this.#selectorOfObjects(wants);
       const window = this.#window();
-      for await (const piece of this.#pieces({ reuse: true }, through)) {
+      const pieceBytes = this.#pieceBytes(wants.keeps);
+      for await (const piece of this.#pieces({ reuse: true, pieceBytes }, through)) {
         for (const documents of this.#objects(piece, selector, window)) {
           passed.give(documents.length);
           yield Batch.fromDocuments(documents, kernel.codec, { source: path });
@@ -250,10 +251,15 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
     }
   }
 
-  /** A piece of which little is kept is soon done with. */
-  #pieceBytes(): number {
-    const { pieceBytes, where } = this.#options;
-    return pieceBytes ?? (where ? 2 << 20 : 1 << 20);
+  /**
+   * A piece of which little is kept is soon done with. All documents at once come from larger ones: with
+   * every turn of the event loop V8 may copy what is young, before its memory is full.
+   */
+  #pieceBytes(keeps = false): number {
+    const { pieceBytes, where, limit } = this.#options;
+    if (pieceBytes !== undefined) return pieceBytes;
+    if (keeps && limit === undefined) return 8 << 20;
+    return where ? 2 << 20 : 1 << 20;
   }
 
   #window(): Window {
@@ -266,7 +272,7 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
     through?: (documents: number) => void,
   ): AsyncGenerator<ScanPiece, void, void> {
     const { ids, limit, where } = this.#options;
-    const pieceBytes = this.#pieceBytes();
+    const { pieceBytes = this.#pieceBytes() } = reading;
     const { kernel, path } = this.#host;
     this.#checkSignal();
     if (limit === 0) return;
