@@ -86,8 +86,7 @@ describe('httpSource with pages', () => {
     const begun = performance.now();
     for await (const _ of httpSource(base, { pages: { type: 'page' } })) break;
     expect(performance.now() - begun).toBeLessThan(2000);
-    await sleep(20);
-    expect(await connections()).toBe(0);
+    await expect.poll(connections).toBe(0);
   });
 
   it.each([

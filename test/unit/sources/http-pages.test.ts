@@ -178,8 +178,7 @@ describe('httpSource with several requests at once', () => {
       break;
     }
     expect(asked).toBeLessThanOrEqual(6);
-    await sleep(20);
-    expect(await connections()).toBe(0);
+    await expect.poll(connections).toBe(0);
   });
 
   it('fails with the first failure in order', async () => {

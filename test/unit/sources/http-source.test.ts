@@ -231,8 +231,7 @@ describe('httpSource', () => {
       });
       const total = await read(slow.base, { totalTimeoutMs: 60, retry: { retries: 0 } });
       expect(String(total.error)).toMatch(/took too long/);
-      await sleep(20);
-      expect(await slow.connections()).toBe(0);
+      await expect.poll(slow.connections).toBe(0);
     });
 
     it('refuses bodies that are too long', async () => {
@@ -257,8 +256,7 @@ describe('httpSource', () => {
     await sleep(10);
     controller.abort(new Error('enough'));
     expect((await reading).error).toMatchObject({ code: 'ABORTED' });
-    await sleep(20);
-    expect(await connections()).toBe(0);
+    await expect.poll(connections).toBe(0);
   });
 
   describe('from a cursor', () => {
