@@ -52,8 +52,8 @@ export function readOne(bytes: Uint8Array, kernel: Kernel): LineTable {
   throw new EtlError('INVALID_DOCUMENT', `${table.count} documents instead of one`);
 }
 
-/** Bytes of JSON Lines, whole or in any chunks. */
-export type JsonlInput = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+/** JSON Lines: a text, or bytes, whole or in any chunks. */
+export type JsonlInput = string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
 /** The documents as batches. Errors: the kernel's codes with the offset of the fault. */
 export async function* jsonlBatches(
@@ -70,6 +70,11 @@ export async function* jsonlBatches(
   }
 }
 
+function chunksOf(input: JsonlInput): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
+  if (typeof input === 'string') return [Buffer.from(input)];
+  return input instanceof Uint8Array ? [input] : input;
+}
+
 /** Whole lines, with the offset of their first byte. */
 async function* splitLines(
   input: JsonlInput,
@@ -77,7 +82,10 @@ async function* splitLines(
   const pieceBytes = 1 << 20;
   let held: Uint8Array[] = [];
   let base = 0;
-  for await (const chunk of input instanceof Uint8Array ? [input] : input) {
+  for await (const chunk of chunksOf(input)) {
+    if (!(chunk instanceof Uint8Array)) {
+      throw new EtlError('INVALID_ARGUMENT', `JSON Lines come in bytes, not in ${typeof chunk}s`);
+    }
     for (let at = 0; at < chunk.length; ) {
       const part = chunk.subarray(at, at + pieceBytes);
       at += part.length;

@@ -175,7 +175,7 @@ export class FastStore<T extends object = Document> {
     return this.#writing().append(lines, () => batch.release());
   }
 
-  /** Appends JSON Lines: the documents of the bytes, or of chunks of bytes in order. */
+  /** Appends JSON Lines: a text, bytes, or chunks of bytes in order. Errors: as `append`, INVALID_ARGUMENT. */
   async writeJsonl(input: JsonlInput, options: IdOptions = NO_OPTIONS): Promise<AppendResult> {
     const total = { documents: 0, bytes: 0, replaced: 0, duplicates: 0 };
     for await (const batch of jsonlBatches(input, this.#kernel)) {
