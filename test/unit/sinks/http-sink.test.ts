@@ -35,8 +35,9 @@ async function serve(answer: Answer = (response) => void response.writeHead(204)
   /** Those that a request has come over and that are still open. */
   const sockets = new Set<Socket>();
   const server = createServer(async (request, response) => {
-    sockets.add(request.socket);
-    request.socket.once('close', () => sockets.delete(request.socket));
+    const { socket } = request;
+    if (!sockets.has(socket)) socket.once('close', () => sockets.delete(socket));
+    sockets.add(socket);
     const parts: Uint8Array[] = [];
     for await (const part of request) parts.push(part as Uint8Array);
     const body = Buffer.concat(parts);
