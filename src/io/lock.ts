@@ -36,6 +36,7 @@ export interface LockOptions {
 export function takeLock(path: string, options: LockOptions = {}): DiskLock {
   const calls = options.use === 'file' ? undefined : native();
   let fd: number | undefined;
+  let isMine = false;
   try {
     makeFolder(dirname(path));
     fd = openSync(path, 'a+');
@@ -52,10 +53,11 @@ export function takeLock(path: string, options: LockOptions = {}): DiskLock {
         fd = openSync(path, 'a+');
       }
     }
+    isMine = true;
     ftruncateSync(fd, 0);
     writeSync(fd, formatHolder());
   } catch (cause) {
-    if (fd !== undefined) closeSync(fd);
+    if (fd !== undefined) letGo(fd, isMine ? path : undefined);
     if (cause instanceof EtlError) throw cause;
     throw new EtlError('IO_ERROR', `cannot lock: ${String(cause)}`, { place: { path }, cause });
   }
@@ -65,13 +67,18 @@ export function takeLock(path: string, options: LockOptions = {}): DiskLock {
       if (held === undefined) return;
       const mine = held;
       held = undefined;
-      try {
-        if (sameFile(mine, path)) unlinkSync(path);
-      } finally {
-        closeSync(mine);
-      }
+      letGo(mine, path);
     },
   };
+}
+
+/** Closes the file, which frees the lock; `path`: where it is removed, if it is ours. */
+function letGo(fd: number, path: string | undefined): void {
+  try {
+    if (path !== undefined && sameFile(fd, path)) unlinkSync(path);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function formatHolder(): string {

@@ -64,8 +64,11 @@ export class DriveSink extends Writable {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    const end = this.#store?.abandon() ?? Promise.resolve();
-    end.then(() => done(error), done);
+    const end = this.#store?.close() ?? Promise.resolve();
+    end.then(
+      () => done(error),
+      (cause: Error) => done(error ?? cause),
+    );
   }
 
   async #put(items: readonly DriveSinkItem[]): Promise<void> {

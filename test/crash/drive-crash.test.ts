@@ -80,11 +80,13 @@ async function live(run: Run): Promise<void> {
   await store.abandon();
 }
 
-async function runUntil(dieAt: number, fault: Fault, broken?: RegExp): Promise<Run> {
+async function runUntil(
+  dieAt: number,
+  fault: Fault,
+  failAfter: readonly number[] = [],
+): Promise<Run> {
   const disk = new FaultDisk();
-  disk.dieAt = dieAt;
-  disk.fault = fault;
-  if (broken) disk.broken = { ignoreSync: broken };
+  Object.assign(disk, { dieAt, fault, failAfter });
   const states = [new Map()];
   const run: Run = {
     disk,
@@ -173,6 +175,47 @@ describe('a drive on a disk that dies', () => {
         if (answer !== 'written')
           await check(run.disk.current(), run, run.acknowledged, `${fault} at ${at}`);
       }
+    },
+    60_000,
+  );
+
+  const later = Array.from({ length: 12 }, (_, i) => i + 1);
+  it.each([
+    ['once', []],
+    ['and at the cut', [1]],
+    ['and at the sync after the cut', [2]],
+    ['and when the mark is removed', [3]],
+    ['and then always', later],
+  ])(
+    'a write fails in half, %s: closing leaves whole entries',
+    async (_, failAfter) => {
+      const { operations } = (await runUntil(Number.POSITIVE_INFINITY, 'die')).disk;
+      let whole = 0;
+      for (let at = 0; at < operations; at++) {
+        const run = await runUntil(at, 'short', failAfter);
+        const { disk, store } = run;
+        const before = disk.current().get(PATH)?.length ?? 0;
+        const closed = await store?.close().then(
+          () => true,
+          () => false,
+        );
+        const now = disk.current();
+        const what = `failed at ${at}`;
+        const isMarked = now.has(`${PATH}.open`);
+        await check(now, run, run.acknowledged, what);
+        if (closed && !isMarked) {
+          if (now.get(PATH)!.length < before) whole++;
+          run.synced = run.acknowledged;
+          const again = await DataStore.open(PATH, { disk: new FaultDisk(now) });
+          expect(again.recovery, what).toEqual({ cutBytes: 0 });
+        }
+        let n = at;
+        for (const { what: image, image: kept } of disk.images()) {
+          if (inSample(n++)) await check(kept, run, run.synced, `${what}, closed, ${image}`);
+        }
+      }
+      if (failAfter.length === 0) expect(whole).toBeGreaterThan(5);
+      else expect(whole).toBeLessThan(5);
     },
     60_000,
   );

@@ -54,6 +54,8 @@ export class FaultDisk implements Disk {
   /** Operations so far. */
   operations = 0;
   dieAt: number = Number.POSITIVE_INFINITY;
+  /** Operations that fail too, counted from the one at `dieAt`. */
+  failAfter: readonly number[] = [];
   fault: Fault = 'die';
   /** Breaks what the disk promises, to see that tests notice. */
   broken: { ignoreSync?: RegExp } = {};
@@ -198,7 +200,9 @@ export class FaultDisk implements Disk {
   /** Counts an operation; `partly` does half of it when this one fails. */
   operate(path: string, partly: () => void): void {
     this.alive();
-    if (this.operations++ !== this.dieAt || this.fault === 'late') return;
+    const sinceFirst = this.operations++ - this.dieAt;
+    if (sinceFirst !== 0 && !this.failAfter.includes(sinceFirst)) return;
+    if (this.fault === 'late') return;
     if (this.fault !== 'EIO' && this.fault !== 'EBUSY') partly();
     if (this.fault === 'die') {
       this.dead = true;
@@ -223,19 +227,14 @@ export class FaultDisk implements Disk {
       names: Map<string, Inode>,
       contents: (inode: Inode, path: string) => Uint8Array,
     ): Image => new Map([...names].map(([path, inode]) => [path, contents(inode, path)]));
-    yield { what: 'all written', image: build(this.#names, ({ now }) => now.slice()) };
-    yield {
-      what: 'durable only',
-      image: build(this.#durableNames, ({ durable }) => durable.slice()),
-    };
-    yield {
-      what: 'all written, old names',
-      image: build(this.#durableNames, ({ now }) => now.slice()),
-    };
-    yield {
-      what: 'durable only, new names',
-      image: build(this.#names, ({ durable }) => durable.slice()),
-    };
+    for (const [what, names, contents] of [
+      ['all written', this.#names, 'now'],
+      ['durable only', this.#durableNames, 'durable'],
+      ['all written, old names', this.#durableNames, 'now'],
+      ['durable only, new names', this.#names, 'durable'],
+    ] as const) {
+      yield { what, image: build(names, (inode) => inode[contents].slice()) };
+    }
     for (const [path, inode] of this.#names) {
       const { changes } = inode;
       if (changes.length === 0) continue;

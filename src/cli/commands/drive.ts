@@ -30,15 +30,20 @@ async function withDrive(
     );
   }
   if (damaged) terminal.stderr.write(`${path}: the last record is damaged\n`);
+  let code: number;
   try {
-    const code = await work(store);
-    await store.close();
-    return code;
+    code = await work(store);
   } catch (error) {
-    // Entries written before stay; a drive that can take no more keeps its mark, to be recovered from.
+    const entries = store.len();
+    // Entries written before stay. What failed first is what is told.
     await store.close().catch(() => undefined);
+    if (mode === 'create' && error instanceof EtlError && error.code === 'IO_ERROR') {
+      terminal.stderr.write(`${path}: whole entries in it: ${formatCount(entries)}\n`);
+    }
     throw error;
   }
+  await store.close();
+  return code;
 }
 
 const write: Command = {

@@ -1,14 +1,15 @@
 /**
  * Writes records behind the tail of a drive: the only place that adds bytes to one.
  *
- * One change at a time, in the order they were asked for. What is short is written at once, without
- * leaving the turn (a call of the thread pool costs more than the write, and would need a copy of what is
- * staged); a long payload, asynchronously. Many short ones let others have a turn in between.
+ * One change at a time: `DriveState.exclusively`. What is short is written at once, without leaving the turn
+ * (a call of the thread pool costs more than the write, and would need a copy of what is staged); a long
+ * payload, asynchronously. Many short ones let others have a turn in between.
  * The index learns of an entry after its bytes were written, so readers of this process see whole entries.
  *
  * Durability: a write reaches the operating system before its promise settles, so the end of the process
  * loses nothing; a power cut may lose what came after the last `sync`. Records are whole or gone: see
- * recovery.ts. After a failed write or sync every further one is POISONED.
+ * recovery.ts. After a failed write or sync every further one is POISONED. What a failed write (a full
+ * disk) left behind the tail is cut on closing; after a failed sync nothing is known, and the mark stays.
  */
 import { dirname } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -56,8 +57,8 @@ export class Appender {
   #tail: number;
   #synced: number;
   #mark: SessionMark | undefined;
-  #last: Promise<unknown> | undefined;
-  #poison: { readonly cause: unknown } | undefined;
+  /** `torn`: by a write or cut behind the tail; all up to there is what was written. */
+  #poison: { readonly cause: unknown; readonly torn: boolean } | undefined;
   #closed = false;
 
   /** `synced`: the tail up to which the file is known to be durable. */
@@ -80,30 +81,7 @@ export class Appender {
     return this.#tail;
   }
 
-  /** Does one piece of work after all before it; at once when there is none. */
-  exclusively<R>(work: () => R | Promise<R>): Promise<R> {
-    let result: Promise<R>;
-    if (this.#last === undefined) {
-      try {
-        const done = work();
-        if (!(done instanceof Promise)) return Promise.resolve(done);
-        result = done;
-      } catch (error) {
-        return Promise.reject(error);
-      }
-    } else result = this.#last.then(work);
-    const settled = result.then(
-      () => undefined,
-      () => undefined,
-    );
-    this.#last = settled;
-    settled.then(() => {
-      if (this.#last === settled) this.#last = undefined;
-    });
-    return result;
-  }
-
-  /** Writes records, in as few calls as their sizes allow; answers the tail. To be called in `exclusively`. */
+  /** Writes records, in as few calls as their sizes allow; answers the tail. */
   append(changes: Changes): number | Promise<number> {
     this.#check();
     if (changes.length === 0) return this.#tail;
@@ -111,7 +89,7 @@ export class Appender {
     return this.#appendFrom(changes, 0);
   }
 
-  /** Writes one record from a stream, in bounded memory. To be called in `exclusively`. */
+  /** Writes one record from a stream, in bounded memory. */
   async appendStream(
     low: number,
     high: number,
@@ -129,33 +107,31 @@ export class Appender {
   }
 
   /** Makes everything written durable. */
-  sync(): Promise<void> {
-    return this.exclusively(async () => {
-      this.#check();
-      if (this.#mark === undefined || this.#synced === this.#tail) return;
-      await this.#poisoning(async () => {
-        await this.#file.sync();
-        this.#synced = this.#tail;
-        await this.#mark!.put(this.#synced);
-      });
+  async sync(): Promise<void> {
+    this.#check();
+    if (this.#mark === undefined || this.#synced === this.#tail) return;
+    await this.#poisoning(async () => {
+      await this.#file.sync();
+      this.#synced = this.#tail;
+      await this.#mark!.put(this.#synced);
     });
   }
 
-  /** Syncs and ends the session. A poisoned one is left as it is, for the next to recover. */
+  /** Syncs and ends the session. One that cannot be made whole keeps its mark, for the next to recover. */
   async close(): Promise<void> {
     if (this.#closed) return;
-    if (this.#poison === undefined) await this.sync();
-    else await this.#last;
-    this.#closed = true;
-    if (this.#poison === undefined) await this.#mark?.remove();
-    else await this.#mark?.close();
+    try {
+      if (this.#poison === undefined) await this.sync();
+    } finally {
+      this.#closed = true;
+      if (this.#poison === undefined || (await this.#cutTorn())) await this.#mark?.remove();
+      else await this.#mark?.close();
+    }
   }
 
   /** Ends the session without syncing, as if the process had ended. */
   async abandon(): Promise<void> {
-    if (this.#closed) return;
     this.#closed = true;
-    await this.#last;
     await this.#mark?.close();
   }
 
@@ -170,8 +146,8 @@ export class Appender {
   }
 
   /** Refuses every further write. */
-  poison(cause: unknown): void {
-    this.#poison ??= { cause };
+  poison(cause: unknown, torn = false): void {
+    this.#poison ??= { cause, torn };
   }
 
   /** Puts the mark of a session there; what others wrote is made durable first. */
@@ -251,7 +227,7 @@ export class Appender {
       checkPayload(length, single);
     } catch (error) {
       if (written > 0 && this.#poison === undefined) {
-        await this.#poisoning(() => this.#file.truncate(this.#tail));
+        await this.#poisoning(() => this.#file.truncate(this.#tail), true);
       }
       throw error;
     }
@@ -277,21 +253,33 @@ export class Appender {
     try {
       this.#file.writeSync(bytes, offset);
     } catch (cause) {
-      this.poison(cause);
+      this.poison(cause, true);
       throw cause;
     }
   }
 
   #write(bytes: Uint8Array, offset: number): Promise<void> {
-    return this.#poisoning(() => this.#file.write(bytes, offset));
+    return this.#poisoning(() => this.#file.write(bytes, offset), true);
   }
 
-  async #poisoning(work: () => Promise<void>): Promise<void> {
+  async #poisoning(work: () => Promise<void>, torn = false): Promise<void> {
     try {
       await work();
     } catch (cause) {
-      this.poison(cause);
+      this.poison(cause, torn);
       throw cause;
+    }
+  }
+
+  /** Cuts what a failed write left and syncs what was written before; false where that is not to be had. */
+  async #cutTorn(): Promise<boolean> {
+    if (this.#poison?.torn !== true) return false;
+    try {
+      await this.#file.truncate(this.#tail);
+      await this.#file.sync();
+      return true;
+    } catch {
+      return false;
     }
   }
 

@@ -237,7 +237,7 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
   }
 
   async rename(oldKey: DriveKey, newKey: DriveKey): Promise<number> {
-    const table = this.#state.writable().table;
+    const table = this.#state.writable();
     table.hashKey(oldKey);
     const [oldLow, oldHigh] = table.keyHash.slice() as unknown as [number, number];
     table.hashKey(newKey);
@@ -245,9 +245,8 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
     if (oldLow === newLow && oldHigh === newHigh) {
       throw new EtlError('INVALID_ARGUMENT', 'a key cannot be renamed to itself');
     }
-    const { appender } = this.#state.writable();
-    return appender.exclusively(async () => {
-      const entry = this.#state.handle(this.#state.table().find(oldLow, oldHigh));
+    return this.#state.exclusively(async (appender, now) => {
+      const entry = this.#state.handle(now.find(oldLow, oldHigh));
       if (entry === undefined) throw this.#noSuchKey();
       await appender.appendStream(newLow, newHigh, entry.chunks());
       return appender.append([{ low: oldLow, high: oldHigh }]);
@@ -275,7 +274,7 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
   }
 
   async batchDelete(keys: readonly DriveKey[]): Promise<number> {
-    const { table } = this.#state.writable();
+    const table = this.#state.writable();
     return this.#delete(
       keys.map((key) => {
         table.hashKey(key);
@@ -290,7 +289,7 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
   }
 
   async sync(): Promise<void> {
-    await this.#state.writable().appender.sync();
+    await this.#state.exclusively((appender) => appender.sync());
   }
 
   /** Checks every record, replaced ones too, against its checksum. Errors: ABORTED, IO_ERROR. */
@@ -318,7 +317,11 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
     return this.#state.refresh();
   }
 
-  /** Syncs, and lets go of file and lock. Payloads that were taken stay readable. */
+  /**
+   * Syncs, and lets go of file and lock. Payloads that were taken stay readable. After a failed write what it
+   * left is cut, so that the file holds whole entries, as if it had not been asked for. Errors: IO_ERROR, when
+   * not all could be made durable or the session's mark not removed; file and lock are let go of all the same.
+   */
   close(): Promise<void> {
     return this.#state.close();
   }
@@ -333,8 +336,7 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
   }
 
   #append(changes: Changes): Promise<number> {
-    const { appender } = this.#state.writable();
-    return appender.exclusively(() => appender.append(changes));
+    return this.#state.exclusively((appender) => appender.append(changes));
   }
 
   #writeStream(
@@ -343,14 +345,14 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
     source: ByteSource,
     { signal }: StreamWriteOptions,
   ): Promise<number> {
-    const { appender } = this.#state.writable();
-    return appender.exclusively(() => appender.appendStream(hashLow, hashHigh, source, signal));
+    return this.#state.exclusively((appender) =>
+      appender.appendStream(hashLow, hashHigh, source, signal),
+    );
   }
 
   /** Marks those that have an entry, each once. */
   #delete(hashes: readonly { readonly low: number; readonly high: number }[]): Promise<number> {
-    const { appender, table } = this.#state.writable();
-    return appender.exclusively(() => {
+    return this.#state.exclusively((appender, table) => {
       const seen = new Set<number>();
       const there = hashes.filter((hash) => {
         const offset = table.find(hash.low, hash.high);

@@ -14,6 +14,7 @@ import { EntryHandle } from './entry-handle.ts';
 import { EntryIterator, LiveWalk } from './live-walk.ts';
 import { type DriveFile, type OpenedDrive, openDrive } from './open-drive.ts';
 import { follow } from './refresh.ts';
+import { Turns } from './turns.ts';
 
 /** A file with its index. */
 type Held = Pick<OpenedDrive, 'file' | 'view' | 'table' | 'tail'>;
@@ -23,12 +24,14 @@ export class DriveState {
   readonly #where: DriveFile;
   readonly #lock: DiskLock | undefined;
   readonly #walks = new Set<LiveWalk>();
+  readonly #turns = new Turns();
   /** Files that were replaced, for handles that still read from them. */
   readonly #retired: { readonly file: DiskFile; readonly view: FileView }[] = [];
   #held: Held;
   #view: FileView;
   #tail: number;
   #appender: Appender | undefined;
+  #ending: Promise<void> | undefined;
   #closed = false;
 
   private constructor(where: DriveFile, lock: DiskLock | undefined, opened: OpenedDrive) {
@@ -50,8 +53,13 @@ export class DriveState {
     const opened = await openDrive(where, mode);
     const state = new DriveState(where, lock, opened);
     // What a session that died left unsynced is this one's to sync.
-    if (opened.synced !== undefined) await state.#appender?.begin();
-    return state;
+    try {
+      if (opened.synced !== undefined) await state.#appender?.begin();
+      return state;
+    } catch (error) {
+      await opened.file.close();
+      throw error;
+    }
   }
 
   get view(): FileView {
@@ -68,11 +76,20 @@ export class DriveState {
     return this.#held.table;
   }
 
-  /** Errors: CLOSED, READ_ONLY. */
-  writable(): { readonly appender: Appender; readonly table: DriveTable } {
+  /** The index of a drive that may be changed. Errors: CLOSED, READ_ONLY. */
+  writable(): DriveTable {
     const table = this.table();
     if (this.#appender === undefined) throw this.#error('READ_ONLY', 'was opened for reading');
-    return { appender: this.#appender, table };
+    return table;
+  }
+
+  /**
+   * Does one piece of work after all before it, with what is there by then: a compaction puts another
+   * appender and index in place. Errors: CLOSED, READ_ONLY.
+   */
+  exclusively<R>(work: (appender: Appender, table: DriveTable) => R | Promise<R>): Promise<R> {
+    this.writable();
+    return this.#turns.take(() => work(this.#appender!, this.#held.table));
   }
 
   /** The entry whose metadata lies at an offset, if that is one. */
@@ -92,8 +109,7 @@ export class DriveState {
 
   /** As `DataStore.compact`. */
   compact(signal?: AbortSignal): Promise<DriveCompactReport> {
-    const { appender } = this.writable();
-    return appender.exclusively(async () => {
+    return this.exclusively(async (appender) => {
       await appender.append([]);
       const temporary = await this.#writeCompacted(appender, signal);
       const bytesBefore = this.#tail;
@@ -103,6 +119,7 @@ export class DriveState {
         await this.#replace();
       } catch (error) {
         appender.poison(error);
+        await this.#where.disk.remove(temporary).catch(() => undefined);
         throw error;
       }
       return { entries: this.#held.table.size, bytesBefore, bytesAfter: this.#tail };
@@ -124,24 +141,23 @@ export class DriveState {
   }
 
   /** As `DataStore.close`. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    try {
-      await this.#appender?.close();
-    } finally {
-      await this.#release();
-    }
+  close(): Promise<void> {
+    return this.#end(() => this.#appender?.close());
   }
 
   /** As `DataStore.abandon`. */
-  async abandon(): Promise<void> {
-    if (this.#closed) return;
-    await this.#appender?.abandon();
-    await this.#release();
+  abandon(): Promise<void> {
+    return this.#end(() => this.#appender?.abandon());
+  }
+
+  /** Ends the session once, after all that was asked for before. Who asks again waits for that end. */
+  #end(work: () => Promise<void> | undefined): Promise<void> {
+    if (this.#ending !== undefined) return this.#ending.catch(() => undefined);
+    this.#ending = this.#turns.take(work).finally(() => this.#release());
+    return this.#ending;
   }
 
   async #release(): Promise<void> {
-    if (this.#closed) return;
     this.#closed = true;
     for (const walk of [...this.#walks]) walk.end();
     for (const { file, view } of [...this.#retired, { file: this.#held.file, view: this.#view }]) {

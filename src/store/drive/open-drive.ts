@@ -65,7 +65,8 @@ export async function openDrive(
   }
 }
 
-function viewOf(file: DiskFile, end: number, mapFrom: number): FileView {
+/** A view of the first `end` bytes, in the way that they are to be read. */
+export function viewOf(file: DiskFile, end: number, mapFrom: number): FileView {
   const view = file.view(end < mapFrom ? 'read' : 'map');
   view.extend(end);
   return view;

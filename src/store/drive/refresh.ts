@@ -6,7 +6,7 @@ import type { DiskFile, FileView } from '../../io/index.ts';
 import { type DriveTable, METADATA_BYTES } from '../../kernels/index.ts';
 import { RecordReader } from './chain.ts';
 import { readU32 } from './entry-metadata.ts';
-import { type DriveFile, openDrive } from './open-drive.ts';
+import { type DriveFile, openDrive, viewOf } from './open-drive.ts';
 import { findNewEnd } from './recovery.ts';
 
 /** What a reader knows. */
@@ -30,8 +30,7 @@ export async function follow(
   if (replaced) return openDrive(where, 'read');
   const size = await file.size();
   if (size <= tail) return undefined;
-  const view = file.view();
-  view.extend(size);
+  const view = viewOf(file, size, where.mapFrom);
   try {
     const end = findNewEnd(file, view, tail, size);
     if (end === tail) return undefined;

@@ -39,14 +39,21 @@ export class SessionMark {
     }
   }
 
-  /** Makes the mark durable. `synced`: the tail up to which the drive is. */
+  /** Makes the mark durable; none is left when that fails. `synced`: the tail up to which the drive is. */
   static async make(disk: Disk, drive: string, synced: number): Promise<SessionMark> {
     const path = SessionMark.path(drive);
+    const isNew = (await disk.stat(path)) === undefined;
     const mark = new SessionMark(disk, await disk.open(path, 'create'));
-    await mark.put(synced);
-    await mark.#file.sync();
-    await disk.syncDir(dirname(path));
-    return mark;
+    try {
+      await mark.put(synced);
+      await mark.#file.sync();
+      await disk.syncDir(dirname(path));
+      return mark;
+    } catch (error) {
+      // One that was there says that a session died, which is still true.
+      await (isNew ? mark.remove() : mark.close()).catch(() => undefined);
+      throw error;
+    }
   }
 
   /** Says that more is durable. The word itself need not be: an older one only costs a longer check. */

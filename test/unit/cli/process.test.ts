@@ -1,6 +1,6 @@
 /** The built program as a process: pipes that close, signals, standard input. `npm test` builds it. */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -72,6 +72,25 @@ describe.skipIf(!existsSync(program))('the zds process', () => {
       stderr: 'stopped; what was there of a snapshot stays\n',
     });
     expect(readdirSync(meta)).toEqual(before);
+  });
+
+  it.runIf(process.platform === 'linux')('leaves a whole drive where there is no more room', () => {
+    const [files, drives] = [join(folder, 'files'), join(folder, 'drives')];
+    for (const each of [files, drives]) mkdirSync(each);
+    for (const name of ['a', 'b', 'c']) writeFileSync(join(files, name), Buffer.alloc(20_000, 1));
+    const path = join(drives, 'x');
+    const within = (kib: number) => {
+      const command = `ulimit -f ${kib}; "${process.execPath}" "${program}" drive import "${path}" "${files}"`;
+      return spawnSync('bash', ['-c', command], { encoding: 'utf8' });
+    };
+    const first = within(50);
+    expect(first.status).toBe(1);
+    expect(first.stderr).toContain(`${path}: whole entries in it: 2\n`);
+    expect(first.stderr).toContain('EFBIG');
+    expect(readdirSync(drives)).toEqual(['x']);
+    expect(readFileSync(path).length).toBe(20_020 + 12 + 20_020);
+    expect(within(0).stderr).toContain('cannot lock');
+    expect(readdirSync(drives)).toEqual(['x']);
   });
 
   describe('a pipeline', () => {

@@ -1,0 +1,30 @@
+/**
+ * One piece of work after the other, in the order they were asked for; at once when nothing is under way,
+ * without waiting for a promise. One that fails does not keep the next from being done.
+ */
+export class Turns {
+  #last: Promise<unknown> | undefined;
+
+  /** Does the work when its turn has come; answers what it does. */
+  take<R>(work: () => R | Promise<R>): Promise<R> {
+    let result: Promise<R>;
+    if (this.#last === undefined) {
+      try {
+        const done = work();
+        if (!(done instanceof Promise)) return Promise.resolve(done);
+        result = done;
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    } else result = this.#last.then(work);
+    const settled = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#last = settled;
+    settled.then(() => {
+      if (this.#last === settled) this.#last = undefined;
+    });
+    return result;
+  }
+}
