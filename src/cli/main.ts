@@ -1,15 +1,19 @@
 #!/usr/bin/env node
 /**
  * The `zds` program: hands the process to `runCli`. The first Ctrl-C (or SIGTERM) lets the command
- * in hand come to a good end, the second one ends the process at once.
+ * in hand come to a good end, the second one ends the process at once, without its temporary files.
  */
+import { removeTemporaries } from '../io/temporaries.ts';
 import { Interrupt } from './interrupt.ts';
 import { Output } from './output.ts';
 
 const interrupt = new Interrupt();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
-    if (interrupt.requested) process.exit(130);
+    if (interrupt.requested) {
+      removeTemporaries();
+      process.exit(130);
+    }
     interrupt.request();
   });
 }

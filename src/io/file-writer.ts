@@ -7,10 +7,11 @@
  * as long as no more than half of `maxMemory` waits behind it, so that a record batch of an Arrow file
  * is written while the next is filled. After a failure every call fails with it.
  */
-import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { ioStep } from './file-reader.ts';
+import { forgetTemporary } from './temporaries.ts';
+import { temporaryBeside } from './temporary.ts';
 
 const WRITE_BYTES = 1 << 20;
 const MAX_MEMORY = 32 << 20;
@@ -39,10 +40,14 @@ export async function createFileWriter(
   path: string,
   maxMemory: number = MAX_MEMORY,
 ): Promise<WriteTarget> {
-  const name = `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`;
-  const temporary = join(dirname(path), name);
-  const handle = await ioStep(path, 'cannot be written', () => open(temporary, 'wx'));
-  return new FileWriter(handle, path, temporary, Math.min(maxMemory, MAX_MEMORY) / 2);
+  const temporary = temporaryBeside(path);
+  try {
+    const handle = await ioStep(path, 'cannot be written', () => open(temporary, 'wx'));
+    return new FileWriter(handle, path, temporary, Math.min(maxMemory, MAX_MEMORY) / 2);
+  } catch (error) {
+    forgetTemporary(temporary);
+    throw error;
+  }
 }
 
 class FileWriter implements WriteTarget {
@@ -91,6 +96,7 @@ class FileWriter implements WriteTarget {
     await this.#step(() => this.#handle.sync());
     await this.#close();
     await this.#step(() => rename(this.#temporary, this.#path));
+    forgetTemporary(this.#temporary);
     await this.#step(() => syncFolder(dirname(this.#path)));
     return this.#total;
   }
@@ -100,6 +106,7 @@ class FileWriter implements WriteTarget {
     await this.#syncing;
     await this.#close().catch(() => {});
     await rm(this.#temporary, { force: true }).catch(() => {});
+    forgetTemporary(this.#temporary);
   }
 
   /** Starts writing what is held, if nothing is being written; goes on as long as there is much. */

@@ -19,6 +19,7 @@ import type { RunInfo } from '../core/run-info.ts';
 import type { Sink } from '../core/stage.ts';
 import type { Disk } from '../io/disk.ts';
 import { nodeDisk } from '../io/node-disk.ts';
+import { forgetTemporary, registerTemporary } from '../io/temporaries.ts';
 import { removeTree } from '../io/temporary.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
@@ -170,7 +171,9 @@ class PartitionedSink implements Sink<PartitionedSummary> {
         throw new EtlError('INVALID_ARGUMENT', reason, { place: { path: this.#folder } });
       }
     }
-    if (publish === 'end') this.#work = join(this.#folder, `.staging-${token}.tmp`);
+    if (publish === 'end') {
+      this.#work = registerTemporary(join(this.#folder, `.staging-${token}.tmp`));
+    }
   }
 
   write(batch: Batch, onReject?: OnReject): Promise<void> {
@@ -197,7 +200,7 @@ class PartitionedSink implements Sink<PartitionedSummary> {
     // A write under way may be opening one more file, and gives it up itself.
     await this.#writing?.catch(() => {});
     await Promise.allSettled(this.#published.map((path) => this.#disk.remove(path)));
-    if (this.#work !== this.#folder) await removeTree(this.#disk, this.#work);
+    if (this.#work !== this.#folder) await this.#removeStaging();
   }
 
   async #write(batch: Batch, onReject: OnReject | undefined): Promise<void> {
@@ -303,7 +306,12 @@ class PartitionedSink implements Sink<PartitionedSummary> {
       await disk.rename(join(this.#work, path), target);
       this.#published.push(target);
     }
+    await this.#removeStaging();
+  }
+
+  async #removeStaging(): Promise<void> {
     await removeTree(this.#disk, this.#work);
+    forgetTemporary(this.#work);
   }
 
   /** Makes the names of new folders durable; those in the staging folder are gone. */

@@ -21,6 +21,7 @@ import {
   openFileView,
   type RandomReader,
 } from '../../io/index.ts';
+import { forgetTemporary } from '../../io/temporaries.ts';
 import { makeTemporaryFolder, removeTree } from '../../io/temporary.ts';
 import { type ArchiveEntry, isArchive, readDirectory } from './directory.ts';
 import { findContents, readContents } from './entry-data.ts';
@@ -152,7 +153,9 @@ export class ArchiveDisk implements Disk {
     this.#reader.close();
     await this.#archive.close();
     const folder = await this.#temporary;
-    if (folder !== undefined) await removeTree(nodeDisk, folder);
+    if (folder === undefined) return;
+    await removeTree(nodeDisk, folder);
+    forgetTemporary(folder);
   }
 
   /** The path inside the archive; undefined for one outside. */

@@ -12,7 +12,8 @@
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { EtlError } from '../../core/errors.ts';
 import { type Disk, type DiskFile, nodeDisk } from '../../io/index.ts';
-import { temporaryBeside } from '../../io/temporary.ts';
+import { forgetTemporary } from '../../io/temporaries.ts';
+import { asOfTarget, temporaryBeside } from '../../io/temporary.ts';
 import { type Kernel, sharedKernel } from '../../kernels/index.ts';
 import { isLeftover } from '../generation.ts';
 import { type CollectionPaths, Layout, notAStore } from '../layout.ts';
@@ -41,7 +42,7 @@ interface Job extends PackOptions {
 
 /**
  * Packs the store at `root` into the archive `file`, replacing one that is there.
- * Errors: NOT_A_STORE, INVALID_PATH for a link in the store, CORRUPTED_DATA, CORRUPTED_INDEX,
+ * Errors: NOT_A_STORE, INVALID_PATH for a folder at `file` and for a link in the store, CORRUPTED_DATA, CORRUPTED_INDEX,
  * IO_ERROR, ABORTED.
  */
 export async function pack(
@@ -52,10 +53,14 @@ export async function pack(
   const { disk = nodeDisk, compression = 'deflate', kernel = sharedKernel(), signal } = options;
   checkSignal(signal);
   if ((await Layout.inspect(root, disk)) !== 'store') throw notAStore(root);
+  if ((await disk.stat(file))?.kind === 'folder') {
+    throw new EtlError('INVALID_PATH', 'is a folder', { place: { path: file } });
+  }
   const found = await findAll(disk, root, file);
   const temporary = temporaryBeside(file);
-  const target = await disk.open(temporary, 'create');
+  let target: DiskFile | undefined;
   try {
+    target = await disk.open(temporary, 'create');
     const zip = new ZipWriter(target, compression);
     const done = await addAll({ ...options, disk, kernel, zip, found });
     const archiveBytes = await zip.finish();
@@ -65,9 +70,11 @@ export async function pack(
     await disk.syncDir(dirname(resolve(file)));
     return { path: file, entries: zip.entries, archiveBytes, ...done };
   } catch (error) {
-    await target.close().catch(() => undefined);
+    await target?.close().catch(() => undefined);
     await disk.remove(temporary).catch(() => undefined);
-    throw error;
+    throw asOfTarget(error, temporary, file);
+  } finally {
+    forgetTemporary(temporary);
   }
 }
 

@@ -10,7 +10,8 @@
 import { dirname, join, resolve } from 'node:path';
 import { EtlError } from '../../core/errors.ts';
 import { type Disk, type DiskFile, nodeDisk } from '../../io/index.ts';
-import { removeTree, temporaryBeside } from '../../io/temporary.ts';
+import { forgetTemporary } from '../../io/temporaries.ts';
+import { asOfTarget, removeTree, temporaryBeside } from '../../io/temporary.ts';
 import { type ArchiveEntry, readDirectory } from './directory.ts';
 import { findContents, readContents } from './entry-data.ts';
 import { EntryTree } from './entry-tree.ts';
@@ -40,7 +41,6 @@ export async function unpack(
     const tree = new EntryTree(file, entries);
     checkIsStore(tree, file);
     const temporary = temporaryBeside(target);
-    await disk.mkdir(dirname(target));
     try {
       await disk.mkdir(temporary);
       if (!(await keepsCase(disk, temporary))) new EntryTree(file, entries, { keepsCase: false });
@@ -51,7 +51,9 @@ export async function unpack(
       return { path: folder, ...done };
     } catch (error) {
       await removeTree(disk, temporary).catch(() => undefined);
-      throw error;
+      throw asOfTarget(error, temporary, folder);
+    } finally {
+      forgetTemporary(temporary);
     }
   } finally {
     await archive.close();

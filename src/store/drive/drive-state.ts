@@ -5,7 +5,8 @@
 import { dirname } from 'node:path';
 import { EtlError } from '../../core/errors.ts';
 import type { DiskFile, DiskLock, FileView } from '../../io/index.ts';
-import { temporaryBeside } from '../../io/temporary.ts';
+import { forgetTemporary } from '../../io/temporaries.ts';
+import { asOfTarget, temporaryBeside } from '../../io/temporary.ts';
 import type { DriveTable } from '../../kernels/index.ts';
 import { Appender } from './appender.ts';
 import { type DriveCompactReport, writeCompacted } from './compact-drive.ts';
@@ -121,6 +122,8 @@ export class DriveState {
         appender.poison(error);
         await this.#where.disk.remove(temporary).catch(() => undefined);
         throw error;
+      } finally {
+        forgetTemporary(temporary);
       }
       return { entries: this.#held.table.size, bytesBefore, bytesAfter: this.#tail };
     });
@@ -169,16 +172,17 @@ export class DriveState {
 
   async #writeCompacted(appender: Appender, signal?: AbortSignal): Promise<string> {
     const temporary = temporaryBeside(this.#where.path);
-    const target = await this.#where.disk.open(temporary, 'create');
+    let target: DiskFile | undefined;
     try {
+      target = await this.#where.disk.open(temporary, 'create');
       await writeCompacted(this.#view, this.#held.table.offsets().sort(), target, signal);
       await target.close();
       await appender.settle();
       return temporary;
     } catch (error) {
-      await target.close();
-      await this.#where.disk.remove(temporary);
-      throw error;
+      await target?.close();
+      await this.#where.disk.remove(temporary).finally(() => forgetTemporary(temporary));
+      throw asOfTarget(error, temporary, this.#where.path);
     }
   }
 

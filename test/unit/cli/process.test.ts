@@ -141,6 +141,22 @@ describe.skipIf(!existsSync(program))('the zds process', () => {
       expect((await done).code).toBe(130);
     });
 
+    it('leaves no temporary file at the second signal', async () => {
+      const sink = `jsonlSink(${JSON.stringify(join(folder, 'stopped.jsonl'))})`;
+      const text = pipeline(60_000).replace(/sink: .*/, `sink: ${sink},`);
+      writeFileSync(join(folder, `${name}.jsonl`), lines);
+      // The second comes before anything could be done about the first.
+      const again = "process.once('SIGINT', () => process.emit('SIGINT'));";
+      writeFileSync(file, text.replace('zdsSink', 'jsonlSink') + again);
+      const child = start();
+      const done = outcome(child);
+      const files = () => readdirSync(folder).filter((each) => each.includes('stopped.jsonl'));
+      while (child.exitCode === null && files().length === 0) await sleep(5);
+      child.kill('SIGINT');
+      expect((await done).code).toBe(130);
+      expect(files()).toEqual([]);
+    });
+
     it.skipIf(!hasScript)('is drawn on a terminal, and stops at Ctrl-C there', async () => {
       writeFileSync(file, pipeline(50));
       const command = `${process.execPath} ${program} run ${file}`;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type Disk, nodeDisk } from '../../../../src/io/index.ts';
 import { DataStore } from '../../../../src/store/index.ts';
+import { diskWith } from '../../../support/node-disk.ts';
 
 let folder: string;
 let path: string;
@@ -15,8 +16,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** This machine's disk, which notes how its files are looked at. */
 function noting(ways: unknown[]): Disk {
-  return {
-    ...bound(nodeDisk),
+  return diskWith({
     open: async (at, mode) => {
       const file = await nodeDisk.open(at, mode);
       const { view } = file;
@@ -26,14 +26,7 @@ function noting(ways: unknown[]): Disk {
       };
       return file;
     },
-  };
-}
-
-function bound(disk: Disk): Disk {
-  const own = Object.getOwnPropertyNames(Object.getPrototypeOf(disk)) as (keyof Disk)[];
-  return Object.fromEntries(
-    own.map((name) => [name, (disk[name] as (...args: unknown[]) => unknown).bind(disk)]),
-  ) as unknown as Disk;
+  });
 }
 
 it.each([
