@@ -20,7 +20,7 @@ import type { AutoCompactOptions, CompactOptions, CompactReport } from './compac
 import { encodeDocument, type JsonlInput, jsonlBatches, readOne } from './encode.ts';
 import { HeldFiles } from './held-files.ts';
 import { keyText } from './indexer.ts';
-import { Layout } from './layout.ts';
+import { Layout, noSuchDocument } from './layout.ts';
 import { checkId } from './names.ts';
 import type { FastStoreOptions, GetOptions, StoreInfo } from './options.ts';
 import { createIdRule, type IdOptions, type IdRule, prepareLines, prepareOne } from './prepare.ts';
@@ -189,9 +189,7 @@ export class FastStore<T extends object = Document> {
   get(id: string, options: GetOptions = {}): T {
     const document = this.tryGet(id, options);
     if (document !== undefined) return document;
-    throw new EtlError('DOCUMENT_NOT_FOUND', `no document ${JSON.stringify(id)}`, {
-      place: { path: this.#dataPath },
-    });
+    throw noSuchDocument(id, this.#dataPath);
   }
 
   /** The document under an id, or undefined. Errors: CORRUPTED_DATA where its line is damaged. */
@@ -216,7 +214,7 @@ export class FastStore<T extends object = Document> {
   getRaw(id: string): Uint8Array {
     this.#check();
     const entry = this.#files.indexer.findSound(id);
-    if (entry < 0) throw new EtlError('DOCUMENT_NOT_FOUND', `no document ${JSON.stringify(id)}`);
+    if (entry < 0) throw noSuchDocument(id, this.#dataPath);
     const { index } = this.#files.indexer;
     return this.#files.stored.view(index.offset(entry), index.length(entry)).slice();
   }

@@ -147,6 +147,13 @@ export function notAStore(root: string): EtlError {
   return new EtlError('NOT_A_STORE', 'this is no store', { place: { path: root } });
 }
 
+/** The error for an id that no document has; `path` is that of the documents. */
+export function noSuchDocument(id: string, path: string): EtlError {
+  return new EtlError('DOCUMENT_NOT_FOUND', `no document ${JSON.stringify(id)}`, {
+    place: { path },
+  });
+}
+
 function inMeta(root: string, name: string, file: string): string {
   return join(Layout.collection(root, name).meta, file);
 }

@@ -1,5 +1,5 @@
 /** `zds delete`: removes one document. */
-import { EtlError } from '../../core/errors.ts';
+import { Layout, noSuchDocument } from '../../store/layout.ts';
 import { type Command, collectionOption } from '../command.ts';
 import { openForChange } from '../open.ts';
 
@@ -12,11 +12,10 @@ export const deleteCommand: Command = {
   required: ['collection'],
   async run(args) {
     const [path, id] = args.positionals as [string, string];
-    const store = await openForChange(path, args.text('collection')!, false);
+    const collection = args.text('collection')!;
+    const store = await openForChange(path, collection, false);
     try {
-      if (!store.delete(id)) {
-        throw new EtlError('DOCUMENT_NOT_FOUND', `no document ${JSON.stringify(id)}`);
-      }
+      if (!store.delete(id)) throw noSuchDocument(id, Layout.dataFile(path, collection));
       await store.close();
     } finally {
       await store.abandon();

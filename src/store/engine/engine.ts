@@ -12,6 +12,7 @@ import { EtlError } from '../../core/errors.ts';
 import type { PathInput } from '../../core/path.ts';
 import type { Predicate } from '../../core/predicate.ts';
 import type { Disk } from '../../io/disk.ts';
+import { noSuchDocument } from '../layout.ts';
 import { isValidId } from '../names.ts';
 import type { GetOptions } from '../options.ts';
 import { ZdsRoot } from '../root.ts';
@@ -97,9 +98,7 @@ export class Engine<T extends object = Document> {
   getDocument(id: string, options: GetOptions = {}): T {
     const document = this.#read(id, options.withId ?? this.#withId);
     if (document !== undefined) return document as T;
-    throw new EtlError('DOCUMENT_NOT_FOUND', `no document ${JSON.stringify(id)}`, {
-      place: { path: this.#paths.docs },
-    });
+    throw noSuchDocument(id, this.#paths.docs);
   }
 
   /** The document at a place in the order, from 0. Errors: as `getDocument`. */

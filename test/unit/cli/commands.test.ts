@@ -39,8 +39,11 @@ describe('put, get, delete', () => {
     expect(await zds(['delete', lake, 'x1', '-c', 'things'])).toMatchObject({ code: 0 });
     const gone = await zds(['get', lake, 'x1', '-c', 'things']);
     expect(gone).toMatchObject({ code: 1, stdout: '' });
-    expect(gone.stderr).toMatch(/no document "x1"/);
-    expect(await zds(['delete', lake, 'x1', '-c', 'things'])).toMatchObject({ code: 1 });
+    const place = join(lake, 'collections/things/meta/data.jsonl');
+    expect(gone.stderr).toContain(`${place}: no document "x1"`);
+    const never = await zds(['delete', lake, 'x1', '-c', 'things']);
+    expect(never).toMatchObject({ code: 1, stdout: '' });
+    expect(never.stderr).toContain(`${place}: no document "x1"`);
   });
 
   it('make no store and no collection by mistake', async () => {
