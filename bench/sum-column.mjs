@@ -31,9 +31,14 @@ const ways = {
 
 function sumOf(table) {
   let sum = 0;
-  for (const { values } of table.getChild(COLUMN).data) {
-    for (let i = 0; i < values.length; i++) sum += values[i];
-  }
+  for (const { values } of table.getChild(COLUMN).data) sum = addTo(sum, values);
+  return sum;
+}
+
+/** By itself: V8 optimises a function of one loop at its second call, nested loops later. */
+function addTo(start, values) {
+  let sum = start;
+  for (let i = 0; i < values.length; i++) sum += values[i];
   return sum;
 }
 

@@ -53,6 +53,8 @@ export interface LoadContext {
   readonly wants?: (field: Field) => boolean;
 }
 
+/** Most that may lie between two buffers. */
+const ALIGNMENT = 64;
 const ALL_NULL = new Uint8Array(0);
 const JSON_EXTENSION = 'arrow.json';
 
@@ -75,6 +77,28 @@ export function loadColumns(
     columns.push(column);
   }
   return columns;
+}
+
+/** Begin and end of bytes in a body. */
+export type Stretch = readonly [begin: number, end: number];
+
+/** Where in a body the columns lie that are wanted, neighbours as one: unchecked, as the layout tells it. */
+export function findStretches(
+  fields: readonly Field[],
+  layout: BodyLayout,
+  context: LoadContext,
+): Stretch[] {
+  const loader = new ColumnLoader(layout, ALL_NULL, context);
+  const found: Stretch[] = [];
+  for (const field of fields) {
+    const [begin, end] = loader.skip(field.type);
+    if (begin === end || (context.wants && !context.wants(field))) continue;
+    const last = found.at(-1);
+    const isNext = last && begin >= last[1] && begin - last[1] < ALIGNMENT;
+    if (isNext) found[found.length - 1] = [last[0], end];
+    else found.push([begin, end]);
+  }
+  return found;
 }
 
 class ColumnLoader {
@@ -115,8 +139,16 @@ class ColumnLoader {
     return { ...common, validity, ...this.#contents(type, length, validity, name) };
   }
 
-  /** Passes over the nodes and buffers of a type. */
-  skip(type: DataType): void {
+  /** Passes over the nodes and buffers of a type, and answers where the latter lie. */
+  skip(type: DataType): Stretch {
+    const first = this.#region;
+    this.#skip(type);
+    const { regions } = this.#layout;
+    const last = this.#region - 2;
+    return last < first ? [0, 0] : [regions[first]!, regions[last]! + regions[last + 1]!];
+  }
+
+  #skip(type: DataType): void {
     this.#node += 2;
     if (DataType.isNull(type)) return;
     const isDense = DataType.isUnion(type) && DataType.isDenseUnion(type);
@@ -129,7 +161,7 @@ class ColumnLoader {
     }
     this.#region += buffers * 2;
     if (DataType.isDictionary(type)) return;
-    for (const child of type.children ?? []) this.skip(child.type);
+    for (const child of type.children ?? []) this.#skip(child.type);
   }
 
   #contents(

@@ -40,6 +40,8 @@ export interface FileView {
   seek(offset: number, length: number): number;
   /** The bytes [offset, offset + length). Errors: as `seek`. */
   bytes(offset: number, length: number): Uint8Array;
+  /** The same, read beside other work where the file is not mapped. */
+  fetch(offset: number, length: number): Promise<Uint8Array>;
   /**
    * Loads the beginnings of stretches into the processor's caches, all at once; one after the other they
    * would be waited for. Two numbers each: begin and end; negative ones stand for nothing, and where the

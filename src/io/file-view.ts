@@ -32,12 +32,10 @@ interface Window {
   readonly length: number;
 }
 
+type ReadableFile = Pick<DiskFile, 'path' | 'read' | 'readSync'>;
+
 /** Views of an open file; `fd` where there is one to map. */
-export function openFileView(
-  file: Pick<DiskFile, 'path' | 'readSync'>,
-  fd?: number,
-  options: MapOptions = {},
-): FileView {
+export function openFileView(file: ReadableFile, fd?: number, options: MapOptions = {}): FileView {
   const { use = 'auto', windowBytes = WINDOW_BYTES } = options;
   const mapped = use === 'auto' && fd !== undefined && native() !== undefined;
   return mapped ? new MappedView(file, fd, windowBytes) : new ReadView(file);
@@ -47,14 +45,14 @@ export function openFileView(
 class ReadView implements FileView {
   readonly way: 'map' | 'read' = 'read';
   memory: Uint8Array = NOTHING;
-  protected readonly file: Pick<DiskFile, 'path' | 'readSync'>;
+  protected readonly file: ReadableFile;
   protected size = 0;
   #block: Uint8Array = NOTHING;
   #blockStart = 0;
   #blockEnd = 0;
   #closed = false;
 
-  constructor(file: Pick<DiskFile, 'path' | 'readSync'>) {
+  constructor(file: ReadableFile) {
     this.file = file;
   }
 
@@ -70,6 +68,13 @@ class ReadView implements FileView {
   bytes(offset: number, length: number): Uint8Array {
     this.check(offset, length);
     return this.readBytes(offset, length);
+  }
+
+  async fetch(offset: number, length: number): Promise<Uint8Array> {
+    this.check(offset, length);
+    const target = roomFor(length);
+    this.#checkRead(await this.file.read(target, offset), target, offset);
+    return target;
   }
 
   touch(_stretches: Float64Array): void {}
@@ -108,14 +113,17 @@ class ReadView implements FileView {
       const at = offset - this.#blockStart;
       return this.#block.slice(at, at + length);
     }
-    // Filled to the end or not given out: zeros first would cost as much as the reading.
-    const target = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
+    const target = roomFor(length);
     this.#fill(target, offset);
     return target;
   }
 
   #fill(target: Uint8Array, offset: number): void {
-    if (this.file.readSync(target, offset) < target.length) {
+    this.#checkRead(this.file.readSync(target, offset), target, offset);
+  }
+
+  #checkRead(got: number, target: Uint8Array, offset: number): void {
+    if (got < target.length) {
       throw new EtlError('IO_ERROR', 'cannot read past the end', this.#at(offset));
     }
   }
@@ -123,6 +131,11 @@ class ReadView implements FileView {
   #at(offset: number): { place: { path: string; offset: number } } {
     return { place: { path: this.file.path, offset } };
   }
+}
+
+/** To be filled to the end or not given out: zeros first would cost as much as the reading. */
+function roomFor(length: number): Uint8Array {
+  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
 }
 
 class MappedView extends ReadView {
@@ -134,7 +147,7 @@ class MappedView extends ReadView {
   protected touched = 0;
   #looked = false;
 
-  constructor(file: Pick<DiskFile, 'path' | 'readSync'>, fd: number, windowBytes: number) {
+  constructor(file: ReadableFile, fd: number, windowBytes: number) {
     super(file);
     this.#fd = fd;
     this.#windowBytes = windowBytes;
@@ -162,6 +175,10 @@ class MappedView extends ReadView {
       if (own !== undefined) return new Uint8Array(own, offset - start, length);
     }
     return this.readBytes(offset, length);
+  }
+
+  override async fetch(offset: number, length: number): Promise<Uint8Array> {
+    return this.bytes(offset, length);
   }
 
   override touch(stretches: Float64Array): void {

@@ -1,7 +1,13 @@
 /** Columns of stretches of data.jsonl: filled from the documents, as bytes of an entry, and back. */
 import { type Data, Field, Float64, makeData, RecordBatch, Schema, Struct } from 'apache-arrow';
 import { Assembler, type RowGroup } from '../../arrow/assembler.ts';
-import { type ColumnView, loadColumns } from '../../arrow/column-view.ts';
+import {
+  type ColumnView,
+  findStretches,
+  type LoadContext,
+  loadColumns,
+  type Stretch,
+} from '../../arrow/column-view.ts';
 import { IpcEncoder } from '../../arrow/ipc.ts';
 import { type Body, type BodyLayout, decodeMessage, messageAt } from '../../arrow/ipc-message.ts';
 import { keepRows } from '../../arrow/keep-rows.ts';
@@ -15,8 +21,11 @@ import type { EntryHandle } from '../drive/entry-handle.ts';
 import { Scan } from '../scan.ts';
 import type { CollectionState } from './manifest.ts';
 
+/** What is read of a chunk at once: as a rule all that stands in front of its columns. */
+const HEAD_BYTES = 4096;
 /** The last column of a chunk. */
 const PLACES = new Field('line starts', new Float64(), false);
+const NOTHING = new Uint8Array(0);
 
 /** What to fill, from which documents. */
 export interface FillInput {
@@ -112,49 +121,88 @@ export class DecodedChunk {
   readonly rows: number;
   readonly #fields: readonly Field[];
   readonly #layout: BodyLayout;
-  readonly #body: Body;
+  readonly #entry: EntryHandle;
+  /** Where in the entry the body begins. */
+  readonly #at: number;
 
   /** `fields`: those of all columns. Errors, here and below: what `unlessDamaged` takes. */
   constructor(entry: EntryHandle, fields: readonly Field[]) {
-    const schema = messageAt(partOf(entry, 0), 0);
-    const { metadata, end } = messageAt(partOf(entry, 0), schema.end);
+    const payload = payloadOf(entry);
+    const { metadata, end } = messageAt(payload, messageAt(payload, 0).end);
     const message = decodeMessage(metadata, {});
     if (message.kind !== 'batch') throw new RangeError('no columns where they should be');
     this.rows = message.layout.rows;
-    this.#fields = fields;
+    this.#fields = [...fields, PLACES];
     this.#layout = message.layout;
-    this.#body = partOf(entry, end);
+    this.#entry = entry;
+    this.#at = end;
   }
 
   /** The columns of these fields, which are some of the chunk's. */
-  columns(fields: readonly Field[]): Data[] {
+  async columns(fields: readonly Field[]): Promise<Data[]> {
     const names = new Set(fields.map(({ name }) => name));
-    const views = this.#load((field) => field !== PLACES && names.has(field.name));
+    const views = await this.#load((field) => field !== PLACES && names.has(field.name));
     return fields.map(({ name, type }) => toData(type, views.find((view) => view.name === name)!));
   }
 
   /** Where the line of each row begins. */
-  starts(): Float64Array {
-    return this.#load((field) => field === PLACES)[0]!.values as Float64Array;
+  async starts(): Promise<Float64Array> {
+    const [places] = await this.#load((field) => field === PLACES);
+    return places!.values as Float64Array;
   }
 
-  #load(wants: (field: Field) => boolean): ColumnView[] {
-    return loadColumns([...this.#fields, PLACES], this.#layout, this.#body, {
+  async #load(wants: (field: Field) => boolean): Promise<ColumnView[]> {
+    const context: LoadContext = {
       decompress: refuse,
       dictionaries: new Map(),
       maxBytes: 0,
       unionBitmaps: false,
       wants,
-    });
+    };
+    const stretches = findStretches(this.#fields, this.#layout, context);
+    const body = await fetchBody(this.#entry, this.#at, stretches);
+    return loadColumns(this.#fields, this.#layout, body, context);
   }
 }
 
-/** The payload from a place on. */
-function partOf(entry: EntryHandle, from: number): Body {
+/** All of the entry, its head read at once. */
+function payloadOf(entry: EntryHandle): Body {
+  const head = entry.part(0, Math.min(entry.size, HEAD_BYTES));
   return {
-    length: entry.size - from,
-    subarray: (begin, end) => entry.part(from + begin, from + end),
+    length: entry.size,
+    subarray: (begin, end) =>
+      end <= head.length ? head.subarray(begin, end) : entry.part(begin, end),
   };
+}
+
+/** What stands behind `at` in the entry, of which the stretches are read, and nothing else is there. */
+async function fetchBody(
+  entry: EntryHandle,
+  at: number,
+  stretches: readonly Stretch[],
+): Promise<Body> {
+  const pieces = await allOf(
+    stretches.map(async ([begin, end]) => ({
+      begin,
+      end,
+      bytes: await entry.fetchPart(at + begin, at + end),
+    })),
+  );
+  return {
+    length: entry.size - at,
+    subarray(begin, end) {
+      if (begin === end) return NOTHING;
+      const piece = pieces.find((each) => each.begin <= begin && end <= each.end);
+      if (!piece) throw new RangeError('buffers in another order');
+      return piece.bytes.subarray(begin - piece.begin, end - piece.begin);
+    },
+  };
+}
+
+/** What all come to; where some fail, the first failure, once none is under way any more. */
+export async function allOf<T>(works: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(works);
+  return Promise.all(works);
 }
 
 function refuse(): never {
@@ -162,9 +210,9 @@ function refuse(): never {
 }
 
 /** What `decode` answers, undefined where it stumbles over bytes that are none of ours. */
-export function unlessDamaged<T>(decode: () => T): T | undefined {
+export async function unlessDamaged<T>(decode: () => Promise<T>): Promise<T | undefined> {
   try {
-    return decode();
+    return await decode();
   } catch (error) {
     if (error instanceof RangeError || isEtlError(error)) return undefined;
     throw error;
@@ -187,7 +235,6 @@ export function toBatch(
 /** Tells which lines that were alive at some time still are; the index is looked at once. */
 export class Living {
   readonly #offsets: Float64Array;
-  #at = 0;
 
   constructor({ snapshot: { alive } }: CollectionState) {
     if (!alive) this.#offsets = new Float64Array(0);
@@ -201,11 +248,11 @@ export class Living {
     }
   }
 
-  /** The rows of those lines that are alive, as runs; chunks come in the order of their bytes. */
+  /** The rows of those lines that are alive, as runs. */
   runs(starts: Float64Array): number[] {
     const offsets = this.#offsets;
     const runs: number[] = [];
-    let at = this.#at;
+    let at = this.#find(starts[0]!);
     for (let row = 0; row < starts.length; row++) {
       const start = starts[row]!;
       while (at < offsets.length && offsets[at]! < start) at++;
@@ -213,8 +260,19 @@ export class Living {
       if (runs.at(-1) === row) runs[runs.length - 1] = row + 1;
       else runs.push(row, row + 1);
     }
-    this.#at = at;
     return runs;
+  }
+
+  /** The first place of an offset that is no less. */
+  #find(offset: number): number {
+    let low = 0;
+    let high = this.#offsets.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#offsets[middle]! < offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 }
 

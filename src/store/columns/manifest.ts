@@ -144,10 +144,11 @@ export async function openSnapshot(state: CollectionState): Promise<OpenSnapshot
   return undefined;
 }
 
-/** The entry of a chunk, if it is the one that the manifest means. */
-export function findChunk(drive: DataStore, { id, bytes, crc }: Chunk): EntryHandle | undefined {
+/** The entry of a chunk. Errors: RangeError where it is not the one that the manifest means. */
+export function findChunk(drive: DataStore, { id, bytes, crc }: Chunk): EntryHandle {
   const entry = drive.read(chunkKey(id));
-  return entry?.size === bytes && entry.checksum === crc ? entry : undefined;
+  if (entry?.size === bytes && entry.checksum === crc) return entry;
+  throw new RangeError(`chunk ${id} is another`);
 }
 
 function parse(entry: EntryHandle): Manifest | undefined {

@@ -13,7 +13,15 @@ import { formatExpression } from '../../core/expression-format.ts';
 import { formatPath, type Path, type PathInput, parsePath } from '../../core/path.ts';
 import type { Predicate } from '../../core/predicate.ts';
 import type { Column, FieldStats } from '../../kernels/index.ts';
-import { DecodedChunk, fillRange, Living, scanState, toBatch, unlessDamaged } from './chunks.ts';
+import {
+  allOf,
+  DecodedChunk,
+  fillRange,
+  Living,
+  scanState,
+  toBatch,
+  unlessDamaged,
+} from './chunks.ts';
 import {
   type CollectionState,
   type Definition,
@@ -133,7 +141,7 @@ async function fromSnapshot(
   const { fields } = wish.definition;
   const isWanted = ({ name }: Column): boolean => !fields || fields.includes(name);
   const plan = makePlan(columns.filter(isWanted));
-  const chunks = unlessDamaged(() => readChunks(state, found, plan));
+  const chunks = await unlessDamaged(() => readChunks(state, found, plan));
   if (!chunks) return undefined;
   try {
     const tail = await fill(state, wish, plan, end, signal);
@@ -145,31 +153,29 @@ async function fromSnapshot(
   }
 }
 
-function readChunks(
+/** Errors: what `unlessDamaged` takes. */
+async function readChunks(
   state: CollectionState,
   { drive, manifest }: OpenSnapshot,
   { schema }: Plan,
-): RecordBatch[] | undefined {
+): Promise<RecordBatch[]> {
   const { fields } = makePlan(manifest.columns).schema;
   const same = noneDied(state, manifest);
   let living: Living | undefined;
-  const batches: RecordBatch[] = [];
-  for (const chunk of manifest.chunks) {
-    const entry = findChunk(drive, chunk);
-    if (!entry) return undefined;
-    const decoded = new DecodedChunk(entry, fields);
+  const batches = manifest.chunks.map(async (chunk) => {
+    const decoded = new DecodedChunk(findChunk(drive, chunk), fields);
     const { rows } = chunk;
-    if (decoded.rows !== rows) return undefined;
+    if (decoded.rows !== rows) throw new RangeError('other rows');
     let runs: readonly number[] | undefined;
     if (!same || !chunk.whole) {
       living ??= new Living(state);
-      runs = living.runs(decoded.starts());
-      if (runs.length === 0) continue;
+      runs = living.runs(await decoded.starts());
+      if (runs.length === 0) return [];
       if (runs.length === 2 && runs[1]! - runs[0]! === rows) runs = undefined;
     }
-    batches.push(toBatch(schema, decoded.columns(schema.fields), rows, runs));
-  }
-  return batches;
+    return [toBatch(schema, await decoded.columns(schema.fields), rows, runs)];
+  });
+  return (await allOf(batches)).flat();
 }
 
 /** Lines that died stay dead: as many dead ones as there were are the same ones. */

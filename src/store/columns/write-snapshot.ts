@@ -142,7 +142,7 @@ async function update(
   const lastId = Math.max(0, ...(old?.chunks.map(({ id }) => id) ?? []));
   const job = { drive, state, wish, chunkRows, lastId, signal };
   if (old && isSameWish(old, wish)) {
-    const parts = keepParts(drive, state, old, chunkRows);
+    const parts = await unlessDamaged(() => keepParts(drive, state, old, chunkRows));
     if (parts?.every((part) => 'id' in part && old.chunks.includes(part))) {
       return { manifest: old, written: [] };
     }
@@ -166,13 +166,13 @@ interface Stretch {
   to: number;
 }
 
-/** Chunks to keep and stretches to fill, in order; undefined where a chunk is damaged. */
-function keepParts(
+/** Chunks to keep and stretches to fill, in order. Errors: what `unlessDamaged` takes. */
+async function keepParts(
   drive: DataStore,
   state: CollectionState,
   { chunks, ...old }: Manifest,
   chunkRows: number,
-): (Chunk | Stretch)[] | undefined {
+): Promise<(Chunk | Stretch)[]> {
   const parts: (Chunk | Stretch)[] = [];
   const fillUp = (from: number, to: number): void => {
     const last = parts.at(-1);
@@ -185,13 +185,10 @@ function keepParts(
   let living: Living | undefined;
   for (const [i, chunk] of chunks.entries()) {
     const entry = findChunk(drive, chunk);
-    if (!entry) return undefined;
     let alive = chunk.rows;
     if (!same || !chunk.whole) {
       living ??= new Living(state);
-      const starts = unlessDamaged(() => new DecodedChunk(entry, fields).starts());
-      if (!starts) return undefined;
-      alive = countRows(living.runs(starts));
+      alive = countRows(living.runs(await new DecodedChunk(entry, fields).starts()));
     }
     const grows = i === chunks.length - 1 && chunk.rows < chunkRows && end > old.end;
     if (grows || (chunk.rows - alive) * DEAD_SHARE > chunk.rows) fillUp(chunk.from, chunk.to);

@@ -88,10 +88,14 @@ export class EntryHandle {
    * Errors: as `payload`, and INVALID_ARGUMENT for what it does not have.
    */
   part(begin: number, end: number): Uint8Array {
-    if (!(begin >= 0 && begin <= end && end <= this.size)) {
-      throw new EtlError('INVALID_ARGUMENT', `the payload has ${this.size} bytes`);
-    }
+    this.#checkPart(begin, end);
     return this.#view.bytes(this.startOffset + begin, end - begin);
+  }
+
+  /** The same, read beside other work where files are not mapped. */
+  async fetchPart(begin: number, end: number): Promise<Uint8Array> {
+    this.#checkPart(begin, end);
+    return this.#view.fetch(this.startOffset + begin, end - begin);
   }
 
   /** The same as `payload`. */
@@ -121,6 +125,12 @@ export class EntryHandle {
   *chunks(chunkBytes: number = CHUNK_BYTES): Generator<Uint8Array, void, void> {
     for (let at = this.startOffset; at < this.endOffset; at += chunkBytes) {
       yield this.#view.bytes(at, Math.min(chunkBytes, this.endOffset - at));
+    }
+  }
+
+  #checkPart(begin: number, end: number): void {
+    if (!(begin >= 0 && begin <= end && end <= this.size)) {
+      throw new EtlError('INVALID_ARGUMENT', `the payload has ${this.size} bytes`);
     }
   }
 
