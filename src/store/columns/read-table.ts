@@ -162,18 +162,19 @@ async function readChunks(
   const { fields } = makePlan(manifest.columns).schema;
   const same = noneDied(state, manifest);
   let living: Living | undefined;
-  const batches = manifest.chunks.map(async (chunk) => {
-    const decoded = new DecodedChunk(findChunk(drive, chunk), fields);
-    const { rows } = chunk;
-    if (decoded.rows !== rows) throw new RangeError('other rows');
+  // What is small is read first: beside the columns it would wait for them.
+  const decoded = manifest.chunks.map((chunk) => new DecodedChunk(findChunk(drive, chunk), fields));
+  const batches = manifest.chunks.map(async ({ rows, whole }, i) => {
+    const chunk = decoded[i]!;
+    if (chunk.rows !== rows) throw new RangeError('other rows');
     let runs: readonly number[] | undefined;
-    if (!same || !chunk.whole) {
+    if (!same || !whole) {
       living ??= new Living(state);
-      runs = living.runs(await decoded.starts());
+      runs = living.runs(await chunk.starts());
       if (runs.length === 0) return [];
       if (runs.length === 2 && runs[1]! - runs[0]! === rows) runs = undefined;
     }
-    return [toBatch(schema, await decoded.columns(schema.fields), rows, runs)];
+    return [toBatch(schema, await chunk.columns(schema.fields), rows, runs)];
   });
   return (await allOf(batches)).flat();
 }
