@@ -14,6 +14,7 @@ import { isEtlError } from '../../core/errors.ts';
 import type { Disk, DiskFile } from '../../io/disk.ts';
 import type { Column, Kernel } from '../../kernels/index.ts';
 import { formatSum } from '../commit-log.ts';
+import { type EntryLookup, openLookup } from '../drive/chain-lookup.ts';
 import { DataStore } from '../drive/data-store.ts';
 import type { EntryHandle } from '../drive/entry-handle.ts';
 import type { CollectionPaths } from '../layout.ts';
@@ -106,7 +107,7 @@ export async function probe(
 
 /** The manifest in a drive, if it holds for the collection as it is. */
 export async function readManifest(
-  drive: DataStore,
+  drive: Pick<EntryLookup, 'read'>,
   state: CollectionState,
 ): Promise<Manifest | undefined> {
   const entry = drive.read(MANIFEST_KEY);
@@ -122,7 +123,7 @@ export async function readManifest(
 
 /** A snapshot that holds, with its drive, open for reading. */
 export interface OpenSnapshot {
-  readonly drive: DataStore;
+  readonly drive: EntryLookup;
   readonly manifest: Manifest;
 }
 
@@ -130,9 +131,11 @@ export interface OpenSnapshot {
 export async function openSnapshot(state: CollectionState): Promise<OpenSnapshot | undefined> {
   const { disk, paths, isLogged } = state;
   if (!isLogged) return undefined;
-  let drive: DataStore | undefined;
+  let drive: EntryLookup | undefined;
   try {
-    drive = await DataStore.open(paths.columns, { mode: 'read', disk, mapFrom: MAP_FROM });
+    drive =
+      (await openLookup(disk, paths.columns, (size) => (size < MAP_FROM ? 'read' : 'map'))) ??
+      (await DataStore.open(paths.columns, { mode: 'read', disk, mapFrom: MAP_FROM }));
     const manifest = await readManifest(drive, state);
     if (manifest) return { drive, manifest };
   } catch (error) {
@@ -145,7 +148,10 @@ export async function openSnapshot(state: CollectionState): Promise<OpenSnapshot
 }
 
 /** The entry of a chunk. Errors: RangeError where it is not the one that the manifest means. */
-export function findChunk(drive: DataStore, { id, bytes, crc }: Chunk): EntryHandle {
+export function findChunk(
+  drive: Pick<EntryLookup, 'read'>,
+  { id, bytes, crc }: Chunk,
+): EntryHandle {
   const entry = drive.read(chunkKey(id));
   if (entry?.size === bytes && entry.checksum === crc) return entry;
   throw new RangeError(`chunk ${id} is another`);

@@ -1,0 +1,87 @@
+/**
+ * Looking up entries of a drive without an index of all: the chain is followed from its end back, as far as
+ * it takes. For who reads a few entries once: opening costs a few reads of the system and no kernel; an entry
+ * costs one read for each record that is newer.
+ *
+ * Only for a drive in plain order, that nobody writes to and whose last record is sound: others are for
+ * `DataStore.open`, which finds what of them holds. A chain that breaks off ends there.
+ */
+import type { Disk, DiskFile, FileView } from '../../io/index.ts';
+import { sharedKernel } from '../../kernels/index.ts';
+import { RecordReader } from './chain.ts';
+import { EntryHandle } from './entry-handle.ts';
+import { SessionMark } from './session-mark.ts';
+
+/** What finds entries by their keys. */
+export interface EntryLookup {
+  /** The newest entry of a key; undefined where there is none. */
+  read(key: string): EntryHandle | undefined;
+  close(): Promise<void>;
+}
+
+/** Opens a drive for lookups; undefined where it is not in plain order. Errors: IO_ERROR. */
+export async function openLookup(
+  disk: Disk,
+  path: string,
+  way: (size: number) => FileView['way'],
+): Promise<EntryLookup | undefined> {
+  const [file, mark] = await Promise.all([
+    disk.open(path, 'read'),
+    disk.stat(SessionMark.path(path)),
+  ]);
+  try {
+    const size = await file.size();
+    const view = file.view(way(size));
+    view.extend(size);
+    const records = new RecordReader(view);
+    const last = records.at(size);
+    if (mark === undefined && last && records.isWhole(last))
+      return new ChainLookup(file, view, size);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+  await file.close();
+  return undefined;
+}
+
+class ChainLookup implements EntryLookup {
+  readonly #file: DiskFile;
+  readonly #view: FileView;
+  readonly #records: RecordReader;
+  /** The newest of each key that was passed, undefined for one deleted. */
+  readonly #passed = new Map<bigint, EntryHandle | undefined>();
+  /** Where the records end that were not passed. */
+  #tail: number;
+
+  constructor(file: DiskFile, view: FileView, tail: number) {
+    this.#file = file;
+    this.#view = view;
+    this.#records = new RecordReader(view);
+    this.#tail = tail;
+  }
+
+  read(key: string): EntryHandle | undefined {
+    const hash = sharedKernel().hash(Buffer.from(key));
+    while (!this.#passed.has(hash) && this.#pass());
+    return this.#passed.get(hash);
+  }
+
+  async close(): Promise<void> {
+    this.#view.close();
+    await this.#file.close();
+  }
+
+  /** Goes on by a record; false at the beginning, and where the chain breaks off. */
+  #pass(): boolean {
+    const record = this.#records.at(this.#tail);
+    if (record === undefined) return false;
+    const entry = new EntryHandle(this.#view, record.end, record.start);
+    const { keyHash } = entry;
+    if (!this.#passed.has(keyHash)) {
+      this.#passed.set(keyHash, record.tombstone ? undefined : entry);
+    }
+    this.#tail = record.before;
+    return true;
+  }
+}
