@@ -31,7 +31,7 @@ export interface CleanScan {
 
 /** Opens the committed state for scanning; undefined where that takes more than the log and the data. */
 export async function openCleanScan(
-  root: ZdsRoot,
+  root: Pick<ZdsRoot, 'disk' | 'path'>,
   collection: string,
   kernel: Kernel = sharedKernel(),
 ): Promise<CleanScan | undefined> {

@@ -1,5 +1,6 @@
 /** Opening what is committed of a collection to read it once, as cheaply as its state allows. */
 import type { Table } from 'apache-arrow';
+import { nodeDisk } from '../io/index.ts';
 import { openCleanScan } from './clean-scan.ts';
 import type { ColumnsOptions } from './columns/index.ts';
 import { ZdsRoot } from './root.ts';
@@ -18,21 +19,29 @@ export async function openForReading(
   collection: string,
   byIds = false,
 ): Promise<ReadingFiles> {
-  const own = typeof root === 'string' ? await ZdsRoot.open(root, { mode: 'read' }) : undefined;
-  const from = own ?? (root as ZdsRoot);
+  const openClean = (from: Pick<ZdsRoot, 'disk' | 'path'>): Promise<ReadingFiles | undefined> =>
+    byIds ? Promise.resolve(undefined) : openCleanScan(from, collection);
+  if (typeof root !== 'string') {
+    return (await openClean(root)) ?? root.collection<object>(collection, { mode: 'read' });
+  }
+  // Where such a collection stands is a store, and need not be looked at.
+  const clean = await openClean({ disk: nodeDisk, path: root });
+  if (clean) return clean;
+  const own = await ZdsRoot.open(root, { mode: 'read' });
   try {
-    const clean = byIds ? undefined : await openCleanScan(from, collection);
-    const files = clean ?? (await from.collection<object>(collection, { mode: 'read' }));
+    const files =
+      (own.disk === nodeDisk ? undefined : await openClean(own)) ??
+      (await own.collection<object>(collection, { mode: 'read' }));
     return {
       scan: (options) => files.scan(options),
       table: (options) => files.table(options),
       async close() {
         await files.close();
-        await own?.close();
+        await own.close();
       },
     };
   } catch (error) {
-    await own?.close();
+    await own.close();
     throw error;
   }
 }

@@ -139,14 +139,14 @@ async function fromSnapshot(
 ): Promise<Table | undefined> {
   const { columns, end, definition } = found.manifest;
   const { fields } = wish.definition;
-  const isWanted = ({ name }: Column): boolean => !fields || fields.includes(name);
-  const plan = makePlan(columns.filter(isWanted));
+  const plan = makePlan(
+    fields?.map((field) => columns.find(({ name }) => name === field)!) ?? columns,
+  );
   const chunks = await unlessDamaged(() => readChunks(state, found, plan));
   if (!chunks) return undefined;
   try {
     const tail = await fill(state, wish, plan, end, signal);
-    const table = new Table(plan.schema, [...chunks, ...tail]);
-    return fields ? table.select([...fields]) : table;
+    return new Table(plan.schema, [...chunks, ...tail]);
   } catch (error) {
     if (!definition.typed && isEtlError(error, 'SCHEMA_CHANGED')) return undefined;
     throw error;
