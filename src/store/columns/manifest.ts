@@ -113,10 +113,12 @@ export async function readManifest(
   const entry = drive.read(MANIFEST_KEY);
   if (entry === undefined || !entry.isValidChecksum()) return undefined;
   const manifest = parse(entry);
-  const { snapshot, generation, lines } = state;
+  const { snapshot, generation, lines, documents } = state;
   if (manifest?.format !== 'zds-columns' || manifest.version !== 1) return undefined;
   if (manifest.generation !== generation) return undefined;
   if (manifest.end > snapshot.end || manifest.lines > lines) return undefined;
+  // Lines that died stay dead: where more have than here, it was made later, without what lives here.
+  if (manifest.lines - manifest.documents > lines - documents) return undefined;
   const { head, tail } = await probe(snapshot.file, manifest.end, state.kernel);
   return head === manifest.head && tail === manifest.tail ? manifest : undefined;
 }

@@ -82,6 +82,20 @@ describe('a column snapshot', () => {
     expect(all(mapped)).toBe(all(read));
   });
 
+  it('made later than what a reader sees is not for that reader', async () => {
+    await using store = await open();
+    put(store, 0, 10);
+    await store.flush();
+    await using reader = await open('read');
+    store.delete('d3');
+    await store.snapshot();
+    expect((await store.table()).numRows).toBe(9);
+    expect((await reader.table()).numRows).toBe(10);
+    expect(await reader.scan({ where: eq('n', 3) }).toArray()).toHaveLength(1);
+    await reader.refresh();
+    expect((await reader.table()).numRows).toBe(9);
+  });
+
   it('stays mapped where nothing died, and is found without opening the store', async () => {
     const store = await open();
     put(store, 0, 100);
