@@ -73,12 +73,12 @@ export class EntryHandle {
    */
   get payload(): Uint8Array {
     if (this.#payload === undefined) {
-      const { startOffset, endOffset } = this;
-      const size = endOffset - startOffset;
+      const start = this.#start < 0 ? this.startOffset : this.#start;
+      const size = this.endOffset - start;
       if (size > MAX_PIECE) {
         throw new EtlError('UNSUPPORTED', 'the payload is too long for one piece; take chunks()');
       }
-      this.#payload = this.#view.bytes(startOffset, size);
+      this.#payload = this.#view.bytes(start, size);
     }
     return this.#payload;
   }

@@ -139,6 +139,43 @@ describe('nodeDisk', () => {
     expect(await nodeDisk.stat(join(folder, 'a'))).toBeUndefined();
     await expect(nodeDisk.list(join(folder, 'b'))).rejects.toMatchObject({ code: 'IO_ERROR' });
   });
+
+  it.each(['map', 'read'] as const)('shows bytes of a file while it is open: %s', async (way) => {
+    const file = await nodeDisk.open(join(folder, 'f'), 'create');
+    await file.write(Buffer.from('abcdef'), 0);
+    const view = file.view(way);
+    view.extend(4);
+    const seen = (offset: number, length: number) => {
+      const at = view.seek(offset, length);
+      const sought = Buffer.from(view.memory.subarray(at, at + length)).toString();
+      expect(Buffer.from(view.bytes(offset, length)).toString()).toBe(sought);
+      return sought;
+    };
+    // The second time of a turn takes the short way.
+    for (let i = 0; i < 2; i++) {
+      expect(seen(1, 3)).toBe('bcd');
+      expect(() => seen(1, 4)).toThrow(/past the end/);
+      expect(() => view.bytes(-1, 1)).toThrow(/past the end/);
+    }
+    view.extend(6);
+    expect(seen(3, 3)).toBe('def');
+    view.close();
+    expect(() => view.bytes(0, 0)).toThrow(/closed/);
+    expect(() => view.seek(0, 1)).toThrow(/closed/);
+    await file.close();
+  });
+
+  it.runIf(native())('looks in every turn whether a mapped file became shorter', async () => {
+    const file = await nodeDisk.open(join(folder, 'f'), 'create');
+    await file.write(Buffer.from('abc'), 0);
+    const view = file.view('map');
+    view.extend(3);
+    for (let i = 0; i < 2; i++) expect(view.bytes(0, 3)[2]).toBe(0x63);
+    await file.truncate(1);
+    expect(() => view.bytes(0, 1)).toThrow(/cut to 1 bytes/);
+    expect(() => view.bytes(0, 1)).toThrow(/closed/);
+    await file.close();
+  });
 });
 
 describe('making folders', () => {
