@@ -22,6 +22,14 @@ describe.skipIf(!existsSync(join(root, 'dist/index.js')))('examples', () => {
     expect(existsSync(join(folder, 'pushes.arrow'))).toBe(true);
   });
 
+  it('store.mjs is the code of the guide and prints what its comments say', () => {
+    const [, code] = /```js\n([\s\S]*?)```/.exec(readText('docs/guide/store.md'))!;
+    const example = readText('examples/store.mjs');
+    expect(example.slice(example.indexOf('import'))).toBe(code);
+    const said = [...code!.matchAll(/console\.log.* \/\/ (.*)/g)].map((found) => found[1]);
+    expect(run('store.mjs').trimEnd().split('\n')).toEqual(said);
+  });
+
   it('custom-source.mjs is the code of the guide, and keeps to the contract', () => {
     const code = /const squares = [\s\S]*?\n\}\);\n/;
     const [written] = code.exec(readText('examples/custom-source.mjs'))!;
