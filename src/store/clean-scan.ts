@@ -10,7 +10,12 @@
 import type { Table } from 'apache-arrow';
 import type { Disk, DiskFile } from '../io/disk.ts';
 import { type Kernel, sharedKernel } from '../kernels/index.ts';
-import { type ColumnsOptions, partsToRead, readTable } from './columns/index.ts';
+import {
+  type CollectionState,
+  type ColumnsOptions,
+  partsToRead,
+  readTable,
+} from './columns/index.ts';
 import { CommitLog, type CommitRecord } from './commit-log.ts';
 import { type Located, openSettled } from './generation.ts';
 import { INDEX_HEADER_BYTES, indexHeader } from './index-file.ts';
@@ -23,6 +28,7 @@ import type { Snapshot } from './scan-snapshot.ts';
 
 /** A collection open for scans, and as a table, only. */
 export interface CleanScan {
+  readonly state: CollectionState;
   scan(options: ScanOptions): Scan<object>;
   /** As `FastStore.table`. */
   table(options: ColumnsOptions): Promise<Table>;
@@ -73,10 +79,20 @@ async function openLocated(
       release: () => undefined,
     };
     const isLogged = true;
-    const state = { disk, paths, kernel, generation, lines, documents, isLogged, snapshot };
+    const state: CollectionState = {
+      disk,
+      paths,
+      kernel,
+      generation,
+      lines,
+      documents,
+      isLogged,
+      snapshot,
+    };
     const snapshots = { snapshot: async () => snapshot, snapshotSync: () => snapshot };
     const host = { kernel, path: paths.data, snapshots: () => snapshots };
     return {
+      state,
       scan: (options) => new Scan<object>(host, options),
       table: (options) => readTable(state, options),
       close: () => file.close(),

@@ -2,12 +2,14 @@
 import type { Table } from 'apache-arrow';
 import { nodeDisk } from '../io/index.ts';
 import { openCleanScan } from './clean-scan.ts';
-import type { ColumnsOptions } from './columns/index.ts';
+import type { CollectionState, ColumnsOptions } from './columns/index.ts';
 import { ZdsRoot } from './root.ts';
 import type { Scan, ScanOptions } from './scan.ts';
 
 /** What reading needs: a whole store, or just the files where every line is alive. */
 export interface ReadingFiles {
+  /** Where every line is alive. */
+  readonly state?: CollectionState;
   scan(options: ScanOptions): Scan<object>;
   table(options: ColumnsOptions): Promise<Table>;
   close(): Promise<void>;
@@ -51,14 +53,23 @@ export async function openForReading(
  * replaced or deleted the id index is not loaded. The table stays good when the files change.
  * Errors: NOT_A_STORE, COLLECTION_NOT_FOUND, INVALID_PATH, and those of `FastStore.table`.
  */
-export async function collectionTable(
+export function collectionTable(
   root: string | ZdsRoot,
   collection: string,
   options: ColumnsOptions = {},
 ): Promise<Table> {
+  return useForReading(root, collection, (files) => files.table(options));
+}
+
+/** What `use` makes of the files, which are open until it has. */
+export async function useForReading<T>(
+  root: string | ZdsRoot,
+  collection: string,
+  use: (files: ReadingFiles) => Promise<T>,
+): Promise<T> {
   const files = await openForReading(root, collection);
   try {
-    return await files.table(options);
+    return await use(files);
   } finally {
     await files.close();
   }

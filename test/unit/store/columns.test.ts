@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { eq, gt, gte } from '../../../src/core/predicate.ts';
 import { sharedKernel } from '../../../src/kernels/index.ts';
 import { zdsSource } from '../../../src/sources/zds-source.ts';
+import { collectionTable as loadedTable } from '../../../src/store/columns/collection-table.ts';
 import { collectionTable, DataStore, FastStore, pack, verify } from '../../../src/store/index.ts';
 
 let folder = '';
@@ -94,6 +95,28 @@ describe('a column snapshot', () => {
     expect(await reader.scan({ where: eq('n', 3) }).toArray()).toHaveLength(1);
     await reader.refresh();
     expect((await reader.table()).numRows).toBe(9);
+  });
+
+  it('is the same by zds-stream/columns: all alive, in an archive, some dead, of no store', async () => {
+    const store = await open();
+    put(store, 0, 20);
+    await store.snapshot();
+    await store.close();
+    const packed = join(folder, 'lake.zds');
+    await pack(root, packed);
+    const options = { columns: ['n', '_id'] };
+    const ids = async (path: string, make: typeof collectionTable) =>
+      (await make(path, 'c', options)).toArray().map((row) => `${row}`);
+    for (const path of [root, packed]) {
+      const rows = await ids(path, loadedTable);
+      expect(rows).toHaveLength(20);
+      expect(rows).toEqual(await ids(path, collectionTable));
+    }
+    await using again = await open();
+    again.delete('d7');
+    await again.flush();
+    expect(await ids(root, loadedTable)).toHaveLength(19);
+    await expect(ids(folder, loadedTable)).rejects.toMatchObject({ code: 'NOT_A_STORE' });
   });
 
   it('stays mapped where nothing died, and is found without opening the store', async () => {
