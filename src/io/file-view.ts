@@ -169,7 +169,7 @@ class MappedView extends ReadView {
   override readonly way = 'map';
   readonly #windowBytes: number;
   #windows: (Window | undefined)[] = [];
-  /** The first window, while nothing more has to be asked in this turn: one comparison for what is read by the million. */
+  /** The first window, while nothing more has to be asked in this turn: one comparison for what comes by the million. */
   #granted = NONE;
   /** Never read; without it the loads of `touch` would be optimised away. */
   protected touched = 0;
