@@ -228,10 +228,13 @@ class MappedView extends ReadView {
 
   protected override check(offset: number, length: number): void {
     super.check(offset, length);
-    if (!this.#looked) this.#look();
+    // By `call` on a field it stays out of the code compiled around it, which would be thrown away when a turn
+    // first comes to look.
+    this.#look.call(null);
   }
 
-  #look(): void {
+  readonly #look = (): void => {
+    if (this.#looked) return;
     this.#looked = true;
     queueMicrotask(() => {
       this.#looked = false;
@@ -244,7 +247,7 @@ class MappedView extends ReadView {
     throw new EtlError('INPUT_CHANGED', `the file was cut to ${size} bytes by another program`, {
       place: { path, offset: size },
     });
-  }
+  };
 
   #bytesAnywhere(offset: number, length: number): Uint8Array {
     this.check(offset, length);

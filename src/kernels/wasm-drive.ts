@@ -83,7 +83,8 @@ class WasmDriveTable implements DriveTable {
   #stageEnd = STAGE;
   /** At most what the staged records take when laid out, wherever that begins. */
   #outBytes = 0;
-  #tail = 0;
+  /** A double from the start: a field that becomes one later outdates the tables made before and the code for them. */
+  #tail = Number.NaN;
 
   constructor(memory: WebAssembly.Memory, exports: DriveExports) {
     this.#memory = memory;
