@@ -72,7 +72,10 @@ export interface DriveTable {
   /** The metadata offset of a key's entry, or -1. */
   findKey(key: DriveKey): number;
   find(hashLow: number, hashHigh: number): number;
-  /** Where the payload of each key begins, -1 where the table does not know, and `findKey` of it: two numbers a key. */
+  /**
+   * Where the payload of each key begins, -1 where the table does not know, and `findKey` of it: two numbers a key.
+   * May be a view until the next call.
+   */
   findKeys(keys: readonly DriveKey[]): Float64Array;
   /** The offset that was there before, or -1. With `replace` false one that is there stays. */
   set(hashLow: number, hashHigh: number, offset: number, replace?: boolean): number;

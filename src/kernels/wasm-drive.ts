@@ -129,6 +129,8 @@ class WasmDriveTable implements DriveTable {
   }
 
   findKeys(keys: readonly DriveKey[]): Float64Array {
+    const count = this.#placeKeys.call(null, this.#u8, this.#u32, keys, 0);
+    if (count === keys.length) return this.#findPlaced(count);
     const found = new Float64Array(keys.length * 2);
     for (let first = 0; first < keys.length; ) {
       const count = this.#placeKeys.call(null, this.#u8, this.#u32, keys, first);
@@ -138,8 +140,7 @@ class WasmDriveTable implements DriveTable {
         first++;
         continue;
       }
-      this.#exports.findKeys.call(null, count);
-      found.set(new Float64Array(this.#memory.buffer, OUT, count * 2), first * 2);
+      found.set(this.#findPlaced(count), first * 2);
       first += count;
     }
     return found;
@@ -268,6 +269,11 @@ class WasmDriveTable implements DriveTable {
 
   sweep(): void {
     this.#exports.sweep();
+  }
+
+  #findPlaced(count: number): Float64Array {
+    this.#exports.findKeys.call(null, count);
+    return new Float64Array(this.#memory.buffer, OUT, count * 2);
   }
 
   /** The key's length at KEYS; -1 when it was too long and its hash stands in `#keyHash`. */

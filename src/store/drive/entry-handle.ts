@@ -16,6 +16,7 @@ import { alignOrCopy, type TypedArrayOf } from './extensions/align-or-copy.ts';
 /** Longest payload in one piece: what every supported Node can address. */
 const MAX_PIECE = 2 ** 32 - 1;
 const CHUNK_BYTES = 1 << 20;
+const MAX_INT32 = 0x7fff_ffff;
 
 export class EntryHandle {
   /** Where the 20 bytes of metadata lie in the file, which is also the payload's end. */
@@ -28,8 +29,8 @@ export class EntryHandle {
   /** The entry whose metadata lies at `endOffset`; its payload begins at `start`, -1 where that must be looked up. */
   constructor(view: FileView, endOffset: number, start = -1) {
     this.#view = view;
-    this.endOffset = endOffset;
-    this.#start = start;
+    this.endOffset = unboxed(endOffset);
+    this.#start = unboxed(start);
   }
 
   /** Where the payload begins in the file. */
@@ -163,4 +164,9 @@ export class EntryHandle {
     for (const chunk of this.chunks()) sum = crc32(chunk, sum);
     return sum === this.checksum;
   }
+}
+
+/** The same number. What comes from a Float64Array would be kept as an object of its own, 16 bytes a number. */
+function unboxed(offset: number): number {
+  return offset <= MAX_INT32 ? offset | 0 : offset;
 }

@@ -2,9 +2,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createNodeDisk } from '../../../../src/io/index.ts';
+import { createNodeDisk, type FileView } from '../../../../src/io/index.ts';
 import { native } from '../../../../src/io/native.ts';
-import { DataStore, hashKey, readPartition } from '../../../../src/store/index.ts';
+import { DataStore, EntryHandle, hashKey, readPartition } from '../../../../src/store/index.ts';
 
 let folder: string;
 let path: string;
@@ -366,4 +366,11 @@ it('finds payloads of every length in batches', async () => {
   const reader = await DataStore.open(path, { mode: 'read' });
   expect(read(reader)).toEqual(payloads);
   await reader.close();
+});
+
+it.each([2 ** 31 - 64, 2 ** 31, 2 ** 32, 2 ** 47])('tells where an entry lies: at %d', (start) => {
+  const view = { bytes: (...range: number[]) => range } as unknown as FileView;
+  const entry = new EntryHandle(view, start + 100, start);
+  expect(entry.offsetRange).toEqual([start, start + 100]);
+  expect([entry.size, entry.payload]).toEqual([100, [start, 100]]);
 });
