@@ -1,6 +1,7 @@
 /**
- * Compressed bytes to plain ones. gzip and zstd are told by their first bytes; brotli has none, so
- * only a name ending in `.br` tells it.
+ * Compressed bytes to plain ones. gzip and zstd are told by their first bytes, whatever the name; brotli
+ * has none, so only a name ending in `.br` tells it. Where the input ends before those bytes do, a name
+ * ending in `.gz` or `.zst` tells that more should have come: an empty file of such a name is cut short.
  *
  * Errors: TRUNCATED_INPUT when the input ends inside a member or frame, CORRUPTED_INPUT for bytes
  * that cannot be decompressed, anything behind the last gzip member included; both with the place
@@ -21,11 +22,20 @@ const HIGH_WATER_BYTES = 256 << 10;
 
 type Chunks = AsyncIterable<Uint8Array>;
 
-/** What the first bytes, or else the name, say. */
+const GZIP = [0x1f, 0x8b];
+const ZSTD = [0x28, 0xb5, 0x2f, 0xfd];
+
+/** What the first `SNIFF_BYTES`, fewer only at the end of the input, or else the name, say. */
 export function detectCompression(head: Uint8Array, name = ''): Compression {
-  if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip';
-  if (head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd) return 'zstd';
+  if (begins(head, GZIP, name, /\.gz$/i)) return 'gzip';
+  if (begins(head, ZSTD, name, /\.zst$/i)) return 'zstd';
   return /\.br$/i.test(name) ? 'brotli' : 'none';
+}
+
+/** Whether `head` begins as `magic`, or would if its name is right and it did not end within. */
+function begins(head: Uint8Array, magic: readonly number[], name: string, ending: RegExp): boolean {
+  if (head.length < magic.length && !ending.test(name)) return false;
+  return magic.every((byte, i) => i >= head.length || head[i] === byte);
 }
 
 /** What a Content-Encoding stands for. Errors: UNSUPPORTED. */
@@ -50,8 +60,8 @@ export async function* decompress(
   let offset = 0;
   const plain =
     compression === 'zstd' && !nodeZstd
-      ? unpackZstd(chunks)
-      : throughZlib(chunks, createDecompressor(compression));
+      ? unpackZstd(notEmpty(chunks))
+      : throughZlib(notEmpty(chunks), createDecompressor(compression));
   try {
     for await (const chunk of plain) {
       offset += chunk.byteLength;
@@ -71,6 +81,16 @@ function createDecompressor(compression: 'gzip' | 'brotli' | 'zstd'): Transform 
   if (compression === 'gzip') return zlib.createGunzip(options);
   if (compression === 'brotli') return zlib.createBrotliDecompress(options);
   return nodeZstd!(options);
+}
+
+/** Every format has a header; not every decompressor misses it. */
+async function* notEmpty(chunks: Chunks): AsyncGenerator<Uint8Array, void, void> {
+  let isEmpty = true;
+  for await (const chunk of chunks) {
+    isEmpty &&= chunk.length === 0;
+    yield chunk;
+  }
+  if (isEmpty) throw new Error('unexpected end of file');
 }
 
 async function* throughZlib(chunks: Chunks, stream: Transform): AsyncGenerator<Uint8Array> {

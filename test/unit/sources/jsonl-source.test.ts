@@ -221,6 +221,26 @@ describe('jsonlSource', () => {
       expect(error).toMatchObject({ code: 'TRUNCATED_INPUT' });
     });
 
+    it.each([
+      ['gz', gzipSync(lines(0, 3))],
+      ['br', brotliCompressSync(lines(0, 3))],
+      ['zst', Buffer.from(ZSTD[0]!, 'hex')],
+    ])('says TRUNCATED_INPUT for .%s cut anywhere', async (ending, bytes) => {
+      const path = join(temporaryFolder(), `a.${ending}`);
+      for (let size = 0; size < bytes.length; size++) {
+        writeFileSync(path, bytes.subarray(0, size));
+        expect(await read(path), `${size} bytes`).toMatchObject({
+          error: { code: 'TRUNCATED_INPUT', place: { path } },
+        });
+      }
+    });
+
+    it('takes an empty file for an empty one where no name says more', async () => {
+      const path = join(temporaryFolder(), 'a.jsonl');
+      writeFileSync(path, '');
+      expect(await read(path)).toEqual({ seen: [], error: undefined });
+    });
+
     it('refuses even one byte behind gzip, but takes padding with zeros', async () => {
       const bytes = gzipSync(text);
       const one = await read(Readable.from([Buffer.concat([bytes, Buffer.from('x')])]));
