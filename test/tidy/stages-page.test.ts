@@ -1,11 +1,17 @@
-/** docs/stages.md and docs/pipeline.schema.json are made from the declared stages: `npm run docs:stages`. */
+/** docs/stages.md and the schemas in docs are made from what is declared: `npm run docs:stages`. */
 import { expect, it } from 'vitest';
 import { describeSchema, pipelineJsonSchema, stageTypes } from '../../src/pipeline-file/index.ts';
 import { kindOptions } from '../../src/pipeline-file/pipeline-schema.ts';
+import { testsJsonSchema } from '../../src/pipeline-file/test-schema.ts';
 
 it('docs/pipeline.schema.json says what the stages take', async () => {
   const text = `${JSON.stringify(pipelineJsonSchema(), undefined, 1)}\n`;
   await expect(text).toMatchFileSnapshot('../../docs/pipeline.schema.json');
+});
+
+it('docs/pipeline-test.schema.json says what tests are', async () => {
+  const text = `${JSON.stringify(testsJsonSchema(), undefined, 1)}\n`;
+  await expect(text).toMatchFileSnapshot('../../docs/pipeline-test.schema.json');
 });
 
 it('docs/stages.md says what the stages take', async () => {

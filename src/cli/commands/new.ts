@@ -15,8 +15,12 @@ export const newCommand: Command = {
   options: {},
   async run(args, { stdout }) {
     const folder = args.positionals[0]!;
+    const place = { path: folder };
+    if (((await nodeDisk.stat(folder))?.kind ?? 'folder') !== 'folder') {
+      throw new EtlError('INVALID_ARGUMENT', 'is no folder', { place });
+    }
     const there = await readdir(folder).catch(() => []);
-    if (there.length > 0) throw new EtlError('INVALID_ARGUMENT', `${folder} is not empty`);
+    if (there.length > 0) throw new EtlError('INVALID_ARGUMENT', 'is not empty', { place });
     await nodeDisk.mkdir(join(folder, 'data'));
     for (const [name, text] of Object.entries(projectFiles(resolve(folder)))) {
       // What has come there meanwhile stays.

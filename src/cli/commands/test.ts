@@ -6,13 +6,13 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, parse } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Document } from '../../core/batch.ts';
-import { EtlError, formatPlace } from '../../core/errors.ts';
+import { EtlError, formatPlace, type Place } from '../../core/errors.ts';
 import type { Reject } from '../../core/reject.ts';
 import { run } from '../../pipeline/index.ts';
 import { checkValue, type Fault, faultError, nameOf, type Way } from '../../pipeline-file/check.ts';
 import { loadPipeline } from '../../pipeline-file/index.ts';
 import { type ParsedFile, parseFile } from '../../pipeline-file/parse.ts';
-import { anyText, fields, mapOf, type Schema, text } from '../../pipeline-file/schema.ts';
+import { testsForm, testsJsonSchema } from '../../pipeline-file/test-schema.ts';
 import { fromIterable } from '../../sources/from-iterable.ts';
 import { memorySink } from '../../testing/memory-sink.ts';
 import type { Command } from '../command.ts';
@@ -20,27 +20,6 @@ import { formatCount, formatValue } from '../text.ts';
 
 const TEST_FILE = /\.test\.(yaml|yml|json)$/;
 const PIPELINES = ['.yaml', '.yml', '.json', '.ts', '.mts', '.js', '.mjs'];
-
-const documents: Schema = { type: 'array', items: { type: 'object', additionalProperties: {} } };
-const testsForm = fields(
-  {
-    tests: {
-      type: 'array',
-      minItems: 1,
-      items: fields(
-        {
-          name: text,
-          env: mapOf(anyText),
-          input: documents,
-          output: documents,
-          rejects: { type: 'array', items: text },
-        },
-        ['name', 'input', 'output'],
-      ),
-    },
-  },
-  ['tests'],
-);
 
 interface PipelineTest {
   readonly name: string;
@@ -52,49 +31,69 @@ interface PipelineTest {
   readonly rejects?: readonly string[];
 }
 
+/** What became of a test; line and column are those of what is not as it should be. */
+interface TestResult extends Pick<Place, 'line' | 'column'> {
+  readonly file: string;
+  readonly name: string;
+  readonly ok: boolean;
+  readonly problem?: string;
+}
+
 export const testCommand: Command = {
   name: 'test',
   summary: 'Run the tests beside pipeline files; exit code 1 where one fails.',
-  usage: '[FILE|DIR]…',
+  usage: '[FILE|DIR]… [--json] | --schema',
   positionals: [0, Number.POSITIVE_INFINITY],
-  options: {},
+  options: {
+    json: { help: 'print the results as one JSON object' },
+    schema: { help: 'print the JSON Schema of files of tests, for editors' },
+  },
   async run(args, { stdout }) {
+    if (args.flag('schema')) {
+      await stdout.write(`${JSON.stringify(testsJsonSchema(), undefined, 1)}\n`);
+      return 0;
+    }
     const given = args.positionals.length > 0 ? args.positionals : ['.'];
     const files = (await Promise.all(given.map(testFiles))).flat();
     if (files.length === 0) {
       const problem = 'no tests found; those of NAME.yaml are in NAME.test.yaml beside it';
       throw new EtlError('INVALID_ARGUMENT', problem, { place: { path: given[0]! } });
     }
-    let count = 0;
-    let failed = 0;
+    const isJson = args.flag('json');
+    const results: TestResult[] = [];
     for (const file of files) {
       const { tests, locate } = await readTests(file);
       const pipeline = await pipelineOf(file);
       for (const [i, test] of tests.entries()) {
-        count++;
+        const { name } = test;
         const fault = await faultOf(test, pipeline);
-        if (fault) failed++;
-        const place = fault && locate({ way: ['tests', i, ...fault.way] });
-        const line = fault
-          ? `FAIL ${formatPlace(place!)}: ${test.name}: ${fault.problem}`
-          : `ok   ${file}: ${test.name}`;
-        await stdout.write(`${line}\n`);
+        if (fault) {
+          const { path: _, ...at } = locate({ way: ['tests', i, ...fault.way] });
+          results.push({ file, name, ok: false, ...at, problem: fault.problem });
+        } else results.push({ file, name, ok: true });
+        if (!isJson) await stdout.write(`${describeResult(results.at(-1)!)}\n`);
       }
     }
-    await stdout.write(`${formatCount(count)} tests, ${formatCount(failed)} failed\n`);
+    const failed = results.filter(({ ok }) => !ok).length;
+    const tests = results.length === 1 ? '1 test' : `${formatCount(results.length)} tests`;
+    const summary = isJson
+      ? JSON.stringify({ tests: results.length, failed, results })
+      : `${tests}, ${formatCount(failed)} failed`;
+    await stdout.write(`${summary}\n`);
     return failed === 0 ? 0 : 1;
   },
 };
+
+function describeResult({ file, name, ok, problem, ...at }: TestResult): string {
+  if (ok) return `ok   ${file}: ${name}`;
+  return `FAIL ${formatPlace({ path: file, ...at })}: ${name}: ${problem}`;
+}
 
 /** The test files that an argument means: itself, the one of a pipeline, all in a folder. */
 async function testFiles(given: string): Promise<string[]> {
   if (TEST_FILE.test(given)) return [given];
   try {
-    if ((await stat(given)).isDirectory()) {
-      const names = await readdir(given, { recursive: true });
-      const ours = names.filter((name) => TEST_FILE.test(name) && !name.includes('node_modules'));
-      return ours.sort().map((name) => join(given, name));
-    }
+    if ((await stat(given)).isDirectory()) return (await testFilesIn(given)).sort();
     const dir = dirname(given);
     const stem = parse(given).name;
     const beside = await readdir(dir);
@@ -103,6 +102,19 @@ async function testFiles(given: string): Promise<string[]> {
   } catch (cause) {
     throw new EtlError('IO_ERROR', 'cannot be read', { place: { path: given }, cause });
   }
+}
+
+/** All below a folder, but for what is hidden or a package of others. */
+async function testFilesIn(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) {
+      if (entry.name === 'node_modules' || entry.name.startsWith('.')) continue;
+      found.push(...(await testFilesIn(path)));
+    } else if (TEST_FILE.test(entry.name)) found.push(path);
+  }
+  return found;
 }
 
 async function pipelineOf(file: string): Promise<string> {

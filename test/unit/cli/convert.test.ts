@@ -221,6 +221,11 @@ describe.skipIf(!existsSync(join(root, 'dist/cli/main.js')))('zds new', () => {
     const found = await zds(['scan', join(project, 'lake'), '-c', 'orders', '--jsonl']);
     expect(found.stdout.split('\n')[0]).toContain('"large":true');
     expect((await zds(['new', project])).code).toBe(2);
+    const onFile = await zds(['new', join(project, 'README.md')]);
+    expect(onFile).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('README.md: is no folder'),
+    });
     const inFile = await zds(['new', join(project, 'README.md/x')]);
     expect(inFile.stderr).toContain('README.md/x/data: cannot make: ENOTDIR');
   });

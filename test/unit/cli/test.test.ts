@@ -1,5 +1,5 @@
 /** `zds test`, as one would use it. */
-import { writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder, zds } from './harness.ts';
@@ -54,6 +54,53 @@ describe('zds test', () => {
       expect([code, stdout]).toEqual([1, expect.stringContaining(problem)]);
       expect(stdout).toContain('2 tests, 1 failed');
     }
+  });
+
+  it('prints one object where JSON is asked for', async () => {
+    write('p.test.yaml', ...good.slice(0, 5));
+    expect((await zds(['test', at('p.yaml')])).stdout).toContain('\n1 test, 0 failed\n');
+    write('p.test.yaml', good.join('\n').replace('{ n: "1" }]', '{ n: "2" }]'));
+    const { code, stdout } = await zds(['test', at('p.yaml'), '--json']);
+    const file = at('p.test.yaml');
+    expect([code, JSON.parse(stdout)]).toEqual([
+      1,
+      {
+        tests: 2,
+        failed: 1,
+        results: [
+          { file, name: 'makes numbers', ok: true },
+          {
+            file,
+            name: 'or texts',
+            ok: false,
+            line: 9,
+            column: 19,
+            problem: 'output[0].n is "1", not "2"',
+          },
+        ],
+      },
+    ]);
+  });
+
+  it('looks for tests in folders below, but not where packages or hidden files are', async () => {
+    const below = join(folder, 'below');
+    for (const name of ['a/b', 'node_modules/x', '.git']) {
+      mkdirSync(join(below, name), { recursive: true });
+      writeFileSync(join(below, name, 'p.yaml'), readFileSync(at('p.yaml')));
+      writeFileSync(join(below, name, 'p.test.yaml'), good.join('\n'));
+    }
+    // To go into it would be an error.
+    chmodSync(join(below, 'node_modules'), 0);
+    const { code, stdout } = await zds(['test', below]);
+    chmodSync(join(below, 'node_modules'), 0o755);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^ok {3}.*a\/b\/p\.test\.yaml: .*\nok .*\n2 tests/);
+  });
+
+  it('prints the schema for editors', async () => {
+    const { stdout } = await zds(['test', '--schema']);
+    const file = readFileSync('docs/pipeline-test.schema.json', 'utf8');
+    expect(JSON.parse(stdout)).toEqual(JSON.parse(file));
   });
 
   it('says where a test file is none, and where there is none', async () => {
