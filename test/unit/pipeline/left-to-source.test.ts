@@ -65,6 +65,55 @@ describe('a filter that a collection sees to', () => {
     });
   }
 
+  it.each([false, true])(
+    'tells of what it left out piece by piece (some dead: %s)',
+    async (alter) => {
+      const root = await lake(alter);
+      const { source } = zdsSource(root, 'c', { pieceBytes: 8192 });
+      const { signal } = new AbortController();
+      const pieces: number[] = [];
+      for await (const { length } of source.batches(signal, {})) pieces.push(length);
+      expect(pieces.length).toBeGreaterThan(50);
+      const steps: number[] = [];
+      const passed = (count: number): void => void steps.push(count);
+      const keep = eq('kind', 'b');
+      let [given, through, at] = [0, 0, 0];
+      for await (const { length } of source.batches(signal, { where: { keep, passed } })) {
+        given += length;
+        through += pieces[at++]!;
+        expect(sum(steps) + given, `piece ${at}`).toBe(through);
+      }
+      expect([at, sum(steps) + given]).toEqual([pieces.length, sum(pieces)]);
+      expect(Math.min(...steps)).toBeGreaterThan(0);
+    },
+  );
+
+  it('shows in the progress of a run, and in one that is cut short', async () => {
+    const { source } = zdsSource(await lake(true), 'c', { pieceBytes: 8192 });
+    const pieces: number[] = [];
+    for await (const { length } of source.batches(new AbortController().signal, {})) {
+      pieces.push(length);
+    }
+    const transforms = [filter(eq('kind', 'b'))];
+    let batches = 0;
+    const write = async (): Promise<void> => {
+      if (++batches === 20) throw new Error('no more');
+    };
+    const nothing = async (): Promise<void> => undefined;
+    const sink = { name: 'own', open: nothing, write, finish: nothing, abort: nothing };
+    const runner = run({ name: 'x', source, transforms, sink, progressMs: 0 });
+    const counts: { read: number; batches: number }[] = [];
+    runner.on('progress', ({ read }) => counts.push({ read, batches }));
+    await expect(runner).rejects.toThrow('no more');
+    counts.push({ read: runner.progress.read, batches });
+    expect(counts.length).toBeGreaterThan(15);
+    for (const { read, batches } of counts) {
+      // One or two more may be under way.
+      expect(read).toBeGreaterThanOrEqual(sum(pieces.slice(0, batches - 1)));
+      expect(read).toBeLessThanOrEqual(sum(pieces.slice(0, batches + 2)));
+    }
+  });
+
   it('is the filter’s own work where the source chooses otherwise', async () => {
     const root = await lake(false);
     const where = eq('kind', 'b');
@@ -83,6 +132,10 @@ describe('a filter that a collection sees to', () => {
     expect(zdsSource(root, 'c').source.selects).toBe(true);
   });
 });
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
+}
 
 async function count(documents: AsyncIterable<object>): Promise<number> {
   let found = 0;
