@@ -19,11 +19,6 @@ export class Passed {
     this.#say((skip ? countLiving(skip) : lineCount - bad.length) - kept);
   }
 
-  /** Takes note of documents that were given. */
-  give(count: number): void {
-    this.#given += count;
-  }
-
   /** All was gone through, or passed over as statistics rule it out, of so many living documents. */
   finish(documents: number): void {
     this.#say(documents - this.#given - this.#told);

@@ -155,8 +155,7 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
       const window = this.#window();
       const pieceBytes = this.#pieceBytes(wants.keeps);
       for await (const piece of this.#pieces({ reuse: true, pieceBytes }, through)) {
-        for (const documents of this.#objects(piece, selector, window)) {
-          passed.give(documents.length);
+        for (const documents of this.#objects(piece, selector, window, passed)) {
           yield Batch.fromDocuments(documents, kernel.codec, { source: path });
         }
         if (window.full) return;
@@ -238,6 +237,7 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
     piece: ScanPiece,
     selector: Selector,
     window: Window,
+    passed?: Passed,
   ): Generator<readonly Document[], void, void> {
     const { where } = this.#options;
     // What a predicate leaves of a piece is mostly little.
@@ -245,6 +245,7 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
     for (const { bytes, skip } of smallPieces(piece, size)) {
       const { documents, ...seen } = selector.documents(bytes, skip);
       if (!piece.table) piece.tally.take(seen, where ? undefined : documents.length);
+      passed?.take(seen, documents.length, skip);
       const { from, to } = window.take(documents.length);
       if (to > from) yield to - from === documents.length ? documents : documents.slice(from, to);
       if (window.full) return;

@@ -76,15 +76,18 @@ describe('a filter that a collection sees to', () => {
       expect(pieces.length).toBeGreaterThan(50);
       const steps: number[] = [];
       const passed = (count: number): void => void steps.push(count);
-      const keep = eq('kind', 'b');
-      let [given, through, at] = [0, 0, 0];
-      for await (const { length } of source.batches(signal, { where: { keep, passed } })) {
-        given += length;
-        through += pieces[at++]!;
-        expect(sum(steps) + given, `piece ${at}`).toBe(through);
+      const where = { keep: eq('kind', 'b'), passed };
+      for (const documents of [false, true]) {
+        steps.length = 0;
+        let [given, through, at] = [0, 0, 0];
+        for await (const { length } of source.batches(signal, { where, documents })) {
+          given += length;
+          through += pieces[at++]!;
+          expect(sum(steps) + given, `piece ${at}`).toBe(through);
+        }
+        expect([at, sum(steps) + given]).toEqual([pieces.length, sum(pieces)]);
+        expect(Math.min(...steps)).toBeGreaterThan(0);
       }
-      expect([at, sum(steps) + given]).toEqual([pieces.length, sum(pieces)]);
-      expect(Math.min(...steps)).toBeGreaterThan(0);
     },
   );
 
