@@ -48,7 +48,6 @@ async function readLate(path, count) {
 
 export const works = {
   sumSnapshot: summing('snapshot'),
-  sumSnapshotRead: summing('snapshot-read'),
   sumArrow: summing('arrow', '.arrow'),
   sumDocuments: summing('documents'),
   late: late(STORE),

@@ -1,9 +1,9 @@
 /**
  * Sums one column of a collection in a process of its own, once: from its snapshot, from an Arrow file in
- * a map, or from the documents. The clock starts when everything is loaded that the way needs; what maps files is
- * for the first two, unless the snapshot is to be read without.
+ * a map, or from the documents. The clock starts when everything is loaded that the way needs, what maps files
+ * among it.
  *
- *   node bench/sum-column.mjs snapshot|snapshot-read|arrow|documents PATH
+ *   node bench/sum-column.mjs snapshot|arrow|documents PATH
  */
 import { performance } from 'node:perf_hooks';
 
@@ -13,17 +13,13 @@ const [way, path] = process.argv.slice(2);
 /** Each loads its modules and answers what is timed. */
 const ways = {
   async snapshot() {
-    const run = await ways['snapshot-read']();
-    await loadMaps();
-    return run;
-  },
-  async 'snapshot-read'() {
     const { collectionTable } = await import('zds-stream/columns');
     return async () => sumOf(await collectionTable(path, 'docs', { columns: [COLUMN] }));
   },
   async arrow() {
     const { tableFromIPC } = await import('apache-arrow');
-    const { createNodeDisk } = await loadMaps();
+    const { createNodeDisk, nativeSupport } = await import('../dist/io/index.js');
+    if (!nativeSupport()) throw new Error('files cannot be mapped here');
     return async () => {
       const file = await createNodeDisk().open(path, 'read');
       const size = await file.size();
@@ -41,12 +37,6 @@ const ways = {
     };
   },
 };
-
-async function loadMaps() {
-  const io = await import('../dist/io/index.js');
-  if (!io.nativeSupport()) throw new Error('files cannot be mapped here');
-  return io;
-}
 
 function sumOf(table) {
   let sum = 0;

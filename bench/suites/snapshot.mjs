@@ -13,7 +13,6 @@ export const snapshot = {
       title: 'Sum one column in a fresh process, from the moment that everything is loaded',
       contestants: [
         { ...ours, ours: true, name: 'zds-stream, snapshot', work: 'sumSnapshot' },
-        { ...ours, name: 'zds-stream, snapshot, without maps', work: 'sumSnapshotRead' },
         { ...ours, name: ARROW, work: 'sumArrow' },
         { ...ours, name: DOCUMENTS, work: 'sumDocuments' },
       ],

@@ -16,7 +16,7 @@ import { fstatSync } from 'node:fs';
 import { EtlError } from '../core/errors.ts';
 import type { DiskFile, FileView } from './disk.ts';
 import { type MapOptions, WINDOW_BYTES } from './map.ts';
-import { native, nativeIsLoaded } from './native.ts';
+import { native } from './native.ts';
 
 const REMAP_BYTES = 1 << 20;
 /** What is at least this long is worth a map of its own. */
@@ -38,16 +38,10 @@ const NONE: Window = { buffer: NOTHING.buffer, bytes: NOTHING, length: -1 };
 type ReadableFile = Pick<DiskFile, 'path' | 'read' | 'readSync'>;
 
 /** Views of an open file; `fd` where there is one to map. */
-export function openFileView(
-  file: ReadableFile,
-  fd?: number,
-  options: MapOptions = {},
-  way: FileView['way'] = 'map',
-): FileView {
+export function openFileView(file: ReadableFile, fd?: number, options: MapOptions = {}): FileView {
   const { use = 'auto', windowBytes = WINDOW_BYTES } = options;
-  if (use === 'read' || fd === undefined) return new ReadView(file);
-  if (way === 'map' && native()) return new MappedView(file, fd, windowBytes);
-  return new ReadView(file, fd);
+  const mapped = use === 'auto' && fd !== undefined && native() !== undefined;
+  return mapped ? new MappedView(file, fd, windowBytes) : new ReadView(file);
 }
 
 /** By positioned reads, with the block read last kept. */
@@ -55,16 +49,14 @@ class ReadView implements FileView {
   readonly way: 'map' | 'read' = 'read';
   memory: Uint8Array = NOTHING;
   protected readonly file: ReadableFile;
-  protected readonly fd: number | undefined;
   protected size = 0;
   #block: Uint8Array = NOTHING;
   #blockStart = 0;
   #blockEnd = 0;
   #closed = false;
 
-  constructor(file: ReadableFile, fd?: number) {
+  constructor(file: ReadableFile) {
     this.file = file;
-    this.fd = fd;
   }
 
   extend(size: number): void {
@@ -83,9 +75,6 @@ class ReadView implements FileView {
 
   async fetch(offset: number, length: number): Promise<Uint8Array> {
     this.check(offset, length);
-    const isThere = nativeIsLoaded() && this.#has(offset + length);
-    const own = isThere ? this.leaseBytes(offset, length) : undefined;
-    if (own) return own;
     const target = roomFor(length);
     this.#checkRead(await this.file.read(target, offset), target, offset);
     return target;
@@ -122,14 +111,6 @@ class ReadView implements FileView {
     return offset - this.#blockStart;
   }
 
-  /** A map of these bytes alone, where they are worth it and it can be had. */
-  protected leaseBytes(offset: number, length: number): Uint8Array | undefined {
-    if (length < LARGE || this.fd === undefined) return undefined;
-    const start = offset - (offset % PAGE);
-    const own = native()?.lease(this.fd, start, offset + length - start);
-    return own && new Uint8Array(own, offset - start, length);
-  }
-
   protected readBytes(offset: number, length: number): Uint8Array {
     if (offset >= this.#blockStart && offset + length <= this.#blockEnd) {
       const at = offset - this.#blockStart;
@@ -138,11 +119,6 @@ class ReadView implements FileView {
     const target = roomFor(length);
     this.#fill(target, offset);
     return target;
-  }
-
-  /** Whether the file still has so many bytes: pages behind its end must not be mapped. */
-  #has(end: number): boolean {
-    return this.fd !== undefined && fstatSync(this.fd).size >= end;
   }
 
   #fill(target: Uint8Array, offset: number): void {
@@ -167,6 +143,7 @@ function roomFor(length: number): Uint8Array {
 
 class MappedView extends ReadView {
   override readonly way = 'map';
+  readonly #fd: number;
   readonly #windowBytes: number;
   #windows: (Window | undefined)[] = [];
   /** The first window, while nothing more has to be asked in this turn: one comparison for what comes by the million. */
@@ -176,7 +153,8 @@ class MappedView extends ReadView {
   #looked = false;
 
   constructor(file: ReadableFile, fd: number, windowBytes: number) {
-    super(file, fd);
+    super(file);
+    this.#fd = fd;
     this.#windowBytes = windowBytes;
   }
 
@@ -240,7 +218,7 @@ class MappedView extends ReadView {
       this.#looked = false;
       this.#granted = NONE;
     });
-    const { size } = fstatSync(this.fd!);
+    const { size } = fstatSync(this.#fd);
     if (size >= this.size) return;
     const { path } = this.file;
     this.close();
@@ -255,7 +233,12 @@ class MappedView extends ReadView {
     const at = offset - index * this.#windowBytes;
     const window = this.#window(index, at, length);
     if (window !== undefined) return new Uint8Array(window.buffer, at, length);
-    return this.leaseBytes(offset, length) ?? this.readBytes(offset, length);
+    if (length >= LARGE) {
+      const start = offset - (offset % PAGE);
+      const own = native()?.lease(this.#fd, start, offset + length - start);
+      if (own !== undefined) return new Uint8Array(own, offset - start, length);
+    }
+    return this.readBytes(offset, length);
   }
 
   /** The window that holds all of the bytes, or undefined when they must be had in another way. */
@@ -274,7 +257,7 @@ class MappedView extends ReadView {
     const growth = Math.max(REMAP_BYTES, covered / 8);
     const whole = covered === 0 || length === this.#windowBytes;
     if (!whole && length - covered < growth) return undefined;
-    const buffer = native()?.lease(this.fd!, start, length);
+    const buffer = native()?.lease(this.#fd, start, length);
     if (buffer === undefined) return undefined;
     const grown = { buffer, bytes: new Uint8Array(buffer), length };
     this.#windows[index] = grown;

@@ -38,11 +38,6 @@ export function native(): Native | undefined {
   return loaded;
 }
 
-/** Whether they are at hand: loading them takes as long as reading some ten MiB. */
-export function nativeIsLoaded(): boolean {
-  return loaded != null;
-}
-
 /** Whether maps and flock are to be had here. */
 export function nativeSupport(): boolean {
   return native() !== undefined;

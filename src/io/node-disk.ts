@@ -226,7 +226,7 @@ class NodeFile implements DiskFile {
   }
 
   view(way: FileView['way'] = 'map'): FileView {
-    return openFileView(this, this.#fd, this.#map, way);
+    return openFileView(this, way === 'map' ? this.#fd : undefined, this.#map);
   }
 
   async close(): Promise<void> {

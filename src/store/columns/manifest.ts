@@ -81,7 +81,7 @@ export interface Manifest {
 /** The key of the manifest. */
 export const MANIFEST_KEY = 'manifest';
 const PROBE_BYTES = 4096;
-/** Of a shorter file the columns asked for are read in less time than it takes to load what maps files. */
+/** Of a shorter file the columns asked for are read in less time than it takes to map it. */
 const MAP_FROM = 64 << 20;
 
 /** The key of a chunk. */

@@ -93,7 +93,7 @@ export class EntryHandle {
     return this.#view.bytes(this.startOffset + begin, end - begin);
   }
 
-  /** The same where much is wanted: read beside other work, or mapped by itself where what maps is loaded. */
+  /** The same, read beside other work where files are not mapped. */
   async fetchPart(begin: number, end: number): Promise<Uint8Array> {
     this.#checkPart(begin, end);
     return this.#view.fetch(this.startOffset + begin, end - begin);

@@ -335,6 +335,26 @@ describe('DataStore', () => {
   });
 });
 
+it('reads short files where that is asked for, and parts of payloads alone', async () => {
+  const payload = Buffer.from(Array.from({ length: 100_000 }, (_, i) => i % 251));
+  const store = await DataStore.open(path);
+  await store.write('k', payload);
+  await store.close();
+  for (const [mapFrom, way] of [
+    [200_000, 'read'],
+    [100_000, native() ? 'map' : 'read'],
+  ] as const) {
+    const reader = await DataStore.open(path, { mode: 'read', mapFrom });
+    expect(reader.way).toBe(way);
+    const entry = reader.read('k')!;
+    expect(Buffer.compare(entry.part(777, 99_000), payload.subarray(777, 99_000))).toBe(0);
+    expect(entry.part(100_000, 100_000).length).toBe(0);
+    expect(() => entry.part(5, 100_001)).toThrow('the payload has 100000 bytes');
+    expect(() => entry.part(6, 5)).toThrow('the payload has 100000 bytes');
+    await reader.close();
+  }
+});
+
 it('lets others have a turn while a large batch is written', async () => {
   const store = await DataStore.open(path);
   await store.write('first', Buffer.from('so that the session has begun'));
