@@ -151,7 +151,7 @@ const crateWorks = ['write', 'batchWrite', 'open', 'read', 'readChecked', 'batch
 
 /**
  * Seconds, tally and peak memory of one work; `who` is `ours`, `warm` (ours when the process has done the
- * same at a fifth of the size before, so that its code is compiled) or `crate`, which is compiled anyhow.
+ * same before, so that its code is compiled) or `crate`, which is compiled anyhow.
  */
 export async function measure(who, work, path, count, size) {
   if (makes.includes(work)) clear(path);
@@ -207,9 +207,9 @@ function answerOf(child, input) {
 if (process.argv[1] === fileURLToPath(import.meta.url) && process.argv[2]?.startsWith('{')) {
   const { work, path, count, size, warm } = JSON.parse(process.argv[2]);
   const run = await ours[work](path, count, size);
+  if (warm) await warmUp(work, `${path}.warm`, count, size);
   // The garbage of the preparations is not the work's.
   globalThis.gc?.();
-  if (warm) await warmUp(work, `${path}.warm`, Math.ceil(count / 5), size);
   const start = performance.now();
   const result = await run();
   const seconds = (performance.now() - start) / 1000;
