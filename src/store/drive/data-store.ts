@@ -240,8 +240,8 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
     if (oldLow === newLow && oldHigh === newHigh) {
       throw new EtlError('INVALID_ARGUMENT', 'a key cannot be renamed to itself');
     }
-    return this.#state.exclusively(async (appender, now) => {
-      const entry = this.#state.handle(now.find(oldLow, oldHigh));
+    return this.#state.exclusively(async ({ appender }) => {
+      const entry = this.#state.handle(this.#state.table().find(oldLow, oldHigh));
       if (entry === undefined) throw this.#noSuchKey();
       await appender.appendStream(newLow, newHigh, entry.chunks());
       return appender.append([{ low: oldLow, high: oldHigh }]);
@@ -284,7 +284,7 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
   }
 
   async sync(): Promise<void> {
-    await this.#state.exclusively((appender) => appender.sync());
+    await this.#state.exclusively(({ appender }) => appender.sync());
   }
 
   /** Checks every record, replaced ones too, against its checksum. Errors: ABORTED, IO_ERROR. */
@@ -331,7 +331,7 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
   }
 
   #append(changes: Changes): Promise<number> {
-    return this.#state.exclusively((appender) => appender.append(changes));
+    return this.#state.exclusively(({ appender }) => appender.append(changes));
   }
 
   #writeStream(
@@ -340,14 +340,15 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
     source: ByteSource,
     { signal }: StreamWriteOptions,
   ): Promise<number> {
-    return this.#state.exclusively((appender) =>
+    return this.#state.exclusively(({ appender }) =>
       appender.appendStream(hashLow, hashHigh, source, signal),
     );
   }
 
   /** Marks those that have an entry, each once. */
   #delete(hashes: readonly { readonly low: number; readonly high: number }[]): Promise<number> {
-    return this.#state.exclusively((appender, table) => {
+    return this.#state.exclusively(({ appender }) => {
+      const table = this.#state.table();
       const seen = new Set<number>();
       const there = hashes.filter((hash) => {
         const offset = table.find(hash.low, hash.high);

@@ -88,9 +88,14 @@ export class DriveState {
    * Does one piece of work after all before it, with what is there by then: a compaction puts another
    * appender and index in place. Errors: CLOSED, READ_ONLY.
    */
-  exclusively<R>(work: (appender: Appender, table: DriveTable) => R | Promise<R>): Promise<R> {
+  exclusively<R>(work: (state: this) => R | Promise<R>): Promise<R> {
     this.writable();
-    return this.#turns.take(() => work(this.#appender!, this.#held.table));
+    return this.#turns.take(work, this);
+  }
+
+  /** That of the file there is; to be asked for in `exclusively`. */
+  get appender(): Appender {
+    return this.#appender!;
   }
 
   /** The entry whose metadata lies at an offset, if that is one. */
@@ -110,7 +115,7 @@ export class DriveState {
 
   /** As `DataStore.compact`. */
   compact(signal?: AbortSignal): Promise<DriveCompactReport> {
-    return this.exclusively(async (appender) => {
+    return this.exclusively(async ({ appender }) => {
       await appender.append([]);
       const temporary = await this.#writeCompacted(appender, signal);
       const bytesBefore = this.#tail;
@@ -156,7 +161,7 @@ export class DriveState {
   /** Ends the session once, after all that was asked for before. Who asks again waits for that end. */
   #end(work: () => Promise<void> | undefined): Promise<void> {
     if (this.#ending !== undefined) return this.#ending.catch(() => undefined);
-    this.#ending = this.#turns.take(work).finally(() => this.#release());
+    this.#ending = this.#turns.take(work, undefined).finally(() => this.#release());
     return this.#ending;
   }
 

@@ -5,18 +5,18 @@
 export class Turns {
   #last: Promise<unknown> | undefined;
 
-  /** Does the work when its turn has come; answers what it does. */
-  take<R>(work: () => R | Promise<R>): Promise<R> {
+  /** Does the work on what it is given when its turn has come; answers what it does. */
+  take<A, R>(work: (on: A) => R | Promise<R>, on: A): Promise<R> {
     let result: Promise<R>;
     if (this.#last === undefined) {
       try {
-        const done = work();
+        const done = work(on);
         if (!(done instanceof Promise)) return Promise.resolve(done);
         result = done;
       } catch (error) {
         return Promise.reject(error);
       }
-    } else result = this.#last.then(work);
+    } else result = this.#last.then(() => work(on));
     const settled = result.then(
       () => undefined,
       () => undefined,
