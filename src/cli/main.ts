@@ -3,7 +3,7 @@
  * The `zds` program: hands the process to `runCli`. The first Ctrl-C (or SIGTERM) lets the command
  * in hand come to a good end, the second one ends the process at once, without its temporary files.
  */
-import { removeTemporaries } from '../io/temporaries.ts';
+import { removeTemporaries } from '../io/temporary-registry.ts';
 import { Interrupt } from './interrupt.ts';
 import { Output } from './output.ts';
 

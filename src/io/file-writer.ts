@@ -10,8 +10,8 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ioStep } from './file-reader.ts';
-import { forgetTemporary } from './temporaries.ts';
 import { temporaryBeside } from './temporary.ts';
+import { forgetTemporary } from './temporary-registry.ts';
 
 const WRITE_BYTES = 1 << 20;
 const MAX_MEMORY = 32 << 20;

@@ -10,7 +10,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { EtlError, formatPlace, isEtlError } from '../core/errors.ts';
 import type { Disk } from './disk.ts';
 import { ioStep } from './file-reader.ts';
-import { registerTemporary } from './temporaries.ts';
+import { registerTemporary } from './temporary-registry.ts';
 
 /** A fresh name in the folder of `path`. */
 export function temporaryBeside(path: string): string {

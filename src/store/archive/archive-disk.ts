@@ -21,8 +21,8 @@ import {
   openFileView,
   type RandomReader,
 } from '../../io/index.ts';
-import { forgetTemporary } from '../../io/temporaries.ts';
 import { makeTemporaryFolder, removeTree } from '../../io/temporary.ts';
+import { forgetTemporary } from '../../io/temporary-registry.ts';
 import { type ArchiveEntry, isArchive, readDirectory } from './directory.ts';
 import { findContents, readContents } from './entry-data.ts';
 import { EntryTree } from './entry-tree.ts';

@@ -12,8 +12,8 @@
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { EtlError } from '../../core/errors.ts';
 import { type Disk, type DiskFile, nodeDisk } from '../../io/index.ts';
-import { forgetTemporary } from '../../io/temporaries.ts';
 import { asOfTarget, temporaryBeside } from '../../io/temporary.ts';
+import { forgetTemporary } from '../../io/temporary-registry.ts';
 import { type Kernel, sharedKernel } from '../../kernels/index.ts';
 import { isLeftover } from '../generation.ts';
 import { type CollectionPaths, Layout, notAStore } from '../layout.ts';

@@ -10,8 +10,8 @@
 import { dirname, join, resolve } from 'node:path';
 import { EtlError } from '../../core/errors.ts';
 import { type Disk, type DiskFile, nodeDisk } from '../../io/index.ts';
-import { forgetTemporary } from '../../io/temporaries.ts';
 import { asOfTarget, removeTree, temporaryBeside } from '../../io/temporary.ts';
+import { forgetTemporary } from '../../io/temporary-registry.ts';
 import { type ArchiveEntry, readDirectory } from './directory.ts';
 import { findContents, readContents } from './entry-data.ts';
 import { EntryTree } from './entry-tree.ts';

@@ -5,8 +5,8 @@
 import { dirname } from 'node:path';
 import { EtlError } from '../../core/errors.ts';
 import type { DiskFile, DiskLock, FileView } from '../../io/index.ts';
-import { forgetTemporary } from '../../io/temporaries.ts';
 import { asOfTarget, temporaryBeside } from '../../io/temporary.ts';
+import { forgetTemporary } from '../../io/temporary-registry.ts';
 import type { DriveTable } from '../../kernels/index.ts';
 import { Appender } from './appender.ts';
 import { type DriveCompactReport, writeCompacted } from './compact-drive.ts';

@@ -131,6 +131,7 @@ describe.skipIf(!existsSync(program))('the zds process', () => {
     });
 
     it('ends at once at the second signal', async () => {
+      writeFileSync(join(folder, `${name}.jsonl`), lines);
       writeFileSync(file, pipeline(60_000));
       const child = start();
       const done = outcome(child);

@@ -9,7 +9,7 @@ import {
   forgetTemporary,
   registerTemporary,
   removeTemporaries,
-} from '../../../src/io/temporaries.ts';
+} from '../../../src/io/temporary-registry.ts';
 import { createJsonlSink } from '../../../src/sinks/jsonl-sink.ts';
 import { createPartitionedSink } from '../../../src/sinks/partitioned.ts';
 import { DataStore, pack, unpack, ZdsRoot } from '../../../src/store/index.ts';
