@@ -35,7 +35,9 @@ function withSystemReason(message: string, { cause }: EtlError): string {
   if (!(cause instanceof Error) || !('syscall' in cause)) return message;
   const reason = cause.message.split('\n')[0]!;
   const bare = message.replace(` (${(cause as NodeJS.ErrnoException).code})`, '');
-  return bare.includes(reason) ? bare : `${bare}: ${reason}`;
+  // A message that has them may name another path: that which a temporary one stands for.
+  const [words] = reason.split(', ');
+  return bare.includes(words!) ? bare : `${bare}: ${reason}`;
 }
 
 function stackOf(error: unknown): string {

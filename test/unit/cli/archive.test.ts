@@ -15,6 +15,15 @@ beforeAll(async () => {
 });
 
 describe('pack and unpack', () => {
+  it('name the place that was given, once, where it cannot be written', async () => {
+    const place = at('missing/lake.zds');
+    const reason = `ENOENT: no such file or directory, open '${place}'`;
+    expect(await zds(['pack', at('lake'), place])).toMatchObject({
+      code: 1,
+      stderr: `${place}: cannot open: ${reason}\n`,
+    });
+  });
+
   it('say what they did', async () => {
     const packed = await zds(['pack', at('lake'), at('lake.zds')]);
     expect(packed).toMatchObject({ code: 0, stderr: '' });
