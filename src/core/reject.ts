@@ -1,5 +1,5 @@
 /** A record that cannot be used, and what is to become of it. */
-import type { ErrorCode, Place } from './errors.ts';
+import { type ErrorCode, EtlError, type Place } from './errors.ts';
 
 /** A record that a stage refuses, with all there is to say about it. */
 export interface Reject {
@@ -19,3 +19,16 @@ export type OnReject = (reject: Reject) => void;
 
 /** What to do with a bad record: stop with its error, pass over it, or pass over it and tell. */
 export type OnError = 'stop' | 'skip' | OnReject;
+
+/**
+ * What was asked for, default 'stop'. Errors: INVALID_ARGUMENT, which names what is `wanted`, for anything else:
+ * a misspelt 'stop' must not pass bad records over.
+ */
+export function readOnError(
+  given: OnError | undefined,
+  wanted = "'stop', 'skip' or a function",
+): OnError {
+  if (given === undefined) return 'stop';
+  if (given === 'stop' || given === 'skip' || typeof given === 'function') return given;
+  throw new EtlError('INVALID_ARGUMENT', `onError must be ${wanted}`);
+}

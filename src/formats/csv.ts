@@ -19,7 +19,7 @@ import {
   sourcePlace,
 } from '../core/batch.ts';
 import { EtlError, type Place } from '../core/errors.ts';
-import type { OnError } from '../core/reject.ts';
+import { type OnError, readOnError } from '../core/reject.ts';
 import type { ByteReader } from '../core/stage.ts';
 import {
   type BadRow,
@@ -210,6 +210,7 @@ class RowDecoder {
   /** Bytes of the beginning that are no rows: mark, skipped lines, header. */
   readonly headBytes: number;
   readonly #options: CsvOptions;
+  readonly #onError: OnError;
   readonly #layout: CsvLayout;
   readonly #reader: CsvReader;
   /** Bytes kept of a row that is too long. */
@@ -221,6 +222,7 @@ class RowDecoder {
 
   constructor(options: CsvOptions, head: Uint8Array, isWhole: boolean) {
     this.#options = options;
+    this.#onError = readOnError(options.onError);
     const { from, source, samples = [], maxRowBytes = DEFAULT_MAX_ROW_BYTES } = options;
     this.#longHead = Math.min(HEAD_BYTES, maxRowBytes);
     if (from) {
@@ -357,7 +359,7 @@ class RowDecoder {
     const [code, fault] = csvFaults[bad.reason]!;
     const counts = `: expected ${this.#layout.columns.length}, found ${bad.fields}`;
     const reason = bad.fields > 0 ? fault + counts : fault;
-    const { onError = 'stop' } = this.#options;
+    const onError = this.#onError;
     if (onError === 'stop') this.failure = new EtlError(code, reason, { place });
     else if (onError !== 'skip') onError({ code, reason, place, bytes: bytes() });
   }

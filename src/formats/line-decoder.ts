@@ -4,7 +4,7 @@
  */
 import { Batch, type Origin, sourcePlace } from '../core/batch.ts';
 import { type ErrorCode, EtlError, type Place } from '../core/errors.ts';
-import type { OnError } from '../core/reject.ts';
+import { type OnError, readOnError } from '../core/reject.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import type { BadLine, Kernel, LinesOptions, Selector } from '../kernels/types.ts';
 import type { LineBlock } from './cut-lines.ts';
@@ -70,7 +70,7 @@ export class LineDecoder {
   constructor(options: DecoderOptions, start: DecoderStart) {
     this.#kernel = options.kernel ?? sharedKernel();
     this.#source = options.source;
-    this.#onError = options.onError ?? 'stop';
+    this.#onError = readOnError(options.onError);
     this.#maxLineBytes = options.maxLineBytes ?? DEFAULT_MAX_LINE_BYTES;
     this.#cursorAt = options.cursorAt ?? ((place) => place);
     this.#countsLines = start.line !== undefined;

@@ -3,7 +3,7 @@
  * function, or written to a dead-letter file; and how many there may be.
  */
 import { EtlError } from '../core/errors.ts';
-import type { OnReject, Reject } from '../core/reject.ts';
+import { type OnError, type OnReject, type Reject, readOnError } from '../core/reject.ts';
 import { DeadLetterFile } from './dead-letter.ts';
 import type { Ledger, OpenCounts } from './ledger.ts';
 
@@ -27,7 +27,7 @@ export class RejectGate {
   readonly #tell: (reject: Reject, stage: string) => void;
   #first: Reject | undefined;
 
-  /** Errors: INVALID_ARGUMENT for a limit that is none. */
+  /** Errors: INVALID_ARGUMENT for a policy or a limit that is none. */
   constructor(
     policy: RunOnError,
     maxErrors: MaxErrors | undefined,
@@ -35,11 +35,13 @@ export class RejectGate {
     tell: (reject: Reject, stage: string) => void,
   ) {
     this.#policy = policy;
+    const isFile = typeof policy === 'object' && typeof policy?.deadLetter === 'string';
+    if (!isFile)
+      readOnError(policy as OnError, "'stop', 'skip', a function or { deadLetter: path }");
     this.#limits = readLimits(maxErrors);
     this.#ledger = ledger;
     this.#tell = tell;
-    this.deadLetter =
-      typeof policy === 'object' ? new DeadLetterFile(policy.deadLetter) : undefined;
+    this.deadLetter = isFile ? new DeadLetterFile(policy.deadLetter) : undefined;
   }
 
   /** Takes the bad records of a stage; undefined where the first one is to stop the run. */

@@ -10,7 +10,7 @@ import { RowText } from '../arrow/row-text.ts';
 import { Batch, LineRecord, RECORD_WORDS, sourcePlace } from '../core/batch.ts';
 import { EtlError, type Place } from '../core/errors.ts';
 import type { Predicate } from '../core/predicate.ts';
-import type { OnError } from '../core/reject.ts';
+import { type OnError, readOnError } from '../core/reject.ts';
 import type { Wants } from '../core/stage.ts';
 import { OBJECT_PIECE_BYTES } from '../formats/pieces-of-lines.ts';
 import { sharedKernel } from '../kernels/index.ts';
@@ -69,7 +69,7 @@ export class RowsToBatches {
   constructor(options: RowsOptions, wants: Wants) {
     const { columns, where, batchBytes = 1 << 20 } = options;
     this.#columns = columns;
-    this.#onError = options.onError ?? wants.onReject ?? 'stop';
+    this.#onError = readOnError(options.onError ?? wants.onReject);
     this.#text = new RowText(wants.documents ? OBJECT_PIECE_BYTES : batchBytes);
     this.#objects = wants.documents ? this.#kernel.selector({}) : undefined;
     this.#linesOptions = wants.key ? { key: wants.key } : {};

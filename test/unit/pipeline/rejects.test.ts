@@ -7,6 +7,7 @@ import type { Reject } from '../../../src/core/reject.ts';
 import type { Transform } from '../../../src/core/stage.ts';
 import { type MaxErrors, type RunOnError, run } from '../../../src/pipeline/index.ts';
 import { zdsSink } from '../../../src/sinks/zds-sink.ts';
+import { csvSource } from '../../../src/sources/csv-source.ts';
 import { jsonlSource } from '../../../src/sources/jsonl-source.ts';
 import { probeSink, temporaryFolder } from '../../support/stages.ts';
 
@@ -47,6 +48,20 @@ const load = (root: string, onError?: RunOnError, maxErrors?: MaxErrors) =>
   });
 
 describe('bad records in a run', () => {
+  it('are never passed over by a policy that is none', async () => {
+    for (const wrong of ['dead-letter', 'stopp', {}, { deadLetter: 1 }, 3]) {
+      const onError = wrong as unknown as 'skip';
+      const stopped = async () => load(join(temporaryFolder(), 'lake'), onError);
+      await expect(stopped(), String(wrong)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+      const options = { onError };
+      const bytes = Buffer.from('{"n":1}\n');
+      for (const source of [jsonlSource([bytes], options), csvSource([bytes], options)]) {
+        const read = source.toArray();
+        await expect(read, String(wrong)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+      }
+    }
+  });
+
   it('stop it by default, with their place', async () => {
     const running = load(join(temporaryFolder(), 'store')).done;
     await expect(running).rejects.toMatchObject({ code: 'JSON_ERROR', place: { line: 4 } });
