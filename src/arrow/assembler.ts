@@ -8,6 +8,7 @@
  */
 import { assert } from '../core/assert.ts';
 import { type Batch, LineRecord, RECORD_WORDS } from '../core/batch.ts';
+import { checkChoice } from '../core/choice.ts';
 import { EtlError, type Place } from '../core/errors.ts';
 import { formatPath, type Path } from '../core/path.ts';
 import { and, type Predicate } from '../core/predicate.ts';
@@ -99,6 +100,7 @@ export class Assembler {
   constructor(kernel: Kernel, options: AssemblerOptions = {}, select?: readonly Path[]) {
     const { schema, where, inferBytes = DEFAULT_INFER_BYTES } = options;
     const { onNewField = schema === undefined ? 'error' : 'ignore' } = options;
+    checkChoice('onNewField', onNewField, ['error', 'ignore']);
     this.#kernel = kernel;
     this.#query = { ...(where ? { where } : {}), ...(select ? { select } : {}) };
     this.#batchRows = checkLimit('batchRows', options.batchRows ?? 65_536, 2 ** 31 - 1);

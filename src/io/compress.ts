@@ -1,6 +1,7 @@
 /** Plain bytes to compressed ones. */
 import type { Transform } from 'node:stream';
 import zlib from 'node:zlib';
+import { checkChoice } from '../core/choice.ts';
 import { EtlError } from '../core/errors.ts';
 import type { Compression } from './decompress.ts';
 
@@ -18,9 +19,10 @@ export function endingOf(compression: Compression): string {
 
 /**
  * A stream that compresses, set for throughput: gzip level 6, brotli quality 4, zstd level 3.
- * Errors: UNSUPPORTED for zstd where this Node has none (before 22.15 and 23.8).
+ * Errors: INVALID_ARGUMENT for another; UNSUPPORTED for zstd where this Node has none (before 22.15 and 23.8).
  */
 export function createCompressor(compression: 'gzip' | 'brotli' | 'zstd'): Transform {
+  checkChoice('compression', compression, ['gzip', 'brotli', 'zstd']);
   const options = { chunkSize: 256 << 10 };
   if (compression === 'gzip') return zlib.createGzip({ ...options, level: 6 });
   if (compression === 'brotli') {

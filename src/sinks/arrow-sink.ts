@@ -13,7 +13,8 @@ import { holdsJson } from '../arrow/infer.ts';
 import { IpcEncoder, type IpcFormat } from '../arrow/ipc.ts';
 import type { RecordBatchOptions } from '../arrow/table.ts';
 import type { Batch } from '../core/batch.ts';
-import { EtlError, isEtlError } from '../core/errors.ts';
+import { checkChoice } from '../core/choice.ts';
+import { isEtlError } from '../core/errors.ts';
 import type { Path } from '../core/path.ts';
 import type { Sink } from '../core/stage.ts';
 import type { WriteTarget } from '../io/file-writer.ts';
@@ -109,9 +110,7 @@ export function createArrowSink(
   maxMemory: number = Number.POSITIVE_INFINITY,
 ): Sink<ArrowSinkSummary> {
   const { format = formatByTarget(target), kernel = sharedKernel() } = options;
-  if (format !== 'file' && format !== 'stream') {
-    throw new EtlError('INVALID_ARGUMENT', `format must be 'file' or 'stream', not ${format}`);
-  }
+  checkChoice('format', format, ['file', 'stream']);
   let limited = withinMemory(options, COPIES, maxMemory);
   let assembler = new Assembler(kernel, limited);
   const wants = { unread: true, releases: true };

@@ -12,6 +12,7 @@
 import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import type { Batch } from '../core/batch.ts';
+import { checkChoice } from '../core/choice.ts';
 import { EtlError } from '../core/errors.ts';
 import type { Path, PathInput } from '../core/path.ts';
 import type { OnReject } from '../core/reject.ts';
@@ -153,6 +154,8 @@ class PartitionedSink implements Sink<PartitionedSummary> {
     this.#makeSink = makeSink;
     this.#options = options;
     this.#disk = disk;
+    checkChoice('existing', options.existing ?? 'error', ['error', 'append']);
+    checkChoice('publish', options.publish ?? 'end', ['end', 'each']);
     this.#paths = options.partitionBy === undefined ? [] : pathsOf(options.partitionBy);
     this.#reader = this.#paths.length > 0 ? new KeyReader(this.#paths) : undefined;
   }

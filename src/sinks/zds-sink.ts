@@ -12,6 +12,7 @@
  * one that failed, which its cursor tells; its counts go back with it.
  */
 import type { Batch, Document } from '../core/batch.ts';
+import { checkChoice } from '../core/choice.ts';
 import { EtlError } from '../core/errors.ts';
 import type { OnReject } from '../core/reject.ts';
 import type { RunInfo, RunTotals } from '../core/run-info.ts';
@@ -143,6 +144,7 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
       throw new EtlError('INVALID_ARGUMENT', `the store is of collection ${root.collection}`);
     }
     const { write = 'merge' } = options;
+    if (typeof write === 'string') checkChoice('write', write, ['merge', 'append', 'replace']);
     if (write === 'replace' && root instanceof FastStore) {
       throw new EtlError('INVALID_ARGUMENT', 'a store handed in is open already; give its path');
     }

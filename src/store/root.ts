@@ -5,6 +5,7 @@
  * is at most one writing handle. Readers take no lock.
  */
 import type { Document } from '../core/batch.ts';
+import { checkChoice } from '../core/choice.ts';
 import { EtlError } from '../core/errors.ts';
 import { type Disk, type DiskLock, nodeDisk } from '../io/index.ts';
 import { FastStore } from './fast-store.ts';
@@ -56,11 +57,12 @@ export class ZdsRoot {
   /**
    * Opens a store. A folder that holds something else is left untouched. With mode `read` the path may
    * be that of an archive (`pack`), which is read without unpacking it.
-   * Errors: NOT_A_STORE, LOCKED, IO_ERROR; READ_ONLY for an archive to be written; for one to be read
+   * Errors: INVALID_ARGUMENT for another mode; NOT_A_STORE, LOCKED, IO_ERROR; READ_ONLY for an archive to be written; for one to be read
    * also those of `ArchiveDisk.open`.
    */
   static async open(path: string, options: RootOptions = {}): Promise<ZdsRoot> {
     const { mode = 'write', disk = nodeDisk } = options;
+    checkChoice('mode', mode, ['read', 'write']);
     const state = await Layout.inspect(path, disk);
     if (state === 'foreign') {
       // Loaded for what may be an archive only.

@@ -14,6 +14,7 @@
  * `collection` says the same of a collection of which nothing is known yet.
  */
 import { type Batch, type Document, isDocument, LineRecord, RECORD_WORDS } from '../core/batch.ts';
+import { checkChoice } from '../core/choice.ts';
 import { EtlError, type Place } from '../core/errors.ts';
 import { formatPath, type Path } from '../core/path.ts';
 import type { OnReject } from '../core/reject.ts';
@@ -65,12 +66,7 @@ class Contract implements Transform {
     const { collection = 'evolve', columns = 'evolve', dataType = 'evolve', schema } = options;
     this.#modes = { collection, columns, dataType };
     for (const [name, mode] of Object.entries(this.#modes)) {
-      if (!MODES.includes(mode)) {
-        throw new EtlError(
-          'INVALID_ARGUMENT',
-          `${name} is one of ${MODES.join(', ')}, not ${mode}`,
-        );
-      }
+      checkChoice(name, mode, MODES);
     }
     this.#options = options;
     this.#learnSchema(schema ?? {});

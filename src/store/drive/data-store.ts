@@ -8,6 +8,7 @@
  * metadata, not the payloads. What is durable when: `sync`, and docs/guide/drive.md.
  */
 import type { RecordBatch, Table } from 'apache-arrow';
+import { checkChoice } from '../../core/choice.ts';
 import { EtlError } from '../../core/errors.ts';
 import { nodeDisk } from '../../io/index.ts';
 import { type DriveKey, METADATA_BYTES } from '../../kernels/index.ts';
@@ -62,6 +63,7 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
     writing: 'create' | 'write',
   ): Promise<DataStore> {
     const { mode = 'write', disk = nodeDisk, mapFrom = 0 } = options;
+    checkChoice('mode', mode, ['read', 'write']);
     const where = { disk, path, mapFrom };
     const found = await disk.stat(path);
     const missing = found === undefined && (mode === 'read' || writing === 'write');
