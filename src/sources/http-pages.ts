@@ -11,7 +11,7 @@ import pLimit from 'p-limit';
 import { Batch } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
 import { redactUrl } from '../core/redact.ts';
-import type { Reject } from '../core/reject.ts';
+import { type Reject, readOnError } from '../core/reject.ts';
 import { waitMs } from '../core/retry.ts';
 import type { Wants } from '../core/stage.ts';
 import type { BodyOptions } from '../io/http-body.ts';
@@ -189,7 +189,8 @@ class PageReading {
   }
 
   async *batches(): AsyncGenerator<Batch, void, void> {
-    const { decode, onError = this.#options.onReject ?? 'stop' } = this.#options;
+    const { decode } = this.#options;
+    const onError = readOnError(this.#options.onError ?? this.#options.onReject);
     const counted = (reject: Reject): void => {
       this.#documents++;
       if (typeof onError === 'function') onError(reject);

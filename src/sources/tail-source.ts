@@ -16,6 +16,7 @@ import { watch } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Batch, Document } from '../core/batch.ts';
 import { EtlError, isEtlError } from '../core/errors.ts';
+import { readOnError } from '../core/reject.ts';
 import { waitMs } from '../core/retry.ts';
 import type { Source, Wants } from '../core/stage.ts';
 import { DEFAULT_BATCH_BYTES, decodeLines } from '../formats/jsonl.ts';
@@ -187,7 +188,7 @@ class Tail {
 
   async *#decode(file: FollowedFile, reader: InputReader): AsyncGenerator<Batch, void, void> {
     const { place } = file;
-    const onError = this.#options.onError ?? this.#wants.onReject ?? 'stop';
+    const onError = readOnError(this.#options.onError ?? this.#wants.onReject);
     const decoding = {
       ...this.#options,
       ...this.#wants,

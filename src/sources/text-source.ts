@@ -3,6 +3,7 @@
  * cursors that go on in the middle of any.
  */
 import type { Batch } from '../core/batch.ts';
+import { readOnError } from '../core/reject.ts';
 import type { Source } from '../core/stage.ts';
 import { DEFAULT_BATCH_BYTES } from '../formats/jsonl.ts';
 import type { DecoderOptions } from '../formats/line-decoder.ts';
@@ -45,7 +46,7 @@ export function createTextSource<K extends string, O extends TextSourceOptions>(
     name,
     batches(signal, wants, from) {
       const cursor = parsePlace<Mark<K> & { ordinal: number }>(from, [mark, 'ordinal']);
-      const onError = options.onError ?? wants.onReject ?? 'stop';
+      const onError = readOnError(options.onError ?? wants.onReject);
       return readAll();
 
       async function* readAll(): AsyncGenerator<Batch, void, void> {

@@ -165,6 +165,13 @@ describe('httpSource with several requests at once', () => {
     expect(most).toBeLessThanOrEqual(4);
   });
 
+  it('passes nothing over for an onError that is none', async () => {
+    const { base } = await serve((_, response) => response.end('{"n":0}\n{"n":\n'));
+    const onError = 'skipp' as 'skip';
+    const reading = httpSource(base, { pages: { type: 'link' }, onError }).toArray();
+    await expect(reading).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
   it('reads ahead no more than twice as many, and stops all when left', async () => {
     let asked = 0;
     const { base, connections } = await serve((_, response) => {
