@@ -57,8 +57,8 @@ export class ZdsRoot {
   /**
    * Opens a store. A folder that holds something else is left untouched. With mode `read` the path may
    * be that of an archive (`pack`), which is read without unpacking it.
-   * Errors: INVALID_ARGUMENT for another mode; NOT_A_STORE, LOCKED, IO_ERROR; READ_ONLY for an archive to be written; for one to be read
-   * also those of `ArchiveDisk.open`.
+   * Errors: INVALID_ARGUMENT for another mode; NOT_A_STORE, LOCKED, IO_ERROR; READ_ONLY for an archive to be
+   * written; for one to be read also those of `ArchiveDisk.open`.
    */
   static async open(path: string, options: RootOptions = {}): Promise<ZdsRoot> {
     const { mode = 'write', disk = nodeDisk } = options;

@@ -136,7 +136,7 @@ export async function openSnapshot(state: CollectionState): Promise<OpenSnapshot
   let drive: EntryLookup | undefined;
   try {
     drive =
-      (await openLookup(disk, paths.columns, (size) => (size < MAP_FROM ? 'read' : 'map'))) ??
+      (await openLookup(disk, paths.columns, MAP_FROM)) ??
       (await DataStore.open(paths.columns, { mode: 'read', disk, mapFrom: MAP_FROM }));
     const manifest = await readManifest(drive, state);
     if (manifest) return { drive, manifest };

@@ -10,6 +10,7 @@ import type { Disk, DiskFile, FileView } from '../../io/index.ts';
 import { sharedKernel } from '../../kernels/index.ts';
 import { RecordReader } from './chain.ts';
 import { EntryHandle } from './entry-handle.ts';
+import { viewOf } from './open-drive.ts';
 import { SessionMark } from './session-mark.ts';
 
 /** What finds entries by their keys. */
@@ -19,11 +20,11 @@ export interface EntryLookup {
   close(): Promise<void>;
 }
 
-/** Opens a drive for lookups; undefined where it is not in plain order. Errors: IO_ERROR. */
+/** Opens a drive for lookups; undefined where it is not in plain order. Shorter ones than `mapFrom` are read. Errors: IO_ERROR. */
 export async function openLookup(
   disk: Disk,
   path: string,
-  way: (size: number) => FileView['way'],
+  mapFrom: number,
 ): Promise<EntryLookup | undefined> {
   const [file, mark] = await Promise.all([
     disk.open(path, 'read'),
@@ -31,8 +32,7 @@ export async function openLookup(
   ]);
   try {
     const size = await file.size();
-    const view = file.view(way(size));
-    view.extend(size);
+    const view = viewOf(file, size, mapFrom);
     const records = new RecordReader(view);
     const last = records.at(size);
     if (mark === undefined && last && records.isWhole(last))

@@ -20,7 +20,7 @@ beforeEach(async () => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 const payloadOf = (key: string): Buffer => Buffer.from(key.repeat(1000));
-const open = () => openLookup(nodeDisk, path, () => 'read');
+const open = () => openLookup(nodeDisk, path, Number.POSITIVE_INFINITY);
 
 it('finds the newest of each key, however often it is asked for', async () => {
   await using drive = await DataStore.open(path, { mode: 'read' });
