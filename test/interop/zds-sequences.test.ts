@@ -52,6 +52,8 @@ class Sequence {
   readonly model = new Map<string, Document>();
   /** Deleted by the crate and not put since: the newest contents, which may be there again. */
   readonly uncertain = new Map<string, Document>();
+  /** Deleted by the crate, gone by its index, and not yet by a log of ours: where its line starts. */
+  readonly #settled = new Map<string, { at: number; document: Document }>();
   /** index.bin is known to tell all of the model. */
   current = false;
   #put = 0;
@@ -93,6 +95,7 @@ class Sequence {
 
   #keep(id: string, document: Document): void {
     this.uncertain.delete(id);
+    this.#settled.delete(id);
     this.model.delete(id);
     this.model.set(id, { ...document, _id: id });
   }
@@ -191,10 +194,18 @@ class Sequence {
     await this.#checkOurs('read');
   }
 
-  /** What the crate added behind `from` and deleted again is gone, if it has a document behind that. */
+  /**
+   * What the crate added behind `from` and deleted again is gone, if it has a document behind that: for
+   * as long as it has, and for good when a writer of ours has seen it.
+   */
   #settle(from: number): void {
     const index = parseIndex(readFileSync(join(this.meta, 'index.bin')))!;
     const reach = Math.max(0, ...[...index.places.values()].map(({ offset }) => offset));
+    for (const [id, { at, document }] of this.#settled) {
+      if (at < reach) continue;
+      this.uncertain.set(id, document);
+      this.#settled.delete(id);
+    }
     const newest = new Map<string, number>();
     let offset = from;
     for (const line of readFileSync(join(this.meta, 'data.jsonl'), 'latin1')
@@ -204,7 +215,12 @@ class Sequence {
       if (text !== '') newest.set((JSON.parse(text) as { _id: string })._id, offset);
       offset += line.length + 1;
     }
-    for (const [id, at] of newest) if (at < reach) this.uncertain.delete(id);
+    for (const [id, at] of newest) {
+      const document = this.uncertain.get(id);
+      if (document === undefined || at >= reach) continue;
+      this.uncertain.delete(id);
+      this.#settled.set(id, { at, document });
+    }
   }
 
   /** A reader of the crate that writes the index of its day when we have long gone on. */
@@ -260,6 +276,7 @@ class Sequence {
     const found = await store.scanAll();
     expect(found).toEqual([...expected.values()]);
     expect(store.count).toBe(expected.size);
+    this.#settled.clear();
     return store;
   }
 
@@ -284,7 +301,9 @@ class Sequence {
     for (const document of found) expect(store.get(document._id as string)).toEqual(document);
     await store.close();
     expect(found).toEqual([...expected.values()]);
-    if (mode === 'write') this.current = true;
+    if (mode === 'read') return;
+    this.current = true;
+    this.#settled.clear();
   }
 
   /** What the format says, after it has been held against the Map. */
