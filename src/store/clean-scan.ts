@@ -1,10 +1,5 @@
 /**
- * Reading a whole collection without loading its id index. The log of a store of ours says how many
- * lines and how many documents a commit has; where the numbers are equal every line is alive, so a
- * scan needs nothing else.
- *
- * Only for what is in plain order: whatever looks like another program's work (an index.bin of
- * another size or count than the checkpoint's, bytes behind a closed session's end), has dead lines, or
+ * Reading a whole collection that is in plain order without loading its id index. Any other, or one that
  * cannot be read, is left to `FastStore.open`, which knows what to do or what to say.
  */
 import type { Table } from 'apache-arrow';
@@ -16,9 +11,9 @@ import {
   partsToRead,
   readTable,
 } from './columns/index.ts';
+import { readClean } from './clean-state.ts';
 import { CommitLog, type CommitRecord } from './commit-log.ts';
 import { type Located, openSettled } from './generation.ts';
-import { INDEX_HEADER_BYTES, indexHeader } from './index-file.ts';
 import { type CollectionPaths, Layout } from './layout.ts';
 import { type LogState, readLog } from './log-state.ts';
 import { checkCollectionName } from './names.ts';
@@ -117,25 +112,10 @@ async function cleanCommit(
   } finally {
     await log.close();
   }
-  const { last, commit, checkpoint } = state;
-  if (last === undefined || commit === undefined || commit.count !== commit.lines) return;
-  if (checkpoint === undefined) return;
   const index = await disk.open(paths.index, 'read');
-  const header = new Uint8Array(INDEX_HEADER_BYTES);
-  let indexBytes: number;
   try {
-    await index.read(header, 0);
-    indexBytes = await index.size();
+    return (await readClean(state, index, await file.size()))?.commit;
   } finally {
     await index.close();
   }
-  // Without dead lines there is an entry for each document and no other.
-  if (Buffer.compare(header, indexHeader(checkpoint.count)) !== 0) return;
-  const size = await file.size();
-  // A session under way spills entries behind the checkpoint's; a closed one leaves none.
-  const isOurs =
-    last.op === 'close'
-      ? indexBytes === checkpoint.indexBytes && size === last.end
-      : indexBytes >= checkpoint.indexBytes && size >= commit.end;
-  return isOurs ? commit : undefined;
 }

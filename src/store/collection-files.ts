@@ -149,6 +149,13 @@ export class CollectionFiles implements Snapshots {
     return this.#state.indexer;
   }
 
+  /** Documents alive. */
+  get documents(): number {
+    this.writer?.takePuts();
+    const { indexer, commit } = this.#state;
+    return indexer.loaded?.size ?? commit!.count;
+  }
+
   get recovery(): Recovery {
     return this.#state.recovery;
   }
@@ -169,11 +176,11 @@ export class CollectionFiles implements Snapshots {
 
   /** For `FastStore.info`. */
   get sizes(): Pick<StoreInfo, 'lines' | 'dataBytes' | 'indexBytes' | 'commit'> {
-    const { commit, lines, end, indexer } = this;
+    const { commit, lines, end } = this;
     return {
       lines,
       dataBytes: end,
-      indexBytes: indexer.index.byteLength,
+      indexBytes: this.#state.indexer.loaded?.byteLength ?? 0,
       ...(commit ? { commit: { seq: commit.seq, at: commit.at } } : {}),
     };
   }
@@ -286,6 +293,7 @@ export class CollectionFiles implements Snapshots {
     for (const files of this.#earlier) await files.close();
     await this.writer?.release();
     this.stored.close();
+    await this.#state.index?.close();
     await this.log?.close();
     await this.data.close();
   }
@@ -293,9 +301,7 @@ export class CollectionFiles implements Snapshots {
   /** Keeps this moment for a scan; what is pending may not be in the file yet. */
   #begin(ids: Iterable<string> | undefined): CollectionState {
     const { disk, paths, kernel } = this.#input;
-    const { index } = this.indexer;
-    const { generation, lines, end } = this;
-    const documents = index.size;
+    const { documents, generation, lines, end } = this;
     const retired = new Set<number>();
     this.#scans.add(retired);
     const snapshot: Snapshot = {
@@ -303,7 +309,7 @@ export class CollectionFiles implements Snapshots {
       from: 0,
       end,
       whole: { end, lines, documents, sound: this.#sound },
-      alive: lines === documents ? undefined : { index, retired },
+      alive: lines === documents ? undefined : { index: this.indexer.index, retired },
       stored: this.stored,
       places: ids === undefined ? undefined : this.#places(ids),
       parts: (where) => partsToRead(state, where),

@@ -62,7 +62,7 @@ const SMALL_LOG_BYTES = 256 << 10;
 export function isDue(files: CollectionFiles, options: AutoCompactOptions): boolean {
   const { deadShare = 0.5, minBytes = 16 << 20 } = options;
   const { lines, end } = files;
-  const dead = lines - files.indexer.index.size;
+  const dead = lines - files.documents;
   return dead > 0 && end >= minBytes && dead >= lines * deadShare;
 }
 
@@ -75,7 +75,7 @@ export async function compactCollection(
   const started = performance.now();
   const generation = files.generation + 1;
   const { lines } = files;
-  const documents = files.indexer.index.size;
+  const documents = files.documents;
   const snapshot = files.snapshot(undefined);
   snapshot.catch(() => undefined);
   let replacing = false;

@@ -110,7 +110,7 @@ export class FastStore<T extends object = Document> {
 
   /** Documents alive, as `len`. */
   get count(): number {
-    return this.#files.indexer.index.size;
+    return this.#files.documents;
   }
 
   len(): number {

@@ -17,16 +17,29 @@ export interface Inserted {
 }
 
 export class Indexer {
-  index: IdIndex;
   /** Called with the offset of every line that stops being the newest of a living document. */
   onRetire: ((offset: number) => void) | undefined;
   readonly #kernel: Kernel;
   readonly #stored: StoredLines;
+  readonly #load: (() => IdIndex) | undefined;
+  #index: IdIndex | undefined;
 
-  constructor(kernel: Kernel, index: IdIndex, stored: StoredLines) {
+  /** `index`: what the index is loaded by when it is first needed, or the index. */
+  constructor(kernel: Kernel, index: IdIndex | (() => IdIndex), stored: StoredLines) {
     this.#kernel = kernel;
-    this.index = index;
     this.#stored = stored;
+    if (typeof index === 'function') this.#load = index;
+    else this.#index = index;
+  }
+
+  get index(): IdIndex {
+    this.#index ??= this.#load!();
+    return this.#index;
+  }
+
+  /** The index where it is in memory. */
+  get loaded(): IdIndex | undefined {
+    return this.#index;
   }
 
   /** The entry of `id`, or -1; also where its line is damaged. */

@@ -14,6 +14,7 @@ import {
   type IndexPoint,
   writeEntry,
 } from './index-file.ts';
+import type { SyncFile } from './scan-snapshot.ts';
 import type { StoredLines } from './stored-lines.ts';
 
 const PIECE_BYTES = 1 << 20;
@@ -43,7 +44,7 @@ export async function loadIndex(
     if (view.getUint32(4, true) !== INDEX_VERSION) return undefined;
     const count = Number(view.getBigUint64(8, true));
     const size = (await file.size()) - INDEX_HEADER_BYTES;
-    return loadBinary((target, offset) => file.read(target, offset), size, index, count, confirm);
+    return follow(loadBinary(size, index, count, confirm), readerOf(file));
   }
   return got === 0 ? undefined : loadText(file, index, confirm);
 }
@@ -55,15 +56,40 @@ export async function tryLoadIndex(
   stored: StoredLines,
 ): Promise<LoadedIndex | undefined> {
   try {
-    return await loadIndex(file, index, (offset, length, id) =>
-      stored.hasId(offset, length, Buffer.from(id).toString()),
-    );
+    return await loadIndex(file, index, confirmBy(stored));
   } catch (error) {
-    // Entries that lead to no document: not an index of this data.
-    const wrong = isEtlError(error, 'IO_ERROR') || isEtlError(error, 'CORRUPTED_INDEX');
-    if (wrong || error instanceof SyntaxError) return undefined;
+    if (isForeign(error)) return undefined;
     throw error;
   }
+}
+
+/** The same within this turn, of the first `count` entries of a binary index.bin of `size` bytes. */
+export function tryLoadIndexSync(
+  file: SyncFile,
+  size: number,
+  index: IdIndex,
+  count: number,
+  stored: StoredLines,
+): LoadedIndex | undefined {
+  try {
+    const loading = loadBinary(size - INDEX_HEADER_BYTES, index, count, confirmBy(stored));
+    let step = loading.next(0);
+    while (!step.done) step = loading.next(file.readSync(step.value.target, step.value.offset));
+    return step.value;
+  } catch (error) {
+    if (isForeign(error)) return undefined;
+    throw error;
+  }
+}
+
+function confirmBy(stored: StoredLines): ConfirmId {
+  return (offset, length, id) => stored.hasId(offset, length, Buffer.from(id).toString());
+}
+
+/** Entries that lead to no document: not an index of this data. */
+function isForeign(error: unknown): boolean {
+  const wrong = isEtlError(error, 'IO_ERROR') || isEtlError(error, 'CORRUPTED_INDEX');
+  return wrong || error instanceof SyntaxError;
 }
 
 /** An entry that a walk stopped in front of. */
@@ -80,24 +106,52 @@ export interface EntryStop {
 /** Reads index.bin from a place on, as `DiskFile.read`. */
 export type ReadEntries = (target: Uint8Array, offset: number) => Promise<number>;
 
+/** Yields what it wants filled from `offset` of index.bin on, and is sent how many bytes that became. */
+type Walk = Generator<
+  { readonly target: Uint8Array; readonly offset: number },
+  LoadedIndex | undefined,
+  number
+>;
+
+function readerOf(file: DiskFile): ReadEntries {
+  return (target, offset) => file.read(target, offset);
+}
+
+async function follow(loading: Walk, read: ReadEntries): Promise<LoadedIndex | undefined> {
+  let step = loading.next(0);
+  while (!step.done) step = loading.next(await read(step.value.target, step.value.offset));
+  return step.value;
+}
+
 /**
  * Goes through the first `count` entries of an index.bin of `size` bytes behind its header. `step`
  * takes as many of a piece as it can (`IdIndex.append`, `load` or `seek`), and `onStop` gets those that
  * it stops in front of. Undefined where there are fewer, or where a step is.
  */
-export async function walkEntries(
-  read: ReadEntries,
+export function walkEntries(
+  file: DiskFile,
   size: number,
   count: number,
-  step: (piece: Uint8Array, left: number) => IndexLoad | undefined,
+  step: WalkStep,
   onStop: (stop: EntryStop) => void,
 ): Promise<LoadedIndex | undefined> {
+  return follow(walk(size, count, step, onStop), readerOf(file));
+}
+
+type WalkStep = (piece: Uint8Array, left: number) => IndexLoad | undefined;
+
+function* walk(
+  size: number,
+  count: number,
+  step: WalkStep,
+  onStop: (stop: EntryStop) => void,
+): Walk {
   let left = count;
   let end = 0;
   let at = INDEX_HEADER_BYTES;
   let buffer = new Uint8Array(Math.max(1, Math.min(PIECE_BYTES, size)));
   while (left > 0) {
-    const got = await read(buffer, at);
+    const got = yield { target: buffer, offset: at };
     let used = 0;
     // A call costs as much as the bytes it is given: few where ids come again and again.
     let most = buffer.length;
@@ -131,24 +185,18 @@ export async function walkEntries(
 }
 
 /** At once where no two ids have the same hash, as good as always; else entry by entry. */
-async function loadBinary(
-  read: ReadEntries,
-  size: number,
-  index: IdIndex,
-  count: number,
-  confirm: ConfirmId,
-): Promise<LoadedIndex | undefined> {
+function* loadBinary(size: number, index: IdIndex, count: number, confirm: ConfirmId): Walk {
   // The index makes room for as many entries as it is told of.
   if (count * ENTRY_BYTES > size) return undefined;
   const onStop = (stop: EntryStop): void => place(index, stop, confirm);
   if (index.reserve(count)) {
     const append = (piece: Uint8Array, left: number) => index.append(piece, left);
-    const appended = await walkEntries(read, size, count, append, onStop);
+    const appended = yield* walk(size, count, append, onStop);
     if (appended && index.settle()) return appended;
     index.reserve(count);
   }
   const load = (piece: Uint8Array, left: number) => index.load(piece, left);
-  return walkEntries(read, size, count, load, onStop);
+  return yield* walk(size, count, load, onStop);
 }
 
 /** Puts an entry whose hash is present: over the entry of the same id, else beside it. */
@@ -190,7 +238,7 @@ async function loadText(
     target.set(part);
     return part.length;
   };
-  const loaded = await loadBinary(read, at, index, entries, confirm);
+  const loaded = await follow(loadBinary(at, index, entries, confirm), read);
   // Never the checkpoint that the log names, whatever it holds: no entries can be appended to it.
   return loaded && { ...loaded, bytes: 0 };
 }

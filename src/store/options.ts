@@ -39,7 +39,7 @@ export interface StoreInfo {
   readonly lines: number;
   /** Bytes of data.jsonl that this handle sees. */
   readonly dataBytes: number;
-  /** Memory of the id index. */
+  /** Memory of the id index; 0 while a reader has not loaded it. */
   readonly indexBytes: number;
   /** Sequence number and time of the last commit; absent when there is none. */
   readonly commit?: { readonly seq: number; readonly at: string };

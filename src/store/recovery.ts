@@ -16,6 +16,7 @@ import { EtlError } from '../core/errors.ts';
 import type { Disk, DiskFile } from '../io/disk.ts';
 import type { IdIndex, Kernel, LineTable } from '../kernels/index.ts';
 import { adoptTail } from './adopt.ts';
+import { loadClean, readClean } from './clean-state.ts';
 import type { CheckpointRecord, CommitLog, CommitRecord } from './commit-log.ts';
 import { formatSum } from './commit-log.ts';
 import { ForeignIndex } from './foreign-index.ts';
@@ -81,6 +82,8 @@ export interface OpenState {
   /** Documents deleted since the checkpoint, whose entries stand in its index.bin. */
   readonly deleted: readonly string[];
   readonly recovery: Recovery;
+  /** index.bin, open for an index that is not loaded yet. */
+  readonly index?: DiskFile | undefined;
 }
 
 /** Brings a collection to its committed state. */
@@ -103,6 +106,8 @@ export async function openState(input: OpenInput): Promise<OpenState> {
     );
   }
   stored.end = sizeNow;
+  const clean = writable ? undefined : await openClean(input, state, size);
+  if (clean) return clean;
   const checkpoint = state.checkpoint;
   let index = kernel.createIndex();
   const loaded = await tryLoad(input, index);
@@ -177,6 +182,40 @@ export async function openState(input: OpenInput): Promise<OpenState> {
   }
   const { indexer, lines, appender, deleted } = result;
   return { indexer, end, lines, commit, checkpoint, closed, trusted, appender, deleted, recovery };
+}
+
+/** The state of a collection in plain order, for a reader: its index is loaded when it is needed. */
+async function openClean(
+  input: OpenInput,
+  state: LogState,
+  size: number,
+): Promise<OpenState | undefined> {
+  const { disk, paths, kernel, data, stored, opened } = input;
+  if ((await disk.stat(paths.index)) === undefined) return;
+  const index = await disk.open(paths.index, 'read');
+  const clean = await readClean(state, index, size);
+  if (clean === undefined) {
+    await index.close();
+    return;
+  }
+  opened.push(index);
+  const { commit, checkpoint } = clean;
+  const { end, lines } = commit;
+  await checkCommitted(input, state, lines);
+  stored.end = end;
+  return {
+    indexer: new Indexer(kernel, () => loadClean({ kernel, data, index, stored }, clean), stored),
+    end,
+    lines,
+    commit,
+    checkpoint,
+    closed: state.last?.op === 'close',
+    trusted: true,
+    appender: undefined,
+    deleted: [],
+    recovery: emptyRecovery(),
+    index,
+  };
 }
 
 /**

@@ -46,7 +46,7 @@ export async function replaceEntries(
     }
   };
   const walked = await walkEntries(
-    (target, offset) => file.read(target, offset),
+    file,
     point.bytes - INDEX_HEADER_BYTES,
     point.entries,
     (piece, limit) => wanted.seek(piece, limit),

@@ -49,7 +49,7 @@ export class PackedCollection {
   }
 
   get documents(): number {
-    return this.#files.indexer.index.size;
+    return this.#files.documents;
   }
 
   /** data.jsonl. */
