@@ -5,13 +5,13 @@
 import type { Table } from 'apache-arrow';
 import type { Disk, DiskFile } from '../io/disk.ts';
 import { type Kernel, sharedKernel } from '../kernels/index.ts';
+import { readClean } from './clean-state.ts';
 import {
   type CollectionState,
   type ColumnsOptions,
   partsToRead,
   readTable,
 } from './columns/index.ts';
-import { readClean } from './clean-state.ts';
 import { CommitLog, type CommitRecord } from './commit-log.ts';
 import { type Located, openSettled } from './generation.ts';
 import { type CollectionPaths, Layout } from './layout.ts';
