@@ -164,13 +164,18 @@ function clear(path) {
   for (const end of ['', '.open']) rmSync(path + end, { force: true });
 }
 
+/** Works that were done to warm up, with their drives: code compiled for what is gone would go too. */
+const done = [];
+
 async function warmUp(work, path, count, size) {
   clear(path);
   if (!makes.includes(work)) {
     await (await ours.batchWrite(path, count, size))();
     await (await DataStore.open(path)).close();
   }
-  await (await ours[work](path, count, size))();
+  const run = await ours[work](path, count, size);
+  await run();
+  done.push(run);
 }
 
 function inChild(task) {

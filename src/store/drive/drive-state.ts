@@ -22,6 +22,11 @@ type Held = Pick<OpenedDrive, 'file' | 'view' | 'table' | 'tail'>;
 
 export class DriveState {
   readonly recovery: DriveRecovery;
+  /**
+   * A handle that stays. When the last of what comes and goes by the million is gone, the engine forgets its
+   * shape, and throws away all code compiled for it.
+   */
+  readonly lasting: EntryHandle;
   readonly #where: DriveFile;
   readonly #lock: DiskLock | undefined;
   readonly #walks = new Set<LiveWalk>();
@@ -42,6 +47,7 @@ export class DriveState {
     this.#held = opened;
     this.#tail = opened.tail;
     this.#view = opened.view;
+    this.lasting = new EntryHandle(opened.view, 0, 0);
     if (lock !== undefined) this.#appender = this.#appenderOf(opened);
   }
 
