@@ -8,14 +8,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { DataStore } from '../../src/store/index.ts';
-import { builtStores } from '../support/lives.ts';
+import { built, builtModule } from '../support/lives.ts';
 
 const ROUNDS = Number(process.env.ZDS_KILL_ROUNDS ?? 3);
 const folder = mkdtempSync(join(tmpdir(), 'zds-drive-kill-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const child = (path: string) => `
-  import { DataStore } from ${JSON.stringify(builtStores)};
+  import { DataStore } from ${builtModule('store/drive/data-store')};
   const store = await DataStore.open(${JSON.stringify(path)});
   process.stdout.write('ready\\n');
   for (let n = store.len(); ; n++) {
@@ -50,7 +50,7 @@ function writeAndKill(path: string, ms: number): Promise<number> {
 }
 
 describe('a process that writes a drive and is killed', () => {
-  it.skipIf(!existsSync(builtStores))(
+  it.skipIf(!existsSync(built))(
     `leaves all it was told of, ${ROUNDS} times`,
     async () => {
       const path = join(folder, 'd');

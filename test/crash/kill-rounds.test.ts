@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { FastStore, verify } from '../../src/store/index.ts';
-import { builtStores, seededRandom } from '../support/lives.ts';
+import { built, builtModule, seededRandom } from '../support/lives.ts';
 
 const ROUNDS = Number(process.env.ZDS_KILL_ROUNDS ?? 3);
 const SEED = Number(process.env.ZDS_KILL_SEED ?? Date.now() % 1e9);
@@ -23,7 +23,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
  * lines. Says every commit that it heard of.
  */
 const child = (root: string, until: number) => `
-  import { FastStore } from ${JSON.stringify(builtStores)};
+  import { FastStore } from ${builtModule('store/fast-store')};
   const store = await FastStore.open(${JSON.stringify(root)}, 'c');
   let n = (await store.cursor('load')) ?? 0;
   process.stdout.write('at ' + n + '\\n');
@@ -94,7 +94,7 @@ async function check(root: string, told: number): Promise<number> {
 }
 
 describe('a load that is killed', () => {
-  it.skipIf(!existsSync(builtStores))(
+  it.skipIf(!existsSync(built))(
     `is whole after each of ${ROUNDS} kills, and at the end every document is there once`,
     async () => {
       console.log(`ZDS_KILL_SEED=${SEED}`);

@@ -6,15 +6,14 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { FastStore } from '../../src/store/index.ts';
+import { built, builtModule } from '../support/lives.ts';
 
-const built = fileURLToPath(new URL('../../dist/index.js', import.meta.url));
 const BATCH = 50;
 
 const child = (root: string) => `
-  import { FastStore } from ${JSON.stringify(built)};
+  import { FastStore } from ${builtModule('store/fast-store')};
   const store = await FastStore.open(${JSON.stringify(root)}, 'c');
   for (let n = store.count; ; ) {
     for (let i = 0; i < ${BATCH}; i++, n++) store.put('d' + n, { n, pad: 'x'.repeat(500) });

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
 import { FastStore, listRuns, verify } from '../../src/store/index.ts';
-import { built, live, seededRandom } from '../support/lives.ts';
+import { built, builtModule, live, seededRandom } from '../support/lives.ts';
 
 const ROUNDS = Number(process.env.ZDS_KILL_ROUNDS ?? 2);
 const SEED = Number(process.env.ZDS_KILL_SEED ?? Date.now() % 1e9);
@@ -20,7 +20,10 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Filters every third document out; takes its time so that a kill finds it at work. */
 const child = (root: string, input: string, ids: 'own' | 'made') => `
-  import { filter, jsonlSource, run, zdsSink } from ${JSON.stringify(built)};
+  import { run } from ${builtModule('pipeline/index')};
+  import { zdsSink } from ${builtModule('sinks/zds-sink')};
+  import { jsonlSource } from ${builtModule('sources/jsonl-source')};
+  import { filter } from ${builtModule('stages')};
   import { setTimeout as sleep } from 'node:timers/promises';
   const slow = { name: 'slow', apply: async (batch) => (await sleep(1), [batch]) };
   const handle = run({
@@ -112,7 +115,8 @@ describe.skipIf(!existsSync(built))('a run in a process', () => {
 
   it('ends at once at a second signal', { timeout: 30_000 }, async () => {
     const stuck = `
-      import { fromIterable, run } from ${JSON.stringify(built)};
+      import { run } from ${builtModule('pipeline/index')};
+      import { fromIterable } from ${builtModule('sources/from-iterable')};
       const sink = {
         name: 'stuck',
         open: async () => {},

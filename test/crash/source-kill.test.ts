@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { FastStore, verify } from '../../src/store/index.ts';
 import { DOCUMENTS, killInputs } from '../support/kill-inputs.ts';
-import { built, live, seededRandom } from '../support/lives.ts';
+import { built, builtModule, live, seededRandom } from '../support/lives.ts';
 
 const { ZDS_KILL_ROUNDS } = process.env;
 const ROUNDS = Number(ZDS_KILL_ROUNDS ?? 1);
@@ -22,16 +22,18 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const kept = Array.from({ length: DOCUMENTS }, (_, n) => n).filter((n) => n % 3 !== 0);
 
 /** Takes its time, so that a kill finds it at work; says a word once it has read, its account last. */
-const script = (root: string, source: string) => `
-  import * as zds from ${JSON.stringify(built)};
+const script = (root: string, source: string, [kind] = /^[a-z]+/.exec(source)!) => `
   import { setTimeout as sleep } from 'node:timers/promises';
-  const { arrowSource, csvSource, httpSource, jsonSource, jsonlSource, parquetSource, tailSource } = zds;
+  import { run } from ${builtModule('pipeline/index')};
+  import { zdsSink } from ${builtModule('sinks/zds-sink')};
+  import { ${kind}Source } from ${builtModule(`sources/${kind}-source`)};
+  import { filter } from ${builtModule('stages')};
   const slow = { name: 'slow', apply: async (batch) => (await sleep(1), [batch]) };
-  const handle = zds.run({
+  const handle = run({
     name: 'load',
     source: ${source},
-    transforms: [zds.filter(({ n }) => n % 3 !== 0), slow],
-    sink: zds.zdsSink(${JSON.stringify(root)}, 'c', {
+    transforms: [filter(({ n }) => n % 3 !== 0), slow],
+    sink: zdsSink(${JSON.stringify(root)}, 'c', {
       write: 'append', commitDocuments: 50, generateIds: true,
     }),
     resume: true,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { built } from '../../support/lives.ts';
+import { builtModule } from '../../support/lives.ts';
 import { temporaryFolder, zds } from './harness.ts';
 
 const program = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
@@ -99,7 +99,9 @@ describe.skipIf(!existsSync(program))('the zds process', () => {
     const lines = Array.from({ length: 2000 }, (_, n) => `{"_id":"d${n}","n":${n}}\n`).join('');
     const pipeline = (waitMs: number) => `
       import { setTimeout as sleep } from 'node:timers/promises';
-      import { jsonlSource, zdsSink } from ${JSON.stringify(built)};
+      import { jsonlSink } from ${builtModule('sinks/jsonl-sink')};
+      import { zdsSink } from ${builtModule('sinks/zds-sink')};
+      import { jsonlSource } from ${builtModule('sources/jsonl-source')};
       export default {
         name: 'load',
         source: jsonlSource(${JSON.stringify(join(folder, `${name}.jsonl`))}, { batchBytes: 1024 }),
@@ -148,7 +150,7 @@ describe.skipIf(!existsSync(program))('the zds process', () => {
       writeFileSync(join(folder, `${name}.jsonl`), lines);
       // The second comes before anything could be done about the first.
       const again = "process.once('SIGINT', () => process.emit('SIGINT'));";
-      writeFileSync(file, text.replace('zdsSink', 'jsonlSink') + again);
+      writeFileSync(file, text + again);
       const child = start();
       const done = outcome(child);
       const files = () => readdirSync(folder).filter((each) => each.includes('stopped.jsonl'));

@@ -1,10 +1,9 @@
 /** Runs in a process of their own: the memory they take, and how the process ends. */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { built, builtModule } from '../../support/lives.ts';
 
-const built = fileURLToPath(new URL('../../../dist/index.js', import.meta.url));
 const program = (code: string) =>
   spawnSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' });
 
@@ -15,7 +14,9 @@ const program = (code: string) =>
 const flood = (batches: number) => `
   import { readFileSync } from 'node:fs';
   import { Writable } from 'node:stream';
-  import { decodeJsonl, jsonlSink, run } from ${JSON.stringify(built)};
+  import { decodeJsonl } from ${builtModule('formats/index')};
+  import { run } from ${builtModule('pipeline/index')};
+  import { jsonlSink } from ${builtModule('sinks/jsonl-sink')};
   const line = JSON.stringify({ _id: 'x', pad: 'y'.repeat(1000) }) + '\\n';
   const piece = Buffer.from(line.repeat(1000));
   const source = {
@@ -46,7 +47,7 @@ describe.skipIf(!existsSync(built))('a run in a process of its own', () => {
 
   it('does not end well while a stage waits for nothing', { timeout: 60_000 }, () => {
     const { status, stderr } = program(`
-      import { run } from ${JSON.stringify(built)};
+      import { run } from ${builtModule('pipeline/index')};
       const sink = { name: 'never', open: () => new Promise(() => {}), abort: async () => {} };
       const source = { name: 'none', async *batches() {} };
       run({ name: 'x', source, sink }).done.catch((error) => console.error(error.code));
@@ -57,7 +58,9 @@ describe.skipIf(!existsSync(built))('a run in a process of its own', () => {
 
   it('ends with a failure that nobody handled', { timeout: 60_000 }, () => {
     const { status, stderr } = program(`
-      import { jsonlSource, jsonlSink, run } from ${JSON.stringify(built)};
+      import { run } from ${builtModule('pipeline/index')};
+      import { jsonlSink } from ${builtModule('sinks/jsonl-sink')};
+      import { jsonlSource } from ${builtModule('sources/jsonl-source')};
       run({ name: 'x', source: jsonlSource('/nowhere.jsonl'), sink: jsonlSink('-') });
     `);
     expect(status).toBe(1);
