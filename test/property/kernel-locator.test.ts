@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Path } from '../../src/core/path.ts';
 import { kernels } from '../support/kernels.ts';
+import { runs } from '../support/long.ts';
 import { chunk } from '../support/random-documents.ts';
 import { path } from '../support/random-queries.ts';
 import { exactText } from '../support/reference-lines.ts';
@@ -35,7 +36,7 @@ describe.each(kernels)('the locator of the $name kernel', (kernel) => {
         const text = (values: readonly unknown[]) => exactText(values.map((each) => [each]));
         expect(text(found)).toBe(text(expected));
       }),
-      { numRuns: 500 },
+      { numRuns: runs(1000) },
     );
   });
 

@@ -41,10 +41,8 @@ describe.skipIf(!existsSync(join(root, 'dist/index.js')))('recipes', () => {
 
   it('parallel.mjs finds with several threads what is there', () => {
     expect(good).toBeGreaterThan(100);
-    for (const workers of ['1', '3']) {
-      const found = run('parallel.mjs', at('lake'), workers);
-      expect(found).toBe(`${good} documents found by ${workers} workers\n`);
-    }
+    const found = run('parallel.mjs', at('lake'), '2');
+    expect(found).toBe(`${good} documents found by 2 workers\n`);
   });
 
   it('streaming-export.mjs writes every document, from a store and from its archive', () => {

@@ -30,6 +30,7 @@ import {
 } from '../../../src/sources/arrow-source.ts';
 import type { ByteInput } from '../../../src/sources/byte-input.ts';
 import { serve } from '../../support/http-server.ts';
+import { LONG, runs } from '../../support/long.ts';
 import { temporaryFolder } from '../../support/stages.ts';
 
 const small = new Table({
@@ -92,7 +93,7 @@ describe.each(['file', 'stream'] as const)('arrowSource of a %s', (form) => {
   });
 
   it('says so when it is cut, wherever that is', async () => {
-    for (let size = 0; size < bytes.length; size += bytes.length > size + 99 ? 3 : 1) {
+    for (let size = 0; size < bytes.length; size += LONG || bytes.length < size + 50 ? 1 : 11) {
       const reading = read([bytes.slice(0, size)]).then(
         (found) => ({ found, code: '' }),
         (error) => ({ found: [], code: isEtlError(error) ? error.code : String(error) }),
@@ -121,7 +122,7 @@ describe.each(['file', 'stream'] as const)('arrowSource of a %s', (form) => {
           expect(isEtlError(error) ? error.code : String((error as Error).stack)).toMatch(codes);
         }
       }),
-      { numRuns: 400 },
+      { numRuns: runs(500) },
     );
   }, 60_000);
 

@@ -52,7 +52,7 @@ async function checkEveryCursor(make: () => ByteInput, batchBytes: number, wants
 }
 
 describe('jsonlSource from a cursor', () => {
-  const text = `\ufeff${lines(0, 90)}`;
+  const text = `\ufeff${lines(0, 60)}`;
   const long = `\ufeff${lines(0, 4000)}`;
 
   it.each([
