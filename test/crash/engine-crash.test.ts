@@ -173,7 +173,7 @@ async function check(image: Image, { witness }: Run, what: string): Promise<void
     const found = JSON.stringify(seen.get(id));
     const states = [JSON.stringify(done.get(id))];
     if (maybe.has(id)) states.push(JSON.stringify(maybe.get(id)));
-    expect(states, `${what}: ${id}`).toContain(found);
+    if (!states.includes(found)) expect(states, `${what}: ${id}`).toContain(found);
   }
   const settled = [...done.keys()].filter((id) => !maybe.has(id));
   const order = [...seen.keys()].filter((id) => settled.includes(id));
@@ -197,9 +197,9 @@ async function work(disk: FaultDisk, seen: Contents, what: string): Promise<void
   const real = await loadState(disk, paths, { as: 'rebuild' });
   expect(told.stale, what).toBe(false);
   expect(told.journal.clean, what).toBe(true);
-  for (const [id, { schemaId, size }] of real.entries) {
-    expect(told.entries.get(id), `${what}: ${id}`).toMatchObject({ schemaId, size });
-  }
+  const facts = ({ entries }: typeof told) =>
+    [...entries].map(([id, { schemaId, size }]) => `${id} ${schemaId} ${size}`);
+  expect(facts(told), what).toEqual(expect.arrayContaining(facts(real)));
   for (const line of (await readText(disk, paths.journal))!.trimEnd().split('\n')) JSON.parse(line);
 }
 
