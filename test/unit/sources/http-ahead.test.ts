@@ -108,7 +108,8 @@ describe('httpSource with pages', () => {
       const source = httpSource(base, settings);
       if (documents) for await (const { n } of source) seen.push(n);
       else for await (const batch of source.batches()) seen.push(...batch.documents().map(nOf));
-      expect(seen).toEqual(upTo(80_000));
+      expect(seen.length).toBe(80_000);
+      expect(seen.find((n, i) => n !== i)).toBeUndefined();
     }
     const whole = read(base, { pages: () => undefined, path: 'data.items', maxPageBytes: 3 * MIB });
     expect((await whole).error).toMatchObject({

@@ -380,11 +380,12 @@ it('finds payloads of every length in batches', async () => {
   const store = await DataStore.open(path);
   await store.batchWrite(payloads.map((payload, i) => [`k${i}`, payload]));
   const keys = [...payloads.keys()].map((i) => `k${i}`);
-  const read = (from: DataStore) => from.batchRead(keys).map((entry) => entry!.copy());
-  expect(read(store)).toEqual(payloads);
+  const same = (from: DataStore) =>
+    from.batchRead(keys).map((entry, i) => Buffer.compare(entry!.copy(), payloads[i]!) === 0);
+  expect(same(store)).toEqual(keys.map(() => true));
   await store.close();
   const reader = await DataStore.open(path, { mode: 'read' });
-  expect(read(reader)).toEqual(payloads);
+  expect(same(reader)).toEqual(keys.map(() => true));
   await reader.close();
 });
 
