@@ -79,7 +79,7 @@ describe('statistics of columns', () => {
         }
         return undefined;
       }),
-      { numRuns: runs(400) },
+      { numRuns: runs(200) },
     );
   });
 });

@@ -1,4 +1,4 @@
-/** Ten times the limit of data leaves memory flat. */
+/** Six times the limit of data leaves memory flat. */
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { createGzip } from 'node:zlib';
@@ -12,7 +12,7 @@ const LIMIT = 7 << 20;
 const line = `{"n":1,"pad":"${'x'.repeat(2000)}"}`;
 const block = Buffer.from(`${line}\n`.repeat(500));
 const elements = Buffer.from(`${line},\n`.repeat(500));
-const blocks = Math.ceil((10 * LIMIT) / block.length);
+const blocks = Math.ceil((6 * LIMIT) / block.length);
 
 async function write(response: ServerResponse, form: string): Promise<void> {
   const out = form === 'gzip' ? createGzip({ level: 1 }) : response;
