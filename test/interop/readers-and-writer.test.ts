@@ -104,7 +104,7 @@ describe.skipIf(!existsSync(built))('several processes on one store', () => {
     const readers = [false, true, false].map((anew) => start(reader(root, anew)));
     await Promise.all(readers.map(({ ready }) => ready));
     let compactions = 0;
-    for (let i = 0; i < 100; i++) {
+    for (let i = 0; i < 40; i++) {
       await step();
       if (commit % 5 === 0) compactions += (await store.compact()).droppedLines > 0 ? 1 : 0;
       await new Promise((resolve) => setTimeout(resolve, 5));
