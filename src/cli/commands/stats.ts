@@ -111,7 +111,7 @@ function row(info: StoreInfo): Record<string, string> {
     documents: formatCount(info.documents),
     'dead lines': formatCount(info.lines - info.documents),
     data: formatSize(info.dataBytes),
-    'index in memory': formatSize(info.indexBytes),
+    'index in memory': info.indexBytes === 0 ? 'not needed' : formatSize(info.indexBytes),
     commits: formatCount(info.commit?.seq ?? 0),
     'last commit': info.commit?.at ?? '',
   };
