@@ -134,6 +134,7 @@ function checkFailure(error: unknown): void {
 
 describe('pipeline files', () => {
   it('run when lint finds nothing, and else have a place', async () => {
+    const tries = runs(150);
     let ran = 0;
     await fc.assert(
       fc.asyncProperty(pipeline, async (stages) => {
@@ -157,9 +158,10 @@ describe('pipeline files', () => {
           await close();
         }
       }),
-      { numRuns: runs(150) },
+      { numRuns: tries },
     );
-    expect(ran).toBeGreaterThan(10);
+    // More than half do: a tenth or fewer happen by chance once in a thousand million times.
+    expect(ran).toBeGreaterThan(tries / 10);
   });
 
   it('are found out wherever they are spoilt in form', async () => {
