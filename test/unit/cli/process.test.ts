@@ -48,7 +48,10 @@ describe.skipIf(!existsSync(program))('the zds process', () => {
     // It may be stopped before it has read all of this.
     child.stdin.on('error', () => undefined);
     child.stdin.write(`{"_id":"a","x":"${'y'.repeat(3 << 20)}"}\n{"_id":"b"}`);
-    setTimeout(() => child.kill('SIGINT'), 1500);
+    const opened = join(lake, 'collections/silent');
+    while (child.exitCode === null && !existsSync(opened)) await sleep(5);
+    await sleep(300);
+    child.kill('SIGINT');
     const { code, stderr } = await done;
     expect(code).toBe(130);
     expect(stderr).toMatch(
@@ -102,10 +105,16 @@ describe.skipIf(!existsSync(program))('the zds process', () => {
       import { jsonlSink } from ${builtModule('sinks/jsonl-sink')};
       import { zdsSink } from ${builtModule('sinks/zds-sink')};
       import { jsonlSource } from ${builtModule('sources/jsonl-source')};
+      let batches = 0;
+      const slow = async (batch) => {
+        if (batches++ === 5) process.stderr.write('five are through');
+        await sleep(${waitMs});
+        return [batch];
+      };
       export default {
         name: 'load',
         source: jsonlSource(${JSON.stringify(join(folder, `${name}.jsonl`))}, { batchBytes: 1024 }),
-        transforms: [{ name: 'slow', apply: async (batch) => (await sleep(${waitMs}), [batch]) }],
+        transforms: [{ name: 'slow', apply: slow }],
         sink: zdsSink(${JSON.stringify(lake)}, '${name}'),
       };
     `;
@@ -119,10 +128,12 @@ describe.skipIf(!existsSync(program))('the zds process', () => {
 
     it('commits what it has at SIGTERM, and goes on from there', async () => {
       writeFileSync(join(folder, `${name}.jsonl`), lines);
-      writeFileSync(file, pipeline(20));
+      writeFileSync(file, pipeline(100));
       const child = start();
       const done = outcome(child);
-      child.stderr.once('data', () => setTimeout(() => child.kill('SIGTERM'), 300));
+      child.stderr.on('data', (text) => {
+        if (String(text).includes('five are through')) child.kill('SIGTERM');
+      });
       expect((await done).code).toBe(130);
       const there = await documents();
       expect(there).toBeGreaterThan(0);
