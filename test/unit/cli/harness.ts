@@ -18,6 +18,8 @@ export interface Setting {
   readonly stdin?: string | Readable;
   readonly isTTY?: boolean;
   readonly interrupt?: Interrupt;
+  /** Hears what goes to standard error as it comes. */
+  readonly onStderr?: (text: string) => void;
 }
 
 /** A folder that is removed when the test file has run. */
@@ -29,10 +31,10 @@ export function temporaryFolder(): string {
 
 /** Runs one command line. */
 export async function zds(argv: readonly string[], setting: Setting = {}): Promise<Outcome> {
-  const { stdin = '', isTTY = false, interrupt = new Interrupt() } = setting;
+  const { stdin = '', isTTY = false, interrupt = new Interrupt(), onStderr } = setting;
   const stdout = Object.assign(new PassThrough(), { isTTY, columns: 80 });
   const stderr = Object.assign(new PassThrough(), { isTTY, columns: 80 });
-  const written = Promise.all([textOf(stdout), textOf(stderr)]);
+  const written = Promise.all([textOf(stdout), textOf(stderr, onStderr)]);
   const code = await runCli(argv, {
     stdin: typeof stdin === 'string' ? Readable.from([Buffer.from(stdin)]) : stdin,
     stdout: new Output(stdout),
@@ -45,8 +47,11 @@ export async function zds(argv: readonly string[], setting: Setting = {}): Promi
   return { code, stdout: out, stderr: err };
 }
 
-async function textOf(stream: Readable): Promise<string> {
+async function textOf(stream: Readable, hear?: (text: string) => void): Promise<string> {
   const parts: Buffer[] = [];
-  for await (const part of stream) parts.push(part as Buffer);
+  for await (const part of stream) {
+    parts.push(part as Buffer);
+    hear?.(String(part));
+  }
   return Buffer.concat(parts).toString();
 }

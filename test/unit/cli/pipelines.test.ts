@@ -1,7 +1,6 @@
 /** `zds run` and `zds lint`, as one would use them. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Interrupt } from '../../../src/cli/interrupt.ts';
 import { temporaryFolder, zds } from './harness.ts';
@@ -181,15 +180,16 @@ describe('zds run', () => {
 
   it('runs again when its file or its input changes, until it is stopped', async () => {
     const interrupt = new Interrupt();
-    const running = zds(['run', at('p.yaml'), '--watch', '--json'], { interrupt });
-    const changed = async (change: () => void) => {
-      await sleep(900);
-      change();
+    const changes = [
+      () => write('in.jsonl', '{"_id":"z","n":1}'),
+      () => write('p.yaml', 'name: broken'),
+      () => interrupt.request(),
+    ];
+    const onStderr = (text: string) => {
+      if (text.includes('waiting for changes')) changes.shift()!();
     };
-    await changed(() => write('in.jsonl', '{"_id":"z","n":1}'));
-    await changed(() => write('p.yaml', 'name: broken'));
-    await changed(() => interrupt.request());
-    const { code, stdout, stderr } = await running;
+    const setting = { interrupt, onStderr };
+    const { code, stdout, stderr } = await zds(['run', at('p.yaml'), '--watch', '--json'], setting);
     expect(code).toBe(0);
     const reads = stdout
       .trimEnd()
