@@ -15,8 +15,9 @@ const folder = mkdtempSync(join(tmpdir(), 'zds-readers-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /**
- * Reads until told to end. Every commit holds the documents of its batches whole, and in `state`
- * how many there are; half of the readers open anew each time, half refresh.
+ * Reads until told to end, and says a dot for every time it has. Every commit holds the documents of
+ * its batches whole, and in `state` how many there are; half of the readers open anew each time, half
+ * refresh.
  */
 const reader = (root: string, anew: boolean) => `
   import { FastStore } from ${builtModule('store/fast-store')};
@@ -25,8 +26,8 @@ const reader = (root: string, anew: boolean) => `
   process.stdin.once('data', () => { ending = true; });
   process.stdout.write('ready\\n');
   let store = await open();
-  let last = 0, rounds = 0;
-  while (!ending || rounds < 4) {
+  let last = 0;
+  while (!ending) {
     if (${anew}) { await store.close(); store = await open(); } else await store.refresh();
     const seen = new Set();
     let state;
@@ -40,10 +41,10 @@ const reader = (root: string, anew: boolean) => `
     if (store.get('state').commit !== state.commit) throw new Error('get and scan disagree');
     if (state.commit < last) throw new Error('back from ' + last + ' to ' + state.commit);
     last = state.commit;
-    rounds++;
+    process.stdout.write('.');
   }
   await store.close();
-  process.stdout.write(JSON.stringify({ last, rounds }));
+  process.stdout.write(String(last));
   process.exit(0);
 `;
 
@@ -59,6 +60,8 @@ const holder = (root: string) => `
 interface Child {
   readonly process: ChildProcess;
   readonly ready: Promise<void>;
+  /** How often it has read. */
+  readonly rounds: () => number;
   readonly ended: Promise<{ readonly said: string; readonly complaint: string }>;
 }
 
@@ -77,9 +80,9 @@ function start(script: string): Child {
     complaint += text.toString();
   });
   const ended = new Promise<{ said: string; complaint: string }>((resolve) => {
-    running.once('close', () => resolve({ said: said.replace('ready\n', ''), complaint }));
+    running.once('close', () => resolve({ said: said.replace(/^ready\n\.*/, ''), complaint }));
   });
-  return { process: running, ready, ended };
+  return { process: running, ready, rounds: () => said.split('.').length - 1, ended };
 }
 
 describe.skipIf(!existsSync(built))('several processes on one store', () => {
@@ -104,7 +107,9 @@ describe.skipIf(!existsSync(built))('several processes on one store', () => {
     const readers = [false, true, false].map((anew) => start(reader(root, anew)));
     await Promise.all(readers.map(({ ready }) => ready));
     let compactions = 0;
-    for (let i = 0; i < 40; i++) {
+    const hasRead = ({ process, rounds }: Child) =>
+      rounds() > 3 || process.exitCode !== null || process.signalCode !== null;
+    for (let i = 0; i < 40 || compactions < 4 || !readers.every(hasRead); i++) {
       await step();
       if (commit % 5 === 0) compactions += (await store.compact()).droppedLines > 0 ? 1 : 0;
       await new Promise((resolve) => setTimeout(resolve, 5));
@@ -113,11 +118,8 @@ describe.skipIf(!existsSync(built))('several processes on one store', () => {
     for (const { ended } of readers) {
       const { said, complaint } = await ended;
       expect(complaint).toBe('');
-      const { last, rounds } = JSON.parse(said) as { last: number; rounds: number };
-      expect(rounds).toBeGreaterThan(3);
-      expect(last).toBeGreaterThan(1);
+      expect(Number(said)).toBeGreaterThan(1);
     }
-    expect(compactions).toBeGreaterThan(3);
     await store.close();
   });
 
