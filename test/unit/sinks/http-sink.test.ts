@@ -255,8 +255,10 @@ describe('httpSink', () => {
     const { url, received } = await serve(async (response, _, count) => {
       if (count > 0) response.end();
     });
-    await pipeline(fromIterable(numbers(1)), httpSink(url, { ...quick, timeoutMs: 40 }));
-    expect(received).toHaveLength(2);
+    await pipeline(fromIterable(numbers(1)), httpSink(url, { ...quick, timeoutMs: 100 }));
+    // Two, unless the machine is so busy that an answer takes too long, too.
+    expect(received.length).toBeGreaterThan(1);
+    expect(received.every(({ text }) => text === '{"n":0}\n')).toBe(true);
     const stuck = await serve(() => {});
     const controller = new AbortController();
     const reason = new Error('enough');
