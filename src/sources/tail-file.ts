@@ -54,6 +54,11 @@ export class FollowedFile {
     this.#fromEnd = options.fromEnd;
   }
 
+  /** Its name is another file's by now, which is read once this one has been quiet for long enough. */
+  get isLeaving(): boolean {
+    return this.#quietSince !== undefined;
+  }
+
   /** Errors: IO_ERROR. */
   async look(): Promise<FileState> {
     const now = await stat(this.path).catch(() => undefined);
@@ -61,6 +66,7 @@ export class FollowedFile {
       const mine = await ioStep(this.path, 'cannot be read', () => this.#handle!.stat());
       // A name that is gone may come back with another file; until then this one may grow.
       if (now && (now.ino !== mine.ino || now.dev !== mine.dev)) return this.#leave(mine.size);
+      this.#quietSince = undefined;
       if (mine.size === this.#seen && mine.mtimeMs === this.#modifiedMs) return 'same';
       if (mine.size < (this.place?.offset ?? 0)) return 'other';
       this.#modifiedMs = mine.mtimeMs;

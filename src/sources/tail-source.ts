@@ -30,7 +30,7 @@ import type { TextSourceOptions } from './text-source.ts';
 export interface TailSourceOptions extends TextSourceOptions {
   /** Longest time between two looks at the files. Default 1,000. */
   readonly pollMs?: number;
-  /** Ends when nothing has come for so long. Default: never, only by `signal`. */
+  /** Ends when nothing has come for so long and no new file waits. Default: never, only by `signal`. */
   readonly idleMs?: number;
   /** Where files that are new to the source begin. Default `start`. */
   readonly begin?: 'start' | 'end';
@@ -124,7 +124,8 @@ class Tail {
           }
         }
         this.#rounds++;
-        const left = idleMs === undefined ? pollMs : last + idleMs - performance.now();
+        const goesOn = idleMs === undefined || [...this.#files.values()].some((f) => f.isLeaving);
+        const left = goesOn ? pollMs : last + idleMs - performance.now();
         if (left <= 0) return;
         await hint.wait(Math.min(pollMs, left), this.#signal);
       }

@@ -14,6 +14,7 @@ import {
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import type { Place } from '../../../src/core/errors.ts';
 import {
   createTailSource,
   type TailSourceOptions,
@@ -93,6 +94,19 @@ describe('tailSource', () => {
     await tail.until(12);
     await tail.stop();
     expect(tail.seen).toEqual(upTo(12));
+  });
+
+  it('reads the new file though it is idle before the old one has been left', async () => {
+    const path = join(temporaryFolder(), 'a.log');
+    writeFileSync(path, lines(0, 3));
+    const seen: unknown[] = [];
+    for await (const { n } of tailSource(path, { pollMs: 100, idleMs: 10 })) {
+      seen.push(n);
+      if (n !== 2) continue;
+      renameSync(path, `${path}.1`);
+      writeFileSync(path, lines(3, 5));
+    }
+    expect(seen).toEqual(upTo(5));
   });
 
   it('follows a file that is copied and truncated, before and after all was read', async () => {
@@ -241,23 +255,29 @@ describe('tailSource', () => {
 
   it('begins at the end where that is asked for, with true places', async () => {
     const folder = temporaryFolder();
-    const path = join(folder, 'a.log');
+    const [path, mark] = [join(folder, 'a.log'), join(folder, 'mark.log')];
     writeFileSync(path, `${lines(0, 300)}{"n":`);
-    const places: unknown[] = [];
+    const places: Place[] = [];
+    const controller = new AbortController();
+    const source = createTailSource([path, mark], { begin: 'end', pollMs: 5 });
     const reading = (async () => {
-      for await (const batch of tailSource(path, {
-        begin: 'end',
-        pollMs: 5,
-        idleMs: 200,
-      }).batches()) {
-        for (let i = 0; i < batch.length; i++) places.push(batch.place(i).line);
+      for await (const batch of source.batches(controller.signal, {})) {
+        for (let i = 0; i < batch.length; i++) places.push(batch.place(i));
       }
     })();
-    await sleep(50);
+    const seen = (of: string) => places.filter((place) => place.path === of);
+    // When it gives the first mark, it has been at all the ends.
+    const marks = () => {
+      appendFileSync(mark, lines(0, 1));
+      return seen(mark).length;
+    };
+    await expect.poll(marks, { interval: 5, timeout: 10_000 }).toBeGreaterThan(0);
     appendFileSync(path, '300}\n');
     writeFileSync(join(folder, 'b.log'), lines(0, 1));
-    await reading;
-    expect(places).toEqual([301]);
+    await expect.poll(() => seen(path), { timeout: 10_000 }).toMatchObject([{ line: 301 }]);
+    controller.abort();
+    await expect(reading).rejects.toThrow();
+    expect(seen(path).length + seen(mark).length).toBe(places.length);
   });
 
   it('refuses bad lines once, and lines that are too long once they end', async () => {
