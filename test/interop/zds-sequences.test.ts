@@ -196,25 +196,28 @@ class Sequence {
 
   /**
    * What the crate added behind `from` and deleted again is gone, if it has a document behind that: for
-   * as long as it has, and for good when a writer of ours has seen it.
+   * as long as it has, and for good when a writer of ours has seen it. Not where its index names a line
+   * after another id, as it does when it has read a line whose first `_id` is one of an object within:
+   * such an index tells of no delete.
    */
   #settle(from: number): void {
     const index = parseIndex(readFileSync(join(this.meta, 'index.bin')))!;
-    const reach = Math.max(0, ...[...index.places.values()].map(({ offset }) => offset));
+    const starts = new Map<number, string>();
+    let offset = 0;
+    for (const line of readFileSync(join(this.meta, 'data.jsonl'), 'latin1').split('\n')) {
+      const text = Buffer.from(line, 'latin1').toString();
+      if (text !== '') starts.set(offset, (JSON.parse(text) as { _id: string })._id);
+      offset += line.length + 1;
+    }
+    const isSound = [...index.places].every(([id, place]) => starts.get(place.offset) === id);
+    const offsets = [...index.places.values()].map((place) => place.offset);
+    const reach = isSound ? Math.max(0, ...offsets) : 0;
     for (const [id, { at, document }] of this.#settled) {
       if (at < reach) continue;
       this.uncertain.set(id, document);
       this.#settled.delete(id);
     }
-    const newest = new Map<string, number>();
-    let offset = from;
-    for (const line of readFileSync(join(this.meta, 'data.jsonl'), 'latin1')
-      .slice(from)
-      .split('\n')) {
-      const text = Buffer.from(line, 'latin1').toString();
-      if (text !== '') newest.set((JSON.parse(text) as { _id: string })._id, offset);
-      offset += line.length + 1;
-    }
+    const newest = new Map([...starts].filter(([at]) => at >= from).map(([at, id]) => [id, at]));
     for (const [id, at] of newest) {
       const document = this.uncertain.get(id);
       if (document === undefined || at >= reach) continue;
