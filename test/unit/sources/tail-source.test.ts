@@ -64,7 +64,7 @@ describe('tailSource', () => {
     // Node keeps one descriptor for all watching, once there has been any.
     expect(await tailSource(path, { idleMs: 1 }).toArray()).toHaveLength(3);
     const before = openDescriptors();
-    const tail = follow(path, { idleMs: 150 });
+    const tail = follow(path, { idleMs: 400 });
     await tail.until(3);
     appendFileSync(path, `${lines(3, 5)}{"n":`);
     await tail.until(5);
