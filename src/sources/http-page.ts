@@ -146,10 +146,15 @@ export class KeptBody {
 
   /** Errors: SyntaxError for what is no JSON. */
   json(): unknown {
-    const all = [...this.#kept, this.#open];
-    return JSON.parse(
-      new TextDecoder().decode(joinBytes(all, this.#keptBytes + this.#open.length)),
-    );
+    const decoder = new TextDecoder();
+    const first = decoder.decode(joinBytes(this.#kept, this.#keptBytes));
+    const rest = decoder.decode(this.#open);
+    if (!this.#isInside) return JSON.parse(first + rest);
+    // What was passed may end on either side of a comma, as the pieces came.
+    const [before, behind] = [first.trimEnd(), rest.trimStart()];
+    const start = before.endsWith(',') ? before.slice(0, -1) : before;
+    const end = behind.startsWith(',') ? behind.slice(1).trimStart() : behind;
+    return JSON.parse(end.startsWith(']') ? start + end : `${start},${end}`);
   }
 
   #keep(bytes: Uint8Array): void {
