@@ -114,20 +114,23 @@ class Tail {
     let last = performance.now();
     try {
       for (;;) {
+        const begun = performance.now();
         for (const path of await this.#list()) {
           const file = this.#files.get(path) ?? this.#meet(path);
           hint.watch(dirname(path));
           for await (const batch of this.#readOn(file)) {
-            last = performance.now();
             yield batch;
+            // The time that the receiver took is not one in which nothing came.
+            last = performance.now();
             this.#signal.throwIfAborted();
           }
         }
         this.#rounds++;
         const goesOn = idleMs === undefined || [...this.#files.values()].some((f) => f.isLeaving);
+        // The last look is one that began when the time was over: a process may have had no turn before.
+        if (!goesOn && begun >= last + idleMs) return;
         const left = goesOn ? pollMs : last + idleMs - performance.now();
-        if (left <= 0) return;
-        await hint.wait(Math.min(pollMs, left), this.#signal);
+        await hint.wait(Math.max(0, Math.min(pollMs, left)), this.#signal);
       }
     } finally {
       hint.close();

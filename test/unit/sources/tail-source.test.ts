@@ -185,12 +185,25 @@ describe('tailSource', () => {
     expect(absent.seen).toEqual(upTo(401, 300));
   });
 
+  it('looks once more when a slow receiver took longer than it may be idle', async () => {
+    const path = join(temporaryFolder(), 'a.log');
+    writeFileSync(path, lines(0, 3));
+    const source = createTailSource(path, { pollMs: 5, idleMs: 20 });
+    const seen: unknown[] = [];
+    for await (const batch of source.batches(new AbortController().signal, {})) {
+      seen.push(...batch.documents().map(({ n }) => n));
+      await sleep(40);
+      if (seen.length < 9) appendFileSync(path, lines(seen.length, seen.length + 3));
+    }
+    expect(seen).toEqual(upTo(9));
+  });
+
   it.each([0, 1])('misses nothing when it is slower than the rotation: gzip %i', async (gzip) => {
     const folder = temporaryFolder();
     const path = join(folder, 'a.log');
     writeFileSync(path, lines(0, 3));
     const seen: unknown[] = [];
-    for await (const document of tailSource(path, { pollMs: 5, idleMs: 60 })) {
+    for await (const document of tailSource(path, { pollMs: 5, idleMs: 200 })) {
       seen.push(document.n);
       if (document.n !== 2) continue;
       for (const n of [3, 4, 5]) {
