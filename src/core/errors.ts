@@ -90,6 +90,12 @@ export class EtlError extends Error {
     this.place = place;
   }
 
+  /** The message without the place in front of it. */
+  get reason(): string {
+    const at = formatPlace(this.place);
+    return at ? this.message.slice(at.length + 2) : this.message;
+  }
+
   /** What the person can do about it. */
   get advice(): string {
     return errorTable[this.code];

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { EtlError, formatPlace, isEtlError } from '../core/errors.ts';
+import { EtlError, isEtlError } from '../core/errors.ts';
 import type { Disk } from './disk.ts';
 import { ioStep } from './file-reader.ts';
 import { registerTemporary } from './temporary-registry.ts';
@@ -23,9 +23,8 @@ export function temporaryBeside(path: string): string {
 export function asOfTarget(error: unknown, temporary: string, path: string): unknown {
   if (!isEtlError(error) || !error.place.path?.startsWith(temporary)) return error;
   const named = (text: string): string => text.split(temporary).join(path);
-  const message = error.message.slice(`${formatPlace(error.place)}: `.length);
   const place = { ...error.place, path: named(error.place.path) };
-  return new EtlError(error.code, named(message), { place, cause: error.cause });
+  return new EtlError(error.code, named(error.reason), { place, cause: error.cause });
 }
 
 /** Makes a folder among the system's temporary ones. Errors: IO_ERROR. */

@@ -5,7 +5,7 @@
  */
 import { inspect } from 'node:util';
 import type { Batch } from '../core/batch.ts';
-import { type ErrorCode, type EtlError, formatPlace, isEtlError } from '../core/errors.ts';
+import { type ErrorCode, type EtlError, isEtlError } from '../core/errors.ts';
 import type { OnReject, Reject } from '../core/reject.ts';
 import type { AppendResult, FastStore, IdOptions } from '../store/index.ts';
 
@@ -50,9 +50,8 @@ export async function appendBatch(
 
 function toReject(error: EtlError, batch: Batch): Reject {
   // The message begins with the place, which a reject has fields for.
-  const at = formatPlace(error.place);
-  const reason = at ? error.message.slice(at.length + 2) : error.message;
-  return { code: error.code, reason, place: batch.place(0), bytes: rawBytes(batch) };
+  const { code, reason } = error;
+  return { code, reason, place: batch.place(0), bytes: rawBytes(batch) };
 }
 
 /** The one document as JSON; as text for people where JSON cannot hold it. */

@@ -20,7 +20,7 @@ import type { AutoCompactOptions, CompactOptions, CompactReport } from './compac
 import { encodeDocument, type JsonlInput, jsonlBatches, readOne } from './encode.ts';
 import { HeldFiles } from './held-files.ts';
 import { keyText } from './indexer.ts';
-import { Layout, noSuchDocument } from './layout.ts';
+import { checkIsInLines, Layout, noSuchDocument } from './layout.ts';
 import { checkId } from './names.ts';
 import type { FastStoreOptions, GetOptions, StoreInfo } from './options.ts';
 import { createIdRule, type IdOptions, type IdRule, prepareLines, prepareOne } from './prepare.ts';
@@ -96,6 +96,7 @@ export class FastStore<T extends object = Document> {
     const { disk, path } = root;
     const paths = Layout.collection(path, name);
     if ((await disk.stat(paths.data)) === undefined) {
+      await checkIsInLines(disk, path, name);
       if (mode === 'read' || !createIfMissing) {
         const place = { path };
         throw new EtlError('COLLECTION_NOT_FOUND', `there is no collection ${name}`, { place });

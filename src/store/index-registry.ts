@@ -24,7 +24,7 @@ import {
 import { FastStore } from './fast-store.ts';
 import { type IndexEntry, readEntries, writeEntries } from './index-entries.ts';
 import { keyText } from './indexer.ts';
-import { Layout } from './layout.ts';
+import { kindOf, Layout } from './layout.ts';
 import { ZdsRoot } from './root.ts';
 
 /** Where the files are. */
@@ -61,7 +61,7 @@ export class IndexRegistry {
     collection: string,
     { disk = nodeDisk }: RegistryOptions = {},
   ): Promise<IndexRegistry> {
-    if ((await kindOf(disk, root, collection)) === 'files') {
+    if ((await knownKind(disk, root, collection)) === 'files') {
       return IndexRegistry.#ofFiles(disk, root, collection, { as: 'rebuild' });
     }
     const stamp = await stampOf(disk, root, collection);
@@ -92,7 +92,7 @@ export class IndexRegistry {
     collection: string,
     { disk = nodeDisk }: RegistryOptions = {},
   ): Promise<IndexRegistry> {
-    if ((await kindOf(disk, root, collection)) === 'files') {
+    if ((await knownKind(disk, root, collection)) === 'files') {
       return IndexRegistry.#ofFiles(disk, root, collection, { as: 'reader' });
     }
     const { index, data } = Layout.collection(root, collection);
@@ -143,7 +143,7 @@ export class IndexRegistry {
     collection: string,
     { disk = nodeDisk }: RegistryOptions = {},
   ): Promise<void> {
-    await kindOf(disk, root, collection);
+    await knownKind(disk, root, collection);
     const zds = await ZdsRoot.open(root, { mode: 'write', disk });
     try {
       const letGo = zds.enlist(collection, { close: async () => undefined });
@@ -192,10 +192,10 @@ export class IndexRegistry {
   }
 }
 
-/** How the collection keeps its documents. Errors: COLLECTION_NOT_FOUND, INVALID_PATH. */
-async function kindOf(disk: Disk, root: string, collection: string): Promise<'lines' | 'files'> {
-  if ((await disk.stat(Layout.dataFile(root, collection))) !== undefined) return 'lines';
-  if ((await disk.stat(Layout.docsDir(root, collection))) !== undefined) return 'files';
+/** Errors: COLLECTION_NOT_FOUND, INVALID_PATH. */
+async function knownKind(disk: Disk, root: string, collection: string): Promise<'lines' | 'files'> {
+  const kind = await kindOf(disk, root, collection);
+  if (kind !== undefined) return kind;
   throw new EtlError('COLLECTION_NOT_FOUND', `there is no collection ${collection}`, {
     place: { path: root },
   });

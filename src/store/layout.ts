@@ -154,6 +154,27 @@ export function noSuchDocument(id: string, path: string): EtlError {
   });
 }
 
+/** How a collection keeps its documents; undefined where there is none. Errors: INVALID_PATH. */
+export async function kindOf(
+  disk: Disk,
+  root: string,
+  name: string,
+): Promise<'lines' | 'files' | undefined> {
+  if ((await disk.stat(Layout.dataFile(root, name))) !== undefined) return 'lines';
+  return (await disk.stat(Layout.docsDir(root, name))) === undefined ? undefined : 'files';
+}
+
+/** For whoever wants one in lines. Errors: INVALID_ARGUMENT for a collection with a file per document. */
+export async function checkIsInLines(disk: Disk, root: string, name: string): Promise<void> {
+  const docs = Layout.docsDir(root, name);
+  if ((await disk.stat(docs))?.kind !== 'folder') return;
+  // The crate makes the folder for either kind.
+  const entries = await disk.list(docs);
+  if (!entries.some((entry) => !entry.name.startsWith('.') && entry.name.endsWith('.json'))) return;
+  const message = `${name} has a file per document; Engine and BufferedWriter.open are for it`;
+  throw new EtlError('INVALID_ARGUMENT', message, { place: { path: docs } });
+}
+
 function inMeta(root: string, name: string, file: string): string {
   return join(Layout.collection(root, name).meta, file);
 }

@@ -85,7 +85,8 @@ export class ZdsRoot {
 
   /**
    * Opens a collection; a writing root makes it when it is missing (`createIfMissing`, default true).
-   * Errors: INVALID_PATH, COLLECTION_NOT_FOUND, LOCKED, READ_ONLY, CORRUPTED_DATA, IO_ERROR.
+   * Errors: INVALID_PATH, COLLECTION_NOT_FOUND, INVALID_ARGUMENT for one with a file per document, LOCKED, READ_ONLY,
+   * CORRUPTED_DATA, IO_ERROR.
    */
   async collection<T extends object = Document>(
     name: string,

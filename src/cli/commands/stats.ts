@@ -1,6 +1,7 @@
 /** `zds stats`: how much is in a store's collections, as its last commit left them, and what is in their columns. */
 import type { ColumnSummary } from '../../arrow/index.ts';
 import type { FastStore } from '../../store/fast-store.ts';
+import { kindOf } from '../../store/layout.ts';
 import type { StoreInfo } from '../../store/options.ts';
 import { ZdsRoot } from '../../store/root.ts';
 import { type Command, collectionOption } from '../command.ts';
@@ -27,6 +28,10 @@ export const statsCommand: Command = {
     try {
       const only = args.text('collection');
       for (const name of only === undefined ? await root.collections() : [only]) {
+        if ((await kindOf(root.disk, root.path, name)) === 'files') {
+          infos.push(await infoOfFiles(root, name));
+          continue;
+        }
         const store = await root.collection(name, { mode: 'read' });
         const columns = args.flag('columns')
           ? { columns: await describe(store, interrupt.signal) }
@@ -57,6 +62,14 @@ export const statsCommand: Command = {
     return 0;
   },
 };
+
+/** Of a collection with a file per document, which has no dead lines, commits or columns. */
+async function infoOfFiles(root: ZdsRoot, name: string): Promise<StoreInfo> {
+  const { Engine } = await import('../../store/engine/engine.ts');
+  const { collection, docCount, totalSize } = (await Engine.open(root, name)).stats();
+  const counts = { documents: docCount, lines: docCount, dataBytes: totalSize, indexBytes: 0 };
+  return { path: root.path, collection, mode: 'read', ...counts };
+}
 
 /** Reads the documents twice: for the fields of all, then for their values. */
 async function describe(store: FastStore, signal: AbortSignal): Promise<ColumnSummary[]> {

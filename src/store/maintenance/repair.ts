@@ -20,7 +20,8 @@ import {
   readGeneration,
   replaceCollection,
 } from '../generation.ts';
-import { type CollectionPaths, Layout } from '../layout.ts';
+import { IndexRegistry } from '../index-registry.ts';
+import { type CollectionPaths, checkIsInLines, kindOf, Layout } from '../layout.ts';
 import { type RewriteOptions, rewriteData, type StrangeLine, writeLog } from '../rewrite.ts';
 import { ZdsRoot } from '../root.ts';
 import { FileTail } from '../tail.ts';
@@ -59,7 +60,8 @@ export interface RepairReport {
 
 /**
  * Repairs one collection. The last cursor that is true afterwards is kept, so that a load goes on
- * from there. Errors: NOT_A_STORE, COLLECTION_NOT_FOUND, LOCKED, IO_ERROR, ABORTED.
+ * from there. Errors: NOT_A_STORE, COLLECTION_NOT_FOUND, INVALID_ARGUMENT for one with a file per document,
+ * LOCKED, IO_ERROR, ABORTED.
  */
 export async function repair(
   path: string,
@@ -99,8 +101,8 @@ export async function repair(
 }
 
 /**
- * Makes index.bin anew from data and log, whatever it holds. Answers what the collection is like
- * then. Stopped on the way, it leaves that to whoever opens the collection next. Errors: as `repair`.
+ * Makes index.bin anew from data and log, whatever it holds, or from its documents what is kept beside
+ * a file for each. Answers what the collection is like then. Stopped on the way, it leaves that to whoever opens the collection next. Errors: as `repair`.
  */
 export async function reindex(
   path: string,
@@ -111,6 +113,12 @@ export async function reindex(
   const { disk = nodeDisk, kernel, signal } = options;
   const root = await openExisting(path, disk);
   try {
+    if ((await kindOf(disk, path, collection)) === 'files') {
+      const index = await IndexRegistry.rebuild(path, collection, { disk });
+      await index.save(path, collection, { disk });
+      const seconds = (performance.now() - started) / 1000;
+      return { collection, documents: index.len(), seconds };
+    }
     const choice = { createIfMissing: false, kernel, signal };
     // Deletes of another program stand only in its index.bin: the first opening logs them.
     await (await root.collection(collection, choice)).close();
@@ -141,6 +149,7 @@ async function withCollection<R>(
   const root = await openExisting(path, disk);
   try {
     if ((await disk.stat(Layout.dataFile(path, collection))) === undefined) {
+      await checkIsInLines(disk, path, collection);
       throw new EtlError('COLLECTION_NOT_FOUND', `there is no collection ${collection}`, {
         place: { path },
       });

@@ -7,11 +7,12 @@ import type { Disk } from '../../io/disk.ts';
 import { nodeDisk } from '../../io/index.ts';
 import { type Kernel, sharedKernel } from '../../kernels/index.ts';
 import { openSettled } from '../generation.ts';
-import { Layout } from '../layout.ts';
+import { kindOf, Layout } from '../layout.ts';
 import type { RewriteOptions } from '../rewrite.ts';
 import { ZdsRoot } from '../root.ts';
 import { type Finding, Findings } from './findings.ts';
 import { closeInspected, inspect, openInspected } from './inspect.ts';
+import { inspectDocuments } from './inspect-documents.ts';
 
 /** How to check. */
 export interface VerifyOptions extends RewriteOptions {
@@ -30,14 +31,15 @@ export interface VerifyReport {
   readonly notices: number;
   readonly findings: readonly Finding[];
   readonly documents: number;
-  /** Document lines, dead ones included. */
+  /** Document lines, dead ones included; for a file per document as `documents`. */
   readonly lines: number;
+  /** Of all lines, or of all documents' files. */
   readonly dataBytes: number;
 }
 
 /**
- * Checks one collection, or all of a store that are kept in one file. Errors: NOT_A_STORE,
- * COLLECTION_NOT_FOUND, INVALID_PATH, IO_ERROR, ABORTED.
+ * Checks one collection, or all of a store, of either kind. Errors: NOT_A_STORE, COLLECTION_NOT_FOUND,
+ * INVALID_PATH, IO_ERROR, ABORTED.
  */
 export async function verify(
   path: string,
@@ -49,7 +51,7 @@ export async function verify(
     if (collection !== undefined) return [await verifyCollection(root, collection, options)];
     const reports: VerifyReport[] = [];
     for (const name of await root.collections()) {
-      if ((await root.disk.stat(Layout.dataFile(root.path, name))) === undefined) continue;
+      if ((await kindOf(root.disk, root.path, name)) === undefined) continue;
       reports.push(await verifyCollection(root, name, options));
     }
     return reports;
@@ -64,6 +66,11 @@ async function verifyCollection(
   options: VerifyOptions,
 ): Promise<VerifyReport> {
   const { kernel = sharedKernel(), maxFindings = 1000 } = options;
+  if ((await kindOf(disk, path, collection)) === 'files') {
+    const findings = new Findings(maxFindings);
+    const { documents, bytes } = await inspectDocuments(disk, path, collection, findings, options);
+    return report(collection, findings, { documents, lines: documents, dataBytes: bytes });
+  }
   const paths = Layout.collection(path, collection);
   const files = await openSettled(
     disk,
@@ -74,17 +81,16 @@ async function verifyCollection(
   try {
     const findings = new Findings(maxFindings);
     const { indexer, end, lines } = await inspect(disk, kernel, files, findings, options);
-    return {
-      collection,
-      ok: findings.damage === 0,
-      damage: findings.damage,
-      notices: findings.notices,
-      findings: findings.list,
-      documents: indexer.index.size,
-      lines,
-      dataBytes: end,
-    };
+    return report(collection, findings, { documents: indexer.index.size, lines, dataBytes: end });
   } finally {
     await closeInspected(files);
   }
+}
+
+function report(
+  collection: string,
+  { damage, notices, list }: Findings,
+  counts: Pick<VerifyReport, 'documents' | 'lines' | 'dataBytes'>,
+): VerifyReport {
+  return { collection, ok: damage === 0, damage, notices, findings: list, ...counts };
 }

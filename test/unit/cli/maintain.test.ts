@@ -3,6 +3,7 @@ import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Interrupt } from '../../../src/cli/interrupt.ts';
+import { SyncWriter } from '../../../src/store/index.ts';
 import { temporaryFolder, zds } from './harness.ts';
 
 const folder = temporaryFolder();
@@ -77,6 +78,29 @@ describe('maintenance commands', () => {
     expect(readdirSync(meta).sort()).toEqual(
       ['commits.log', 'data.jsonl', 'index.bin', 'runs.jsonl'].sort(),
     );
+  });
+
+  it('know collections with a file per document, and put nothing into them', async () => {
+    const path = join(folder, 'files');
+    const writer = await SyncWriter.open(path, 'notes');
+    await writer.put('a', { n: 1 });
+    await writer.close();
+    expect((await zds(['validate', path])).stdout).toBe('notes: sound, 1 document, 0 dead lines\n');
+    expect((await zds(['stats', path])).stdout).toMatch(/^notes +1 /m);
+    for (const command of ['get', 'delete']) {
+      expect((await zds([command, path, 'a', '-c', 'notes'])).stderr).toContain(
+        'file per document',
+      );
+    }
+    const put = await zds(['put', path, 'a', '-c', 'notes', '--data', '{}']);
+    expect(put).toMatchObject({ code: 2, stderr: expect.stringContaining('file per document') });
+    expect((await zds(['reindex', path, '-c', 'notes'])).stdout).toMatch(/^indexed 1 document in/);
+    const document = join(path, 'collections/notes/docs/a.json');
+    writeFileSync(document, 'broken');
+    const { code, stdout } = await zds(['validate', path]);
+    expect(code).toBe(1);
+    expect(stdout).toContain(`${document}: damage: `);
+    expect((await zds(['repair', path, '-c', 'notes'])).stderr).toContain('file per document');
   });
 
   it('make no store by a slip of the keyboard', async () => {

@@ -2,6 +2,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import { EtlError } from '../../../src/core/errors.ts';
 import type { Disk } from '../../../src/io/disk.ts';
+import type { CollectionFiles } from '../../../src/store/collection-files.ts';
+import { isDue } from '../../../src/store/compact.ts';
 import { FastStore, type FastStoreOptions } from '../../../src/store/index.ts';
 import { FaultDisk } from '../../support/fault-disk.ts';
 
@@ -242,6 +244,21 @@ describe('compact', () => {
       expect(await reader.cursor()).toBe('end');
       await reader.close();
     }
+  });
+
+  it('runs on closing only where asked to, by the defaults that the guide names', async () => {
+    const disk = new FaultDisk();
+    const store = await used(disk);
+    for (let i = 0; i < 10; i++) store.put('d0', { i });
+    await store.close();
+    expect(data(disk).split('\n').length - 1).toBe(25);
+    const due = (lines: number, end: number) =>
+      isDue({ lines, documents: 50, end } as CollectionFiles, {});
+    expect([due(100, 16 << 20), due(99, 16 << 20), due(100, (16 << 20) - 1)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
   });
 
   it('is not for readers', async () => {

@@ -19,6 +19,7 @@ import {
   FastStore,
   Layout,
   pack,
+  repair,
   SyncWriter,
   ZdsRoot,
 } from '../../../src/store/index.ts';
@@ -80,6 +81,14 @@ describe('SyncWriter', () => {
       schema_count: 2,
     });
     expect(readdirSync(docs()).sort()).toEqual(['a.json', 'b.json']);
+    const again = await SyncWriter.open(root, 'c');
+    await again.delete('b');
+    await again.close();
+    expect(objects(meta('journal.log')).slice(journal.length)).toEqual([
+      { op: 'DELETE', timestamp: expect.any(String), doc_id: 'b' },
+      { op: 'COMMIT', timestamp: expect.any(String), batch_id: 3 },
+      { op: 'CHECKPOINT', timestamp: expect.any(String) },
+    ]);
   });
 
   it('corrects the counts of schemas when documents are replaced or deleted', async () => {
@@ -159,6 +168,20 @@ describe('SyncWriter', () => {
     await expect(SyncWriter.open(root, 'd', { createIfMissing: false })).rejects.toThrow(
       failure('COLLECTION_NOT_FOUND'),
     );
+    await SyncWriter.open(root, 'files').then(async (writer) => {
+      await writer.put('a', {});
+      await writer.close();
+    });
+    for (const mode of ['read', 'write'] as const) {
+      await expect(FastStore.open(root, 'files', { mode })).rejects.toThrow(
+        failure('INVALID_ARGUMENT'),
+      );
+    }
+    await expect(repair(root, 'files')).rejects.toThrow(failure('INVALID_ARGUMENT'));
+    expect(readdirSync(join(root, 'collections/files/meta'))).not.toContain('data.jsonl');
+    // The crate makes a folder docs for either kind.
+    mkdirSync(join(root, 'collections/lines/docs'), { recursive: true });
+    await (await FastStore.open(root, 'lines')).close();
     // The lock was let go of each time.
     await (await ZdsRoot.open(root)).close();
   });
