@@ -1,9 +1,9 @@
 /**
  * A collection: documents by id in one JSON Lines file, with an index of where each stands.
  *
- * Puts and deletes are in memory at once and visible to this handle; `flush` makes everything up to
- * now durable and visible to others as one unit. Readers see the last commit and `refresh` to the
- * next. How it reaches the disk is the Writer's business, how it is found again the recovery's.
+ * Puts and deletes are in memory at once and visible to this handle; `flush` makes all of them durable and
+ * visible to others as one unit. Readers see the last commit and `refresh` to the next. How it reaches the
+ * disk is the Writer's business, how it is found again the recovery's.
  *
  * Cost: `get` one lookup and one read from a memory map; `put` no system call (1 MiB is gathered);
  * memory 16 to 32 bytes a document for the index, no ids.
@@ -13,6 +13,7 @@ import type { Batch, Document } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
 import { type StandardSchema, validateAll, validateNow } from '../core/standard-schema.ts';
 import { type Kernel, sharedKernel } from '../kernels/index.ts';
+import { BatchCommits } from './batch-commits.ts';
 import { CollectionFiles } from './collection-files.ts';
 import type { ColumnsOptions, SnapshotOptions, SnapshotReport } from './columns/index.ts';
 import type { CommitRecord } from './commit-log.ts';
@@ -20,7 +21,7 @@ import type { AutoCompactOptions, CompactOptions, CompactReport } from './compac
 import { encodeDocument, type JsonlInput, jsonlBatches, readOne } from './encode.ts';
 import { HeldFiles } from './held-files.ts';
 import { keyText } from './indexer.ts';
-import { checkIsInLines, Layout, noSuchDocument } from './layout.ts';
+import { Layout, noSuchDocument, prepareInLines } from './layout.ts';
 import { checkId } from './names.ts';
 import type { FastStoreOptions, GetOptions, StoreInfo } from './options.ts';
 import { createIdRule, type IdOptions, type IdRule, prepareLines, prepareOne } from './prepare.ts';
@@ -42,6 +43,7 @@ export class FastStore<T extends object = Document> {
   readonly #kernel: Kernel;
   readonly #schema: StandardSchema<T> | undefined;
   readonly #autoCompact: AutoCompactOptions | undefined;
+  readonly #batches: BatchCommits | undefined;
   readonly #closers: (() => Promise<void>)[] = [];
   readonly #rules: WeakMap<IdOptions, IdRule> = new WeakMap();
   #closed = false;
@@ -62,17 +64,20 @@ export class FastStore<T extends object = Document> {
     this.#kernel = kernel;
     this.#schema = options.schema;
     this.#autoCompact = options.autoCompact;
+    const size = options.batchSize;
+    if (size !== undefined) this.#batches = new BatchCommits(size, () => this.flush());
   }
 
   /**
-   * Opens a collection, and the root with it when a path is given. Errors: as `ZdsRoot.open` and
-   * `ZdsRoot.collection`.
+   * Opens a collection, and the root with it when a path is given; a number instead of options is the
+   * `batchSize`. Errors: as `ZdsRoot.open` and `ZdsRoot.collection`.
    */
   static async open<T extends object = Document>(
     root: ZdsRoot | string,
     collection: string,
-    options: FastStoreOptions<T> & RootOptions = {},
+    given: (FastStoreOptions<T> & RootOptions) | number = {},
   ): Promise<FastStore<T>> {
+    const options = typeof given === 'number' ? { batchSize: given } : given;
     if (typeof root !== 'string') return root.collection(collection, options);
     const own = await ZdsRoot.open(root, options);
     try {
@@ -92,19 +97,12 @@ export class FastStore<T extends object = Document> {
     options: FastStoreOptions<T>,
   ): Promise<FastStore<T>> {
     const { mode = root.mode, createIfMissing = true, kernel = sharedKernel() } = options;
-    const { replace = false, signal } = options;
+    const { replace = false, signal, batchSize = 1 } = options;
+    if (!(batchSize >= 1)) throw new EtlError('INVALID_ARGUMENT', 'batchSize must be at least 1');
     const { disk, path } = root;
-    const paths = Layout.collection(path, name);
-    if ((await disk.stat(paths.data)) === undefined) {
-      await checkIsInLines(disk, path, name);
-      if (mode === 'read' || !createIfMissing) {
-        const place = { path };
-        throw new EtlError('COLLECTION_NOT_FOUND', `there is no collection ${name}`, { place });
-      }
-      await Layout.initCollection(path, name, disk);
-    }
     const writable = mode === 'write';
-    const input = { disk, paths, kernel, writable, replace, signal };
+    await prepareInLines(disk, path, name, writable && createIfMissing);
+    const input = { disk, paths: Layout.collection(path, name), kernel, writable, replace, signal };
     const held = await HeldFiles.open(() => CollectionFiles.open(input));
     return new FastStore<T>(root, name, kernel, held, options);
   }
@@ -133,14 +131,14 @@ export class FastStore<T extends object = Document> {
   }
 
   /**
-   * Stores a document under an id, replacing the one there. An `_id` of its own must be the same.
-   * Errors: INVALID_ID, ID_MISMATCH, INVALID_DOCUMENT, NESTING_TOO_DEEP, READ_ONLY, CLOSED, POISONED.
+   * Stores a document under an id, replacing the one there; its own `_id`, if any, must be the same. Errors:
+   * INVALID_ID, ID_MISMATCH, INVALID_DOCUMENT, NESTING_TOO_DEEP, READ_ONLY, CLOSED, POISONED.
    */
   put(id: string, document: T): void {
     const writer = this.#writing();
     checkId(id);
-    const value = this.#schema ? validateNow(this.#schema, document) : document;
-    writer.put(encodeDocument(id, value));
+    writer.put(encodeDocument(id, this.#schema ? validateNow(this.#schema, document) : document));
+    this.#batches?.note(1);
   }
 
   /**
@@ -155,7 +153,9 @@ export class FastStore<T extends object = Document> {
       const [document] = this.#kernel.codec.decode(table.bytes, table.records, 1);
       validateNow(this.#schema, document!);
     }
-    return writer.append(prepareOne(id, table, this.#kernel));
+    const appended = writer.append(prepareOne(id, table, this.#kernel));
+    this.#batches?.note(1);
+    return appended;
   }
 
   /**
@@ -173,7 +173,9 @@ export class FastStore<T extends object = Document> {
     }
     const present = options.refuseExisting ? this.#files.indexer : undefined;
     const lines = prepareLines(source, this.#rule(options), this.#kernel, present);
-    return this.#writing().append(lines, () => batch.release());
+    const appended = this.#writing().append(lines, () => batch.release());
+    this.#batches?.note(lines.count);
+    return appended;
   }
 
   /** Appends JSON Lines: a text, bytes, or chunks of bytes in order. Errors: as `append`, INVALID_ARGUMENT. */
@@ -227,7 +229,9 @@ export class FastStore<T extends object = Document> {
 
   /** Removes the document under an id. Answers whether there was one. Errors: CORRUPTED_DATA as `getRaw`. */
   delete(id: string): boolean {
-    return this.#writing().remove(id);
+    const found = this.#writing().remove(id);
+    if (found) this.#batches?.note(1);
+    return found;
   }
 
   /** Documents in file order, the newest of each. Errors: INVALID_ARGUMENT; reading: CORRUPTED_DATA. */
@@ -294,9 +298,8 @@ export class FastStore<T extends object = Document> {
   /** Every commit in the log, oldest first; compaction leaves the last one before it. */
   async *commits(): AsyncGenerator<CommitRecord, void, void> {
     this.#check();
-    const { log } = this.#files;
-    if (log === undefined) return;
-    for await (const record of log.past()) if (record.op === 'commit') yield record;
+    const records = this.#files.log?.past() ?? [];
+    for await (const record of records) if (record.op === 'commit') yield record;
   }
 
   /** The cursor committed last, or last under the name of a run (or load); undefined for none. */
@@ -311,7 +314,7 @@ export class FastStore<T extends object = Document> {
     if (this.mode === 'read') await this.#held.refresh();
   }
 
-  /** `refresh` by the name that the Rust crate has for it. */
+  /** `refresh` by the crate's name. */
   refreshMmap(): Promise<void> {
     return this.refresh();
   }
@@ -373,9 +376,8 @@ export class FastStore<T extends object = Document> {
     this.#check();
     const { writer } = this.#files;
     if (writer) return writer;
-    throw new EtlError('READ_ONLY', 'the store was opened for reading', {
-      place: { path: this.#dataPath },
-    });
+    const place = { path: this.#dataPath };
+    throw new EtlError('READ_ONLY', 'the store was opened for reading', { place });
   }
 
   /** A rule lives as long as its options: generated ids go on counting from batch to batch. */

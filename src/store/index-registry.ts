@@ -24,7 +24,7 @@ import {
 import { FastStore } from './fast-store.ts';
 import { type IndexEntry, readEntries, writeEntries } from './index-entries.ts';
 import { keyText } from './indexer.ts';
-import { kindOf, Layout } from './layout.ts';
+import { kindOf, Layout, noSuchCollection } from './layout.ts';
 import { ZdsRoot } from './root.ts';
 
 /** Where the files are. */
@@ -196,9 +196,7 @@ export class IndexRegistry {
 async function knownKind(disk: Disk, root: string, collection: string): Promise<'lines' | 'files'> {
   const kind = await kindOf(disk, root, collection);
   if (kind !== undefined) return kind;
-  throw new EtlError('COLLECTION_NOT_FOUND', `there is no collection ${collection}`, {
-    place: { path: root },
-  });
+  throw noSuchCollection(root, collection);
 }
 
 /** The same as long as nothing was added, committed or compacted. */

@@ -147,6 +147,13 @@ export function notAStore(root: string): EtlError {
   return new EtlError('NOT_A_STORE', 'this is no store', { place: { path: root } });
 }
 
+/** The error for a name that no collection has. */
+export function noSuchCollection(root: string, name: string): EtlError {
+  return new EtlError('COLLECTION_NOT_FOUND', `there is no collection ${name}`, {
+    place: { path: root },
+  });
+}
+
 /** The error for an id that no document has; `path` is that of the documents. */
 export function noSuchDocument(id: string, path: string): EtlError {
   return new EtlError('DOCUMENT_NOT_FOUND', `no document ${JSON.stringify(id)}`, {
@@ -164,15 +171,26 @@ export async function kindOf(
   return (await disk.stat(Layout.docsDir(root, name))) === undefined ? undefined : 'files';
 }
 
-/** For whoever wants one in lines. Errors: INVALID_ARGUMENT for a collection with a file per document. */
-export async function checkIsInLines(disk: Disk, root: string, name: string): Promise<void> {
+/**
+ * Sees to it that a collection in lines can be opened; makes the folders of one that is missing if it may.
+ * Errors: COLLECTION_NOT_FOUND; INVALID_ARGUMENT for a collection with a file per document.
+ */
+export async function prepareInLines(
+  disk: Disk,
+  root: string,
+  name: string,
+  mayMake: boolean,
+): Promise<void> {
+  if ((await disk.stat(Layout.dataFile(root, name))) !== undefined) return;
   const docs = Layout.docsDir(root, name);
-  if ((await disk.stat(docs))?.kind !== 'folder') return;
-  // The crate makes the folder for either kind.
-  const entries = await disk.list(docs);
-  if (!entries.some((entry) => !entry.name.startsWith('.') && entry.name.endsWith('.json'))) return;
-  const message = `${name} has a file per document; Engine and BufferedWriter.open are for it`;
-  throw new EtlError('INVALID_ARGUMENT', message, { place: { path: docs } });
+  // The crate makes this folder for either kind.
+  const entries = (await disk.stat(docs))?.kind === 'folder' ? await disk.list(docs) : [];
+  if (entries.some((entry) => !entry.name.startsWith('.') && entry.name.endsWith('.json'))) {
+    const message = `${name} has a file per document; Engine and BufferedWriter.open are for it`;
+    throw new EtlError('INVALID_ARGUMENT', message, { place: { path: docs } });
+  }
+  if (!mayMake) throw noSuchCollection(root, name);
+  await Layout.initCollection(root, name, disk);
 }
 
 function inMeta(root: string, name: string, file: string): string {

@@ -17,6 +17,11 @@ export interface FastStoreOptions<T extends object = Document> {
   readonly replace?: boolean | undefined;
   /** Checks every document that is put or appended; what it returns is what is stored. */
   readonly schema?: StandardSchema<T> | undefined;
+  /**
+   * Commit in the background whenever this many documents were put or deleted, one commit at a time.
+   * Default: only when asked, and on closing.
+   */
+  readonly batchSize?: number | undefined;
   /** Compact on closing when enough is dead. Default: never. */
   readonly autoCompact?: AutoCompactOptions | undefined;
   /** Ends the opening with ABORTED while the index is made anew; the next opening does that then. */

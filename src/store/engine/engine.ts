@@ -12,7 +12,7 @@ import { EtlError } from '../../core/errors.ts';
 import type { PathInput } from '../../core/path.ts';
 import type { Predicate } from '../../core/predicate.ts';
 import type { Disk } from '../../io/disk.ts';
-import { noSuchDocument } from '../layout.ts';
+import { noSuchCollection, noSuchDocument } from '../layout.ts';
 import { isValidId } from '../names.ts';
 import type { GetOptions } from '../options.ts';
 import { ZdsRoot } from '../root.ts';
@@ -188,10 +188,7 @@ async function checkIsOfFiles(
   { docs, folder }: EnginePaths,
 ): Promise<void> {
   if ((await disk.stat(docs)) !== undefined) return;
-  const place = { path };
-  if ((await disk.stat(folder)) === undefined) {
-    throw new EtlError('COLLECTION_NOT_FOUND', `there is no collection ${collection}`, { place });
-  }
+  if ((await disk.stat(folder)) === undefined) throw noSuchCollection(path, collection);
   const message = `${collection} has no file per document; open it as a FastStore`;
-  throw new EtlError('INVALID_ARGUMENT', message, { place });
+  throw new EtlError('INVALID_ARGUMENT', message, { place: { path } });
 }

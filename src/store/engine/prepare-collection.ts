@@ -1,6 +1,6 @@
 /** Opening a collection of files for writing: its folders, its manifest, what it holds. */
 import { EtlError } from '../../core/errors.ts';
-import { Layout } from '../layout.ts';
+import { Layout, noSuchCollection } from '../layout.ts';
 import type { ZdsRoot } from '../root.ts';
 import { encodeManifest, type Manifest, newManifest } from './manifest.ts';
 import { MetaFile, writeWhole } from './meta-file.ts';
@@ -27,11 +27,7 @@ export async function prepareCollection(
         place: { path: data },
       });
     }
-    if (!createIfMissing) {
-      throw new EtlError('COLLECTION_NOT_FOUND', `there is no collection ${collection}`, {
-        place: { path: root },
-      });
-    }
+    if (!createIfMissing) throw noSuchCollection(root, collection);
     await Layout.initCollection(root, collection, disk);
     await disk.mkdir(paths.docs);
     await disk.syncDir(paths.folder);

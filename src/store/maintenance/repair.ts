@@ -7,7 +7,6 @@
  * a crash on the way costs nothing but the time. Damage in index.bin alone is mended by leaving it
  * out: the next opening makes it from data and log.
  */
-import { EtlError } from '../../core/errors.ts';
 import type { Disk, DiskFile } from '../../io/disk.ts';
 import { nodeDisk } from '../../io/index.ts';
 import { type Kernel, sharedKernel } from '../../kernels/index.ts';
@@ -21,7 +20,7 @@ import {
   replaceCollection,
 } from '../generation.ts';
 import { IndexRegistry } from '../index-registry.ts';
-import { type CollectionPaths, checkIsInLines, kindOf, Layout } from '../layout.ts';
+import { type CollectionPaths, kindOf, Layout, prepareInLines } from '../layout.ts';
 import { type RewriteOptions, rewriteData, type StrangeLine, writeLog } from '../rewrite.ts';
 import { ZdsRoot } from '../root.ts';
 import { FileTail } from '../tail.ts';
@@ -148,12 +147,7 @@ async function withCollection<R>(
 ): Promise<R> {
   const root = await openExisting(path, disk);
   try {
-    if ((await disk.stat(Layout.dataFile(path, collection))) === undefined) {
-      await checkIsInLines(disk, path, collection);
-      throw new EtlError('COLLECTION_NOT_FOUND', `there is no collection ${collection}`, {
-        place: { path },
-      });
-    }
+    await prepareInLines(disk, path, collection, false);
     const letGo = root.enlist(collection, { close: async () => undefined });
     try {
       return await work(root);

@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   BufferedWriter,
   Engine,
@@ -63,6 +63,37 @@ describe('the guide', () => {
     const missing = FastStore.open(root, 'none', { mode: 'read' });
     await expect(missing).rejects.toSatisfy((error) => isEtlError(error, 'COLLECTION_NOT_FOUND'));
     await expect(FastStore.open(root, '../x')).rejects.toMatchObject({ code: 'INVALID_PATH' });
+  });
+
+  it('a batch size: commits by itself, and in the end', async () => {
+    const store = await FastStore.open(root, 'train', 100);
+    const reader = await FastStore.open(root, 'train', { mode: 'read' });
+    for (let i = 0; i < 99; i++) store.put(`d${i}`, { i });
+    await reader.refresh();
+    expect([store.count, reader.count]).toEqual([99, 0]);
+    store.delete('d0');
+    await vi.waitFor(async () => {
+      await reader.refresh();
+      expect(reader.count).toBe(98);
+    });
+    // One commit at a time: the second has all that came while the first was under way.
+    for (let i = 0; i < 1000; i++) store.put(`e${i}`, { i });
+    await vi.waitFor(async () => {
+      await reader.refresh();
+      expect(reader.count).toBe(1098);
+    });
+    await store.writeJsonl('{"_id":"last"}\n');
+    await store.close();
+    const commits: number[] = [];
+    await reader.refresh();
+    for await (const { count } of reader.commits()) commits.push(count);
+    expect(commits.filter((count) => count !== 198)).toEqual([98, 1098, 1099]);
+    await reader.close();
+    for (const batchSize of [0, Number.NaN]) {
+      const opening = FastStore.open(root, 'train', { batchSize });
+      await expect(opening).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    }
+    await (await FastStore.open(root, 'train')).close();
   });
 
   it('SyncWriter and Engine', async () => {
