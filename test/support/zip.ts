@@ -20,6 +20,8 @@ export interface ZipPart {
   readonly localName?: string;
   /** Instead of an entry of its own: the contents of the part of this number. */
   readonly sameAs?: number;
+  /** Instead of an entry of its own: what the contents of the part of this number begin with. */
+  readonly within?: number;
 }
 
 /** The archive, and where each part's contents begin in it. */
@@ -37,7 +39,9 @@ export function zipOf(parts: readonly ZipPart[]): { bytes: Buffer; starts: numbe
     const name = Buffer.from(part.name);
     const data = Buffer.from(part.data ?? '');
     const packed = part.method === 8 ? deflateRawSync(data, { level: 9 }) : data;
-    const offset = part.sameAs === undefined ? at : offsets[part.sameAs]!;
+    const { sameAs, within } = part;
+    const stands = within === undefined ? offsets[sameAs ?? -1] : starts[within];
+    const offset = stands ?? at;
     const fields = Buffer.alloc(26);
     fields.writeUInt16LE(20, 0);
     fields.writeUInt16LE(part.flags ?? 0x800, 2);
@@ -48,14 +52,14 @@ export function zipOf(parts: readonly ZipPart[]): { bytes: Buffer; starts: numbe
     fields.writeUInt32LE(part.size ?? data.length, 18);
     fields.writeUInt16LE(name.length, 22);
     offsets.push(offset);
-    if (part.sameAs === undefined) {
+    if (stands === undefined) {
       const local = Buffer.from(part.localName ?? name);
       const own = Buffer.from(fields);
       own.writeUInt16LE(local.length, 22);
       put(Buffer.concat([Buffer.from('PK\x03\x04'), own, local]));
       starts.push(at);
       put(packed);
-    } else starts.push(starts[part.sameAs]!);
+    } else starts.push(starts[sameAs ?? within!]!);
     const rest = Buffer.alloc(14);
     rest.writeUInt32LE(((part.mode ?? 0) * 0x1_0000) >>> 0, 6);
     rest.writeUInt32LE(offset, 10);

@@ -70,6 +70,15 @@ const bad: [
     'UNSAFE_ARCHIVE',
     /"y"/,
   ],
+  [
+    'an entry inside another',
+    [
+      { name: 'x', data: zipOf([{ name: 'y', data: 'of both' }]).bytes },
+      { name: 'y', data: 'of both', within: 2 },
+    ],
+    'UNSAFE_ARCHIVE',
+    /"y" shares bytes/,
+  ],
   ['a bomb that says so', [{ name: 'z', data: bomb, method: 8 }], 'UNSAFE_ARCHIVE', /maxRatio/],
   [
     'a bomb that lies',
@@ -161,7 +170,7 @@ describe('a hostile archive', () => {
       const root = await ZdsRoot.open(at('bad.zds'), { mode: 'read' }).catch((error) => error);
       if (root instanceof ZdsRoot) {
         // What shows only in the contents does no harm until they are read.
-        expect(what).toMatch(/bomb that lies|another name inside|shared bytes/);
+        expect(what).toMatch(/bomb that lies|another name inside|shared bytes|entry inside/);
         await root.close();
       } else refused++;
     }
