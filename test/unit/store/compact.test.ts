@@ -302,6 +302,26 @@ describe('a reader beside a writer', () => {
     await writer.close();
   });
 
+  it('begins anew where the collection is replaced while it opens', async () => {
+    const disk = new FaultDisk();
+    const writer = await used(disk);
+    const openFile = disk.open.bind(disk);
+    let compacted = false;
+    vi.spyOn(disk, 'open').mockImplementation(async (path, mode) => {
+      const file = await openFile(path, mode);
+      if (path !== `${META}/data.jsonl` || mode !== 'read' || compacted) return file;
+      compacted = true;
+      await writer.compact();
+      return file;
+    });
+    const reader = await open(disk, { mode: 'read' });
+    expect(compacted).toBe(true);
+    expect(await reader.scanAll()).toEqual(await writer.scanAll());
+    expect(reader.get('d1')).toEqual({ _id: 'd1', n: -1 });
+    await reader.close();
+    await writer.close();
+  });
+
   it('shows one commit, without the deletes of the next', async () => {
     const disk = new FaultDisk();
     const writer = await used(disk);

@@ -114,6 +114,25 @@ describe('repair', () => {
     await sound(disk);
   });
 
+  it('keeps whole lines behind the last commit where the log is damaged', async () => {
+    const live = new FaultDisk();
+    const handle = await FastStore.open('/s', 'c', { disk: live });
+    for (const id of ['a', 'b']) {
+      handle.put(id, {});
+      await handle.flush();
+    }
+    handle.put('late', {});
+    // A scan hands what is pending to the system.
+    await handle.scanAll();
+    const disk = change(live, LOG, (bytes) => {
+      bytes[bytes.indexOf('"seq":1,') + 6] = 0x39;
+      return bytes;
+    });
+    expect(await repair('/s', 'c', { disk })).toMatchObject({ action: 'rewritten', documents: 3 });
+    expect([...(await contents(disk)).keys()]).toEqual(['a', 'b', 'late']);
+    await sound(disk);
+  });
+
   it('makes a damaged index anew without touching the data', async () => {
     const disk = change(await store(), INDEX, (bytes) => {
       bytes[bytes.indexOf('d20') + 3]! += 1;

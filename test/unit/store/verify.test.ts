@@ -84,6 +84,49 @@ describe('verify', () => {
     );
   });
 
+  it('counts lines from the first of the file on, however long that is', async () => {
+    const disk = new FaultDisk();
+    const handle = await FastStore.open('/s', 'c', { disk });
+    for (let i = 0; i < 30; i++) handle.put(`d${i}`, { pad: 'x'.repeat(60_000) });
+    await handle.close();
+    const report = await check(
+      damaged(disk, DATA, (bytes) => {
+        bytes[bytes.indexOf('{"_id":"d27"')] = 0x78;
+        return bytes;
+      }),
+    );
+    expect(report.findings[0]).toMatchObject({ code: 'JSON_ERROR', place: { line: 28 } });
+  });
+
+  it('finds commits that end inside a line, and documents that stand under another id', async () => {
+    const disk = new FaultDisk();
+    const handle = await FastStore.open('/s', 'c', { disk });
+    for (const id of ['a', 'b']) {
+      handle.put(id, { n: 1 });
+      await handle.flush();
+    }
+    const end = (await handle.flush())!.end / 2;
+    await handle.close();
+    const shifted = await check(
+      damaged(disk, DATA, (bytes) =>
+        Buffer.from(text(bytes).replace('"n":1', '"n":10').replace('"b","n":1}', '"b","n":}')),
+      ),
+    );
+    expect(shifted.findings).toContainEqual({
+      level: 'damage',
+      code: 'CORRUPTED_DATA',
+      place: { path: DATA, offset: end },
+      message: 'commit 1 ends inside a line',
+    });
+    const renamed = await check(
+      damaged(disk, DATA, (bytes) => Buffer.from(text(bytes).replace('"_id":"b"', '"_id":"a"'))),
+    );
+    expect(renamed.findings.at(-1)).toMatchObject({
+      level: 'damage',
+      message: '2 documents were committed, 1 are there',
+    });
+  });
+
   it('notices ids that cannot be written', async () => {
     const disk = await store();
     const file = await disk.open(DATA, 'write');
