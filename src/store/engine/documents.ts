@@ -51,7 +51,8 @@ export function decodeFile(id: string, text: string, withId: boolean, path: stri
   try {
     value = JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    // It may quote the text, line ends and all.
+    const reason = (cause as SyntaxError).message.replace(/\s+/g, ' ');
     throw new EtlError('JSON_ERROR', reason, { place: { path }, cause });
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {

@@ -96,10 +96,11 @@ describe('maintenance commands', () => {
     expect(put).toMatchObject({ code: 2, stderr: expect.stringContaining('file per document') });
     expect((await zds(['reindex', path, '-c', 'notes'])).stdout).toMatch(/^indexed 1 document in/);
     const document = join(path, 'collections/notes/docs/a.json');
-    writeFileSync(document, 'broken');
+    writeFileSync(document, 'broken\n');
     const { code, stdout } = await zds(['validate', path]);
     expect(code).toBe(1);
     expect(stdout).toContain(`${document}: damage: `);
+    expect(stdout.trimEnd().split('\n')).toHaveLength(2);
     expect((await zds(['repair', path, '-c', 'notes'])).stderr).toContain('file per document');
   });
 

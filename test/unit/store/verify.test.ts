@@ -197,6 +197,32 @@ describe('verify', () => {
     expect(torn).toMatchObject({ damage: 0, notices: 1 });
   });
 
+  it('finds lines of the log that are whole but not in order', async () => {
+    const disk = new FaultDisk();
+    const handle = await FastStore.open('/s', 'c', { disk });
+    for (const id of ['a', 'b', 'c']) {
+      handle.put(id, {});
+      await handle.flush();
+    }
+    await handle.close();
+    const lines = text(Buffer.from(disk.current().get(LOG)!)).split('\n');
+    const [opened, first, second, ...rest] = lines;
+    const withLines = (...order: (string | undefined)[]) =>
+      check(damaged(disk, LOG, () => Buffer.from([...order, ...rest].join('\n'))));
+    expect((await withLines(opened, first)).findings).toContainEqual({
+      level: 'damage',
+      code: 'CORRUPTED_DATA',
+      place: { path: LOG, line: 3 },
+      message: 'commit 3 follows commit 1',
+    });
+    expect((await withLines(opened, second, first)).findings).toContainEqual({
+      level: 'damage',
+      code: 'CORRUPTED_DATA',
+      place: { path: LOG, line: 3 },
+      message: expect.stringMatching(/^the log goes back from byte \d+ to \d+$/),
+    });
+  });
+
   it('finds what was left over and put aside', async () => {
     const disk = await store();
     for (const name of ['data.jsonl.next-9', 'index.bin.tmp', 'torn-12.jsonl', 'mine.txt']) {
