@@ -19,7 +19,6 @@ import {
   readGeneration,
   replaceCollection,
 } from '../generation.ts';
-import { IndexRegistry } from '../index-registry.ts';
 import { type CollectionPaths, kindOf, Layout, prepareInLines } from '../layout.ts';
 import { type RewriteOptions, rewriteData, type StrangeLine, writeLog } from '../rewrite.ts';
 import { ZdsRoot } from '../root.ts';
@@ -113,6 +112,7 @@ export async function reindex(
   const root = await openExisting(path, disk);
   try {
     if ((await kindOf(disk, path, collection)) === 'files') {
+      const { IndexRegistry } = await import('../index-registry.ts');
       const index = await IndexRegistry.rebuild(path, collection, { disk });
       await index.save(path, collection, { disk });
       const seconds = (performance.now() - started) / 1000;

@@ -12,7 +12,6 @@ import type { RewriteOptions } from '../rewrite.ts';
 import { ZdsRoot } from '../root.ts';
 import { type Finding, Findings } from './findings.ts';
 import { closeInspected, inspect, openInspected } from './inspect.ts';
-import { inspectDocuments } from './inspect-documents.ts';
 
 /** How to check. */
 export interface VerifyOptions extends RewriteOptions {
@@ -67,6 +66,8 @@ async function verifyCollection(
 ): Promise<VerifyReport> {
   const { kernel = sharedKernel(), maxFindings = 1000 } = options;
   if ((await kindOf(disk, path, collection)) === 'files') {
+    // With it the hash of schemas is loaded.
+    const { inspectDocuments } = await import('./inspect-documents.ts');
     const findings = new Findings(maxFindings);
     const { documents, bytes } = await inspectDocuments(disk, path, collection, findings, options);
     return report(collection, findings, { documents, lines: documents, dataBytes: bytes });
