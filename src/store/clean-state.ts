@@ -64,8 +64,13 @@ export function loadClean(files: CleanFiles, { commit, checkpoint }: CleanState)
   if (isSound && insertLines(files, index, end, commit)) return index;
   const anew = kernel.createIndex();
   if (insertLines(files, anew, 0, commit)) return anew;
-  throw new EtlError('CORRUPTED_DATA', 'the committed lines are not there as they were', {
-    place: { path: files.data.path, offset: commit.end },
+  throw notAsCommitted(files.data.path, commit.end);
+}
+
+/** The error for data of which the lines before `end` are not those that were committed. */
+export function notAsCommitted(path: string, end: number): EtlError {
+  return new EtlError('CORRUPTED_DATA', 'the committed lines are not there as they were', {
+    place: { path, offset: end },
   });
 }
 

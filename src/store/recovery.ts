@@ -16,7 +16,7 @@ import { EtlError } from '../core/errors.ts';
 import type { Disk, DiskFile } from '../io/disk.ts';
 import type { IdIndex, Kernel, LineTable } from '../kernels/index.ts';
 import { adoptTail } from './adopt.ts';
-import { loadClean, readClean } from './clean-state.ts';
+import { loadClean, notAsCommitted, readClean } from './clean-state.ts';
 import type { CheckpointRecord, CommitLog, CommitRecord } from './commit-log.ts';
 import { formatSum } from './commit-log.ts';
 import { ForeignIndex } from './foreign-index.ts';
@@ -229,9 +229,7 @@ async function checkCommitted(input: OpenInput, state: LogState, lines: number):
   const end = new Uint8Array(1);
   await input.data.read(end, last.end - 1);
   if (lines === commit.lines && end[0] === 10) return;
-  throw new EtlError('CORRUPTED_DATA', 'the committed lines are not there as they were', {
-    place: { path: input.paths.data, offset: last.end },
-  });
+  throw notAsCommitted(input.paths.data, last.end);
 }
 
 function emptyRecovery(): Recovery {
