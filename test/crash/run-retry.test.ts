@@ -198,11 +198,9 @@ describe('a sink that fails for a moment', () => {
     };
     const holding: Transform = { name: 'holding', apply: (batch) => [batch], flush: () => [] };
     const start = { name: 'x', retry };
-    const running = [
-      run({ ...start, source: once, sink: committing() }),
-      run({ ...start, source: numbers(9), transforms: [holding], sink: committing() }),
-    ];
-    for (const { done } of running) await expect(done).rejects.toBe(busy);
+    for (const way of [{ source: once }, { source: numbers(9), transforms: [holding] }]) {
+      await expect(run({ ...start, ...way, sink: committing() }).done).rejects.toBe(busy);
+    }
     const summary = await run({ ...start, source: numbers(9), sink: committing() });
     expect(summary).toMatchObject({ read: 9, written: 9 });
   });
