@@ -101,6 +101,20 @@ export function findStretches(
   return found;
 }
 
+/**
+ * Where in a body the values of the last of these columns lie, if there is one for every row and all have the
+ * same number of bytes; undefined where not.
+ */
+export function findPlainValues(
+  fields: readonly Field[],
+  layout: BodyLayout,
+  context: LoadContext,
+): Stretch | undefined {
+  const loader = new ColumnLoader(layout, ALL_NULL, context);
+  for (const { type } of fields.slice(0, -1)) loader.skip(type);
+  return loader.plain(fields.at(-1)!.type);
+}
+
 class ColumnLoader {
   readonly #layout: BodyLayout;
   readonly #body: Body;
@@ -146,6 +160,18 @@ class ColumnLoader {
     const { regions } = this.#layout;
     const last = this.#region - 2;
     return last < first ? [0, 0] : [regions[first]!, regions[last]! + regions[last + 1]!];
+  }
+
+  /** Passes over a column, and answers where its values lie if they are plain. */
+  plain(type: DataType): Stretch | undefined {
+    const [node, region] = [this.#node, this.#region];
+    this.#skip(type);
+    const { nodes, regions, rows, codec } = this.#layout;
+    const isWhole = nodes[node] === rows && nodes[node + 1] === 0 && codec === undefined;
+    if (!isWhole || !isPlain(type)) return undefined;
+    const size = (rows * fixedWidth(type)) / 8;
+    const begin = regions[region + 2]!;
+    return regions[region + 3]! >= size ? [begin, begin + size] : undefined;
   }
 
   #skip(type: DataType): void {
@@ -285,6 +311,17 @@ export function isValid(validity: Uint8Array | undefined, i: number): boolean {
 
 function hasViews(type: DataType): boolean {
   return DataType.isUtf8View(type) || DataType.isBinaryView(type);
+}
+
+/** A number of whole bytes a value and nothing else. */
+function isPlain(type: DataType): boolean {
+  return (
+    DataType.isInt(type) ||
+    DataType.isFloat(type) ||
+    DataType.isDate(type) ||
+    DataType.isTime(type) ||
+    DataType.isTimestamp(type)
+  );
 }
 
 /** Text and binary with offsets. */

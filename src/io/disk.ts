@@ -42,6 +42,8 @@ export interface FileView {
   bytes(offset: number, length: number): Uint8Array;
   /** The same, read beside other work where the file is not mapped. */
   fetch(offset: number, length: number): Promise<Uint8Array>;
+  /** Fills the target with what stands at `offset`, beside other work where the file is not mapped. */
+  fetchInto(target: Uint8Array, offset: number): Promise<void>;
   /**
    * Loads the beginnings of stretches into the processor's caches, all at once; one after the other they
    * would be waited for. Two numbers each: begin and end; negative ones stand for nothing, and where the

@@ -76,8 +76,13 @@ class ReadView implements FileView {
   async fetch(offset: number, length: number): Promise<Uint8Array> {
     this.check(offset, length);
     const target = roomFor(length);
-    this.#checkRead(await this.file.read(target, offset), target, offset);
+    await this.fetchInto(target, offset);
     return target;
+  }
+
+  async fetchInto(target: Uint8Array, offset: number): Promise<void> {
+    this.check(offset, target.length);
+    this.#checkRead(await this.file.read(target, offset), target, offset);
   }
 
   touch(_stretches: Float64Array): void {}
@@ -137,7 +142,7 @@ class ReadView implements FileView {
 }
 
 /** To be filled to the end or not given out: zeros first would cost as much as the reading. */
-function roomFor(length: number): Uint8Array {
+export function roomFor(length: number): Uint8Array {
   return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
 }
 
@@ -182,6 +187,10 @@ class MappedView extends ReadView {
 
   override async fetch(offset: number, length: number): Promise<Uint8Array> {
     return this.bytes(offset, length);
+  }
+
+  override async fetchInto(target: Uint8Array, offset: number): Promise<void> {
+    target.set(this.bytes(offset, target.length));
   }
 
   override touch(stretches: Float64Array): void {

@@ -3,6 +3,7 @@ import { type Data, Field, Float64, makeData, RecordBatch, Schema, Struct } from
 import { Assembler, type RowGroup } from '../../arrow/assembler.ts';
 import {
   type ColumnView,
+  findPlainValues,
   findStretches,
   type LoadContext,
   loadColumns,
@@ -26,6 +27,14 @@ const HEAD_BYTES = 4096;
 /** The last column of a chunk. */
 const PLACES = new Field('line starts', new Float64(), false);
 const NOTHING = new Uint8Array(0);
+const CONTEXT: LoadContext = {
+  decompress: () => {
+    throw new RangeError('a compressed buffer');
+  },
+  dictionaries: new Map(),
+  maxBytes: 0,
+  unionBitmaps: false,
+};
 
 /** What to fill, from which documents. */
 export interface FillInput {
@@ -121,7 +130,7 @@ export class DecodedChunk {
   readonly rows: number;
   readonly #fields: readonly Field[];
   readonly #layout: BodyLayout;
-  readonly #entry: EntryHandle;
+  readonly entry: EntryHandle;
   /** Where in the entry the body begins. */
   readonly #at: number;
 
@@ -134,7 +143,7 @@ export class DecodedChunk {
     this.rows = message.layout.rows;
     this.#fields = [...fields, PLACES];
     this.#layout = message.layout;
-    this.#entry = entry;
+    this.entry = entry;
     this.#at = end;
   }
 
@@ -151,16 +160,17 @@ export class DecodedChunk {
     return places!.values as Float64Array;
   }
 
+  /** Where in the entry the values of this field lie, as `findPlainValues` tells. */
+  plainValues({ name }: Field): Stretch | undefined {
+    const count = this.#fields.findIndex((field) => field.name === name) + 1;
+    const values = findPlainValues(this.#fields.slice(0, count), this.#layout, CONTEXT);
+    return values && [this.#at + values[0], this.#at + values[1]];
+  }
+
   async #load(wants: (field: Field) => boolean): Promise<ColumnView[]> {
-    const context: LoadContext = {
-      decompress: refuse,
-      dictionaries: new Map(),
-      maxBytes: 0,
-      unionBitmaps: false,
-      wants,
-    };
+    const context = { ...CONTEXT, wants };
     const stretches = findStretches(this.#fields, this.#layout, context);
-    const body = await fetchBody(this.#entry, this.#at, stretches);
+    const body = await fetchBody(this.entry, this.#at, stretches);
     return loadColumns(this.#fields, this.#layout, body, context);
   }
 }
@@ -203,10 +213,6 @@ async function fetchBody(
 export async function allOf<T>(works: readonly Promise<T>[]): Promise<T[]> {
   await Promise.allSettled(works);
   return Promise.all(works);
-}
-
-function refuse(): never {
-  throw new RangeError('a compressed buffer');
 }
 
 /** What `decode` answers, undefined where it stumbles over bytes that are none of ours. */

@@ -22,6 +22,7 @@ import {
   toBatch,
   unlessDamaged,
 } from './chunks.ts';
+import { joinChunks } from './join-chunks.ts';
 import {
   type CollectionState,
   type Definition,
@@ -163,10 +164,17 @@ async function readChunks(
   const same = noneDied(state, manifest);
   let living: Living | undefined;
   // What is small is read first: beside the columns it would wait for them.
-  const decoded = manifest.chunks.map((chunk) => new DecodedChunk(findChunk(drive, chunk), fields));
+  const decoded = manifest.chunks.map((chunk) => {
+    const found = new DecodedChunk(findChunk(drive, chunk), fields);
+    if (found.rows !== chunk.rows) throw new RangeError('other rows');
+    return found;
+  });
+  if (drive.way === 'read' && same && manifest.chunks.every(({ whole }) => whole)) {
+    const joined = await joinChunks(decoded, schema);
+    if (joined) return [joined];
+  }
   const batches = manifest.chunks.map(async ({ rows, whole }, i) => {
     const chunk = decoded[i]!;
-    if (chunk.rows !== rows) throw new RangeError('other rows');
     let runs: readonly number[] | undefined;
     if (!same || !whole) {
       living ??= new Living(state);

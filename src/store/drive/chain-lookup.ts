@@ -17,6 +17,8 @@ import { SessionMark } from './session-mark.ts';
 export interface EntryLookup {
   /** The newest entry of a key; undefined where there is none. */
   read(key: string): EntryHandle | undefined;
+  /** How payloads come: from maps of the file, or by positioned reads. */
+  readonly way: FileView['way'];
   close(): Promise<void>;
 }
 
@@ -59,6 +61,10 @@ class ChainLookup implements EntryLookup {
     this.#view = view;
     this.#records = new RecordReader(view);
     this.#tail = tail;
+  }
+
+  get way(): FileView['way'] {
+    return this.#view.way;
   }
 
   read(key: string): EntryHandle | undefined {

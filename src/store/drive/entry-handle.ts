@@ -99,6 +99,12 @@ export class EntryHandle {
     return this.#view.fetch(this.startOffset + begin, end - begin);
   }
 
+  /** Fills the target with the payload from `begin` on, in the same way. */
+  async fetchInto(target: Uint8Array, begin: number): Promise<void> {
+    this.#checkPart(begin, begin + target.length);
+    await this.#view.fetchInto(target, this.startOffset + begin);
+  }
+
   /** The same as `payload`. */
   asSlice(): Uint8Array {
     return this.payload;
