@@ -8,7 +8,7 @@
  */
 import { assert } from '../core/assert.ts';
 import { type Batch, LineRecord, RECORD_WORDS } from '../core/batch.ts';
-import { checkChoice } from '../core/choice.ts';
+import { checkChoice } from '../core/check-option.ts';
 import { EtlError, type Place } from '../core/errors.ts';
 import { formatPath, type Path } from '../core/path.ts';
 import { and, type Predicate } from '../core/predicate.ts';

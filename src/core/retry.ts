@@ -5,7 +5,8 @@
  */
 
 import { unlessAborted } from './abort.ts';
-import { assert } from './assert.ts';
+import { checkCount } from './check-option.ts';
+import { timerMs } from './timer.ts';
 
 export interface RetryOptions {
   /** Attempts after the first. Default 5. */
@@ -43,7 +44,7 @@ export async function retry<T>(
 ): Promise<T> {
   const { retries = 5, maxRetryAfterMs = 300_000 } = options;
   const { signal, judge = judgeByClass, onRetry } = hooks;
-  assert(Number.isInteger(retries) && retries >= 0, 'retries is an integer from 0 on');
+  checkCount('retries', retries, 0);
   for (let attempt = 0; ; attempt++) {
     signal?.throwIfAborted();
     try {
@@ -74,10 +75,8 @@ export async function waitMs(delayMs: number, signal?: AbortSignal): Promise<voi
   signal?.throwIfAborted();
   if (delayMs <= 0) return;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  // A timer's longest delay; what is beyond would fire at once.
-  const atMost = Math.min(delayMs, 0x7fff_ffff);
   const elapsed = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, atMost);
+    timer = setTimeout(resolve, timerMs(delayMs));
   });
   try {
     await unlessAborted(elapsed, signal);

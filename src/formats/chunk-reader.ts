@@ -6,6 +6,7 @@
  */
 import { unlessAborted } from '../core/abort.ts';
 import type { ByteReader } from '../core/stage.ts';
+import { timerMs } from '../core/timer.ts';
 
 export interface ChunkReaderOptions {
   /** Bytes to gather before answering. Default 1 MiB. */
@@ -90,7 +91,7 @@ class Pause {
 
   promise(): Promise<undefined> {
     this.#promise ??= new Promise((resolve) => {
-      this.#timer = setTimeout(() => resolve(undefined), this.#ms);
+      this.#timer = setTimeout(() => resolve(undefined), timerMs(this.#ms));
     });
     return this.#promise;
   }

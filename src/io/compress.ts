@@ -1,7 +1,7 @@
 /** Plain bytes to compressed ones. */
 import type { Transform } from 'node:stream';
 import zlib from 'node:zlib';
-import { checkChoice } from '../core/choice.ts';
+import { checkChoice } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
 import type { Compression } from './decompress.ts';
 

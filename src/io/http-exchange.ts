@@ -7,6 +7,7 @@
 import { EtlError, type Place } from '../core/errors.ts';
 import { redactUrl } from '../core/redact.ts';
 import { isTransientError, isTransientStatus, parseRetryAfter } from '../core/retry.ts';
+import { timerMs } from '../core/timer.ts';
 import { type HttpTls, type RawResponse, sendByFetch, sendByNode } from './http-transport.ts';
 
 export type HttpHeaders = Readonly<Record<string, string>>;
@@ -216,7 +217,7 @@ class Life {
     if (ms === undefined) return { end: () => {} };
     const timer = setTimeout(() => {
       this.#controller.abort(new DOMException(`${what} (${ms} ms)`, 'TimeoutError'));
-    }, ms);
+    }, timerMs(ms));
     const end = (): void => {
       clearTimeout(timer);
       this.#ends.delete(end);

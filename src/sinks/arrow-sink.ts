@@ -13,7 +13,7 @@ import { holdsJson } from '../arrow/infer.ts';
 import { IpcEncoder, type IpcFormat } from '../arrow/ipc.ts';
 import type { RecordBatchOptions } from '../arrow/table.ts';
 import type { Batch } from '../core/batch.ts';
-import { checkChoice } from '../core/choice.ts';
+import { checkChoice } from '../core/check-option.ts';
 import { isEtlError } from '../core/errors.ts';
 import type { Path } from '../core/path.ts';
 import type { Sink } from '../core/stage.ts';

@@ -12,6 +12,7 @@ import { randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Batch } from '../core/batch.ts';
+import { checkLimits } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
 import { redactUrl } from '../core/redact.ts';
 import {
@@ -22,6 +23,7 @@ import {
   retry,
 } from '../core/retry.ts';
 import type { Sink } from '../core/stage.ts';
+import { timerMs } from '../core/timer.ts';
 import { type HttpTls, type RawResponse, sendByFetch, sendByNode } from '../io/http-transport.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
@@ -142,9 +144,7 @@ class HttpSink implements Sink<HttpSinkSummary> {
     const { maxDocuments: documents = 1000, maxBytes: bytes = 1 << 20 } = options;
     const { concurrency = 1, timeoutMs = 30_000 } = options;
     this.#limits = { documents, bytes, concurrency, timeoutMs };
-    for (const [name, limit] of Object.entries(this.#limits)) {
-      if (!(limit >= 1)) throw new EtlError('INVALID_ARGUMENT', `httpSink: ${name} is below 1`);
-    }
+    checkLimits({ maxDocuments: documents, maxBytes: bytes, concurrency, timeoutMs });
     const { idempotencyPrefix = randomBytes(12).toString('hex') } = options;
     this.#prefix = idempotencyPrefix;
     if (typeof options.headers === 'object') checkHeaders(options.headers);
@@ -243,7 +243,7 @@ class HttpSink implements Sink<HttpSinkSummary> {
     const { timeoutMs } = this.#limits;
     const timer = setTimeout(() => {
       controller.abort(new DOMException(`no answer in ${timeoutMs} ms`, 'TimeoutError'));
-    }, timeoutMs);
+    }, timerMs(timeoutMs));
     try {
       const { tls, fetch } = this.#options;
       const request = { method, headers, body, tls, signal: controller.signal };

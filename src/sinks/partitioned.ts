@@ -12,7 +12,7 @@
 import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import type { Batch } from '../core/batch.ts';
-import { checkChoice } from '../core/choice.ts';
+import { checkChoice } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
 import type { Path, PathInput } from '../core/path.ts';
 import type { OnReject } from '../core/reject.ts';

@@ -12,12 +12,13 @@
  * one that failed, which its cursor tells; its counts go back with it.
  */
 import type { Batch, Document } from '../core/batch.ts';
-import { checkChoice } from '../core/choice.ts';
+import { checkChoice, checkLimits } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
 import type { OnReject } from '../core/reject.ts';
 import type { RunInfo, RunTotals } from '../core/run-info.ts';
 import type { RunJournal, Sink, Wants } from '../core/stage.ts';
 import type { StandardSchema } from '../core/standard-schema.ts';
+import { timerMs } from '../core/timer.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { FastStore } from '../store/fast-store.ts';
 import { createIdRule, type IdOptions } from '../store/prepare.ts';
@@ -133,13 +134,7 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
       commitDocuments: documents = Number.POSITIVE_INFINITY,
       commitIntervalMs: ms = 10_000,
     } = options;
-    for (const [name, value] of Object.entries({
-      commitBytes: bytes,
-      commitDocuments: documents,
-      commitIntervalMs: ms,
-    })) {
-      if (!(value >= 1)) throw new EtlError('INVALID_ARGUMENT', `${name} must be at least 1`);
-    }
+    checkLimits({ commitBytes: bytes, commitDocuments: documents, commitIntervalMs: ms });
     if (root instanceof FastStore && root.collection !== collection) {
       throw new EtlError('INVALID_ARGUMENT', `the store is of collection ${root.collection}`);
     }
@@ -226,7 +221,7 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
       this.#moved = true;
     }
     this.#settled = this.#run === undefined || batch.cursor !== undefined;
-    this.#timer ??= setTimeout(() => this.#commitWhenSettled(), this.#limits.ms).unref();
+    this.#timer ??= setTimeout(() => this.#commitWhenSettled(), timerMs(this.#limits.ms)).unref();
     const full =
       this.#since.bytes >= this.#limits.bytes || this.#since.documents >= this.#limits.documents;
     if (!full && !this.#due) return;

@@ -1,5 +1,6 @@
 /** Documents out of nothing, the same for the same seed: for tests, demos and trying things out. */
 import { Batch, type Document } from '../core/batch.ts';
+import { checkCount } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
 import type { Source } from '../core/stage.ts';
 import { sharedKernel } from '../kernels/index.ts';
@@ -61,9 +62,8 @@ export function createGenerateSource<T extends object = Document>(
   options: Omit<GenerateOptions<T>, 'signal'>,
 ): Source {
   const { documents, seed = 1, shape = DEFAULT_SHAPE, batchDocuments = 1000 } = options;
-  if (!Number.isSafeInteger(documents) || documents < 0 || !(batchDocuments >= 1)) {
-    throw new EtlError('INVALID_ARGUMENT', 'documents and batchDocuments are whole numbers');
-  }
+  checkCount('documents', documents, 0);
+  checkCount('batchDocuments', batchDocuments);
   const make = options.make ?? ((ordinal, chance) => makeDocument(shape, ordinal, chance));
   return {
     name: 'generateSource',

@@ -1,5 +1,6 @@
 /** Documents over HTTP: bodies of any length that survive broken connections, and paged answers. */
 import type { Batch, Document } from '../core/batch.ts';
+import { checkChoice, checkCount } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
 import { type Path, type PathInput, parsePath } from '../core/path.ts';
 import { type RetryOptions, waitMs } from '../core/retry.ts';
@@ -22,6 +23,8 @@ export type HttpRequestInput = string | URL | HttpRequest;
 
 /** What a body holds. */
 type HttpFormat = 'jsonl' | 'json' | 'csv';
+
+const PAGES = ['link', 'body', 'cursor', 'offset', 'page'] as const;
 
 export interface HttpSourceOptions extends TextSourceOptions, HttpOptions {
   /** Default by content type, then by the ending of the URL's path, else `jsonl`. */
@@ -80,6 +83,12 @@ export function createHttpSource(
   options: Omit<HttpSourceOptions, 'signal'> = {},
 ): Source {
   const { requestsPerSecond, pages, concurrency = 1, path, format, csv, ...rest } = options;
+  checkCount('concurrency', concurrency);
+  if (format !== undefined) checkChoice('format', format, ['jsonl', 'json', 'csv']);
+  if (typeof pages === 'object') checkChoice('pages.type', pages.type, PAGES);
+  if (requestsPerSecond !== undefined && !(requestsPerSecond > 0)) {
+    throw new EtlError('INVALID_ARGUMENT', 'requestsPerSecond must be above 0');
+  }
   const pace = requestsPerSecond === undefined ? undefined : new Pace(1000 / requestsPerSecond);
   const sending: BodyOptions = {
     ...rest,

@@ -5,7 +5,9 @@
  * call and of `close`.
  */
 import type { Document } from '../core/batch.ts';
+import { checkLimits } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
+import { timerMs } from '../core/timer.ts';
 import { EngineWriter, type EngineWriterOptions } from './engine/engine-writer.ts';
 import type { ZdsRoot } from './root.ts';
 
@@ -69,13 +71,7 @@ export class BufferedWriter<T extends object = Document> {
     ending: () => Promise<void> = async () => undefined,
   ) {
     const { maxPendingOps = 1000, maxPendingBytes = 100 << 20, flushIntervalMs = 60_000 } = options;
-    for (const [name, value] of Object.entries({
-      maxPendingOps,
-      maxPendingBytes,
-      flushIntervalMs,
-    })) {
-      if (!(value >= 1)) throw new EtlError('INVALID_ARGUMENT', `${name} must be at least 1`);
-    }
+    checkLimits({ maxPendingOps, maxPendingBytes, flushIntervalMs });
     this.#store = store;
     this.#end = ending;
     this.#maxOps = maxPendingOps;
@@ -166,7 +162,7 @@ export class BufferedWriter<T extends object = Document> {
     this.#check();
     operation();
     this.#pendingOps++;
-    this.#timer ??= setTimeout(() => this.#tick(), this.#intervalMs).unref();
+    this.#timer ??= setTimeout(() => this.#tick(), timerMs(this.#intervalMs)).unref();
     if (this.#pendingOps < this.#maxOps && this.#store.uncommittedBytes < this.#maxBytes) return;
     // The commit before this one has to be done: at most one runs while the next is gathered.
     await this.#settle();

@@ -5,7 +5,7 @@
  * is at most one writing handle. Readers take no lock.
  */
 import type { Document } from '../core/batch.ts';
-import { checkChoice } from '../core/choice.ts';
+import { checkChoice } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
 import { type Disk, type DiskLock, nodeDisk } from '../io/index.ts';
 import { FastStore } from './fast-store.ts';

@@ -10,6 +10,7 @@
  * `collect` read on the calling thread, one piece at a time and no promise per document.
  */
 import { Batch, type Document, type EncodedLines, RECORD_WORDS } from '../core/batch.ts';
+import { checkCount } from '../core/check-option.ts';
 import { DocumentIterator } from '../core/document-iterator.ts';
 import { EtlError } from '../core/errors.ts';
 import { type Path, type PathInput, parsePath } from '../core/path.ts';
@@ -94,13 +95,7 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
     this.#options = options;
     const { where, select, limit, offset } = options;
     for (const [name, value] of Object.entries({ limit, offset })) {
-      if (
-        value !== undefined &&
-        value !== Number.POSITIVE_INFINITY &&
-        !(Number.isSafeInteger(value) && value >= 0)
-      ) {
-        throw new EtlError('INVALID_ARGUMENT', `${name} must be a whole number from 0 on`);
-      }
+      if (value !== undefined && value !== Number.POSITIVE_INFINITY) checkCount(name, value, 0);
     }
     this.#select = select?.map(parsePath);
     this.#query = {

@@ -11,6 +11,7 @@ import { Batch, type BatchCodec, type Document } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
 import type { OnReject } from '../core/reject.ts';
 import type { Transform } from '../core/stage.ts';
+import { timerMs } from '../core/timer.ts';
 import { watchAbort } from './abort.ts';
 import { Intake, settle } from './intake.ts';
 import { narrowBuffer } from './narrow-buffer.ts';
@@ -108,12 +109,15 @@ export class TransformStage<In extends object = Document, Out extends object = I
   #flushWhenDue(): void {
     const { due } = this.transform;
     if (due === undefined || this.destroyed) return;
-    this.#timer = setTimeout(() => {
-      this.#flushing = this.#flush().then(
-        () => this.#flushWhenDue(),
-        (error) => void this.destroy(error),
-      );
-    }, due - performance.now());
+    this.#timer = setTimeout(
+      () => {
+        this.#flushing = this.#flush().then(
+          () => this.#flushWhenDue(),
+          (error) => void this.destroy(error),
+        );
+      },
+      timerMs(due - performance.now()),
+    );
   }
 
   async #finish(): Promise<void> {

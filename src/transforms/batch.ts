@@ -1,6 +1,6 @@
 /** Makes batches of a wanted size: cuts large ones, joins small ones. */
-import { assert } from '../core/assert.ts';
 import { Batch } from '../core/batch.ts';
+import { checkLimits } from '../core/check-option.ts';
 import type { Transform } from '../core/stage.ts';
 
 export interface BatchOptions {
@@ -22,8 +22,7 @@ export interface BatchOptions {
  */
 export function batchTransform(options: BatchOptions): Transform {
   const { count = Number.POSITIVE_INFINITY, bytes = 1 << 20, waitMs } = options;
-  assert(count >= 1 && bytes >= 1, 'count and bytes are at least 1');
-  assert(waitMs === undefined || waitMs >= 1, 'waitMs is at least 1');
+  checkLimits({ count, bytes, waitMs: waitMs ?? 1 });
   let held: Batch[] = [];
   let heldCount = 0;
   let heldBytes = 0;

@@ -14,7 +14,7 @@
  * `collection` says the same of a collection of which nothing is known yet.
  */
 import { type Batch, type Document, isDocument, LineRecord, RECORD_WORDS } from '../core/batch.ts';
-import { checkChoice } from '../core/choice.ts';
+import { checkChoice } from '../core/check-option.ts';
 import { EtlError, type Place } from '../core/errors.ts';
 import { formatPath, type Path } from '../core/path.ts';
 import type { OnReject } from '../core/reject.ts';

@@ -1,7 +1,7 @@
 /** Runs a user's function over the documents of a batch, in order where it is synchronous. */
 import { unlessAborted } from '../core/abort.ts';
-import { assert } from '../core/assert.ts';
 import type { Batch } from '../core/batch.ts';
+import { checkCount } from '../core/check-option.ts';
 import type { OnReject } from '../core/reject.ts';
 import { type Rejection, rejectDocument } from './reject-document.ts';
 
@@ -80,7 +80,7 @@ class Runner<T extends object, R> {
     onReject: OnReject | undefined,
   ) {
     const { concurrency = 1 } = options;
-    assert(Number.isInteger(concurrency) && concurrency > 0, 'concurrency is a positive integer');
+    checkCount('concurrency', concurrency);
     this.#batch = batch;
     this.#run = run;
     this.#options = options;

@@ -1,6 +1,7 @@
 /** A document for each document, by a function. */
-import { assert } from '../core/assert.ts';
+
 import { type Batch, type Document, isDocument } from '../core/batch.ts';
+import { checkCount } from '../core/check-option.ts';
 import type { OnReject } from '../core/reject.ts';
 import type { Transform } from '../core/stage.ts';
 import { type CallOptions, type DocumentFunction, REJECTED, runEach } from './each-document.ts';
@@ -26,7 +27,7 @@ export function mapTransform<T extends object = Document, U extends object = T>(
   options: MapOptions = {},
 ): Transform {
   const { concurrency = 1, ordered = true } = options;
-  assert(Number.isInteger(concurrency) && concurrency > 0, 'concurrency is a positive integer');
+  checkCount('concurrency', concurrency);
   return {
     name: 'map',
     wants: { objects: true },

@@ -1,6 +1,7 @@
 /** Some of the documents: a share, every nth, or so many of all. */
-import { assert } from '../core/assert.ts';
+
 import { Batch } from '../core/batch.ts';
+import { checkCount, checkNumber } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
 import type { Transform } from '../core/stage.ts';
 import { sharedKernel } from '../kernels/index.ts';
@@ -29,13 +30,13 @@ export function sampleTransform(options: SampleOptions): Transform {
   }
   if (count !== undefined) return reservoir(count, new Random(seed));
   if (share !== undefined) {
-    assert(share >= 0 && share <= 1, 'a share is from 0 to 1');
+    checkNumber('share', share, 0, 1);
     const random = new Random(seed);
     return sampleBy(random, () => random.next() < share);
   }
-  assert(Number.isInteger(every) && every! > 0, 'every is a positive integer');
+  const step = checkCount('every', every!);
   const counter = { state: 0 };
-  return sampleBy(counter, () => counter.state++ % every! === 0);
+  return sampleBy(counter, () => counter.state++ % step === 0);
 }
 
 function sampleBy(memory: { state: number }, keep: () => boolean): Transform {
@@ -60,7 +61,7 @@ function sampleBy(memory: { state: number }, keep: () => boolean): Transform {
 
 /** Algorithm R (Vitter, "Random Sampling with a Reservoir", 1985). */
 function reservoir(count: number, random: Random): Transform {
-  assert(Number.isInteger(count) && count > 0, 'count is a positive integer');
+  checkCount('count', count);
   const held: { ordinal: number; bytes: Uint8Array }[] = [];
   const { state: first } = random;
   let ordinal = 0;

@@ -10,6 +10,7 @@
  * name beside and renamed. On failure the temporary file is removed; a killed process may leave it.
  */
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { checkChoice } from '../../core/check-option.ts';
 import { EtlError } from '../../core/errors.ts';
 import { type Disk, type DiskFile, nodeDisk } from '../../io/index.ts';
 import { asOfTarget, temporaryBeside } from '../../io/temporary.ts';
@@ -51,6 +52,7 @@ export async function pack(
   options: PackOptions = {},
 ): Promise<PackSummary> {
   const { disk = nodeDisk, compression = 'deflate', kernel = sharedKernel(), signal } = options;
+  checkChoice('compression', compression, ['deflate', 'store']);
   checkSignal(signal);
   if ((await Layout.inspect(root, disk)) !== 'store') throw notAStore(root);
   if ((await disk.stat(file))?.kind === 'folder') {

@@ -8,7 +8,8 @@
  */
 
 import { makePlan, type Plan } from '../../arrow/schema.ts';
-import { EtlError, isEtlError } from '../../core/errors.ts';
+import { checkCount } from '../../core/check-option.ts';
+import { isEtlError } from '../../core/errors.ts';
 import { DataStore } from '../drive/data-store.ts';
 import { hashKey } from '../drive/key-indexer.ts';
 import {
@@ -70,9 +71,7 @@ export async function writeSnapshot(
 ): Promise<SnapshotReport> {
   const started = performance.now();
   const { chunkRows = CHUNK_ROWS } = options;
-  if (!(Number.isInteger(chunkRows) && chunkRows >= 1)) {
-    throw new EtlError('INVALID_ARGUMENT', 'chunkRows is a whole number from 1 on');
-  }
+  checkCount('chunkRows', chunkRows);
   const drive = await openDrive(state);
   try {
     const { manifest, written } = await update(drive, state, options, chunkRows);

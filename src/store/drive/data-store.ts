@@ -8,7 +8,7 @@
  * metadata, not the payloads. What is durable when: `sync`, and docs/guide/drive.md.
  */
 import type { RecordBatch, Table } from 'apache-arrow';
-import { checkChoice } from '../../core/choice.ts';
+import { checkChoice, checkCount } from '../../core/check-option.ts';
 import { EtlError } from '../../core/errors.ts';
 import { nodeDisk } from '../../io/index.ts';
 import { type DriveKey, METADATA_BYTES } from '../../kernels/index.ts';
@@ -153,9 +153,7 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
 
   /** The live entries in parts, to be read by as many worker threads with `readPartition`. */
   parIterEntries(workers: number): EntryPartition[] {
-    if (!Number.isInteger(workers) || workers < 1) {
-      throw new EtlError('INVALID_ARGUMENT', `workers is a whole number from 1 on, not ${workers}`);
-    }
+    checkCount('workers', workers);
     return makePartitions(this.path, this.#state.table().offsets(), workers);
   }
 

@@ -245,7 +245,9 @@ describe('httpSink', () => {
       calls++;
       return fetch(...args);
     };
-    const options = { ...quick, maxDocuments: 2, fetch: counted };
+    // Never late.
+    const timeoutMs = Number.POSITIVE_INFINITY;
+    const options = { ...quick, maxDocuments: 2, fetch: counted, timeoutMs };
     await pipeline(fromIterable(numbers(5)), httpSink(url, options));
     expect([calls, received.length]).toEqual([3, 3]);
     expect(received[2]!.text).toBe('{"n":4}\n');

@@ -67,6 +67,9 @@ describe('httpSource', () => {
       response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(text));
     });
     expect(await read(base)).toEqual({ seen: upTo(3000), error: undefined });
+    const never = Number.POSITIVE_INFINITY;
+    const times = { connectTimeoutMs: never, idleTimeoutMs: never, totalTimeoutMs: never };
+    expect(await read(base, times)).toEqual({ seen: upTo(3000), error: undefined });
   });
 
   describe('a body that breaks', () => {

@@ -3,6 +3,7 @@
  * frame is the codec's: the Rust side uses `bitcode`, which describes nothing by itself; a program that
  * shares values with it gives a codec for their type.
  */
+import { checkCount } from '../../../core/check-option.ts';
 import { EtlError } from '../../../core/errors.ts';
 import type { DriveKey } from '../../../kernels/index.ts';
 import type { DataStore } from '../data-store.ts';
@@ -67,9 +68,7 @@ export async function writeWithTtl<T>(
   ttlSeconds: number,
   codec: ValueCodec<T> = jsonCodec as ValueCodec<T>,
 ): Promise<number> {
-  if (!Number.isSafeInteger(ttlSeconds) || ttlSeconds < 0) {
-    throw new EtlError('INVALID_ARGUMENT', `a time to live is whole seconds, not ${ttlSeconds}`);
-  }
+  checkCount('ttlSeconds', ttlSeconds, 0);
   const bytes = codec.encode(value);
   const payload = new Uint8Array(EXPIRY_BYTES + bytes.length);
   const expiry = BigInt(nowSeconds()) + BigInt(ttlSeconds);

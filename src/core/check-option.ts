@@ -1,0 +1,35 @@
+/** Checks of options: a misspelt or an impossible one must not pass for another. */
+import { EtlError } from './errors.ts';
+
+/** Answers `value`. Errors: INVALID_ARGUMENT where it is none of the choices. */
+export function checkChoice<T extends string>(name: string, value: T, choices: readonly T[]): T {
+  if (choices.includes(value)) return value;
+  const text = `${name} must be one of ${choices.join(', ')}, not ${JSON.stringify(value)}`;
+  throw new EtlError('INVALID_ARGUMENT', text);
+}
+
+/** Answers `value`. Errors: INVALID_ARGUMENT where it is no whole number from `least` on. */
+export function checkCount(name: string, value: number, least = 1): number {
+  if (Number.isSafeInteger(value) && value >= least) return value;
+  throw new EtlError(
+    'INVALID_ARGUMENT',
+    `${name} must be a whole number from ${least} on, not ${value}`,
+  );
+}
+
+/** Answers `value`. Errors: INVALID_ARGUMENT where it is no number from `least` to `most`. */
+export function checkNumber(
+  name: string,
+  value: number,
+  least: number,
+  most: number = Infinity,
+): number {
+  if (typeof value === 'number' && value >= least && value <= most) return value;
+  const range = most === Infinity ? `from ${least} on` : `from ${least} to ${most}`;
+  throw new EtlError('INVALID_ARGUMENT', `${name} must be a number ${range}, not ${value}`);
+}
+
+/** Limits by their names. Errors: INVALID_ARGUMENT where one is no number from 1 on. */
+export function checkLimits(limits: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(limits)) checkNumber(name, value, 1);
+}
