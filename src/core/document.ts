@@ -1,9 +1,10 @@
 /** What a document is, as an object. */
 export type Document = { [field: string]: unknown };
 
-/** True for what can be a document: an object that is neither an array nor null. */
+/** True for what can be a document: an object that is neither an array, nor bytes, nor null. */
 export function isDocument(value: unknown): value is Document {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (typeof value !== 'object' || value === null) return false;
+  return !Array.isArray(value) && !ArrayBuffer.isView(value);
 }
 
 /** What keeps a value from being written as a JSON object, for a person; undefined if nothing. */

@@ -87,10 +87,17 @@ export class Intake {
 
 /** The error for a chunk that cannot be a document. */
 export function notADocument(value: unknown, ordinal: number): EtlError {
-  const kind = value === null ? 'null' : Array.isArray(value) ? 'an array' : `a ${typeof value}`;
-  return new EtlError('INVALID_DOCUMENT', `expected an object, found ${kind}`, {
-    place: { ordinal },
-  });
+  const text = `expected an object, found ${describe(value)}`;
+  return new EtlError('INVALID_DOCUMENT', text, { place: { ordinal } });
+}
+
+function describe(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'an array';
+  const isText = typeof value === 'string' || ArrayBuffer.isView(value);
+  if (!isText) return `a ${typeof value}`;
+  const kind = typeof value === 'string' ? 'a string' : 'bytes';
+  return `${kind}: a stream of text is for jsonlSource, csvSource or jsonSource`;
 }
 
 /** Hands a promise's end to a callback, outside the promise so that a throw in it is not lost. */

@@ -71,7 +71,8 @@ describe('SinkStream', () => {
 
   it.each([
     ['an array', [1], 'an array'],
-    ['a string', 'text', 'a string'],
+    ['a string', 'text', 'a string: a stream of text is for jsonlSource'],
+    ['bytes', Buffer.from('{"n":2}\n'), 'bytes: a stream of text is for jsonlSource'],
     ['a number', 7, 'a number'],
   ])('refuses %s with its ordinal', async (_, value, found) => {
     const sink = probeSink();
