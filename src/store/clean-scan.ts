@@ -4,6 +4,7 @@
  */
 import type { Table } from 'apache-arrow';
 import type { Disk, DiskFile } from '../io/disk.ts';
+import { openAllIfThere } from '../io/open-if-there.ts';
 import { type Kernel, sharedKernel } from '../kernels/index.ts';
 import { readClean } from './clean-state.ts';
 import {
@@ -14,8 +15,8 @@ import {
 } from './columns/index.ts';
 import { CommitLog, type CommitRecord } from './commit-log.ts';
 import { type Located, openSettled } from './generation.ts';
-import { type CollectionPaths, Layout } from './layout.ts';
-import { type LogState, readLog } from './log-state.ts';
+import { Layout } from './layout.ts';
+import { readLog } from './log-state.ts';
 import { checkCollectionName } from './names.ts';
 import type { ZdsRoot } from './root.ts';
 import { Scan, type ScanOptions } from './scan.ts';
@@ -51,12 +52,11 @@ async function openLocated(
   { paths, generation }: Located,
   kernel: Kernel,
 ): Promise<CleanScan | undefined> {
-  const needed = [paths.data, paths.log, paths.index];
-  const found = await Promise.all(needed.map((path) => disk.stat(path)));
-  if (found.includes(undefined)) return undefined;
-  const file = await disk.open(paths.data, 'read');
+  const opened = await openAllIfThere(disk, [paths.data, paths.log, paths.index]);
+  if (opened === undefined) return undefined;
+  const [file, log, index] = opened as [DiskFile, DiskFile, DiskFile];
   try {
-    const commit = await cleanCommit(disk, paths, file, kernel);
+    const commit = await cleanCommit(file, log, index, kernel);
     if (commit === undefined) {
       await file.close();
       return undefined;
@@ -98,24 +98,18 @@ async function openLocated(
   }
 }
 
-/** The last commit, if every line before its end is alive. */
+/** The last commit, if every line before its end is alive. Log and index are closed then. */
 async function cleanCommit(
-  disk: Disk,
-  paths: CollectionPaths,
-  file: DiskFile,
+  data: DiskFile,
+  log: DiskFile,
+  index: DiskFile,
   kernel: Kernel,
 ): Promise<CommitRecord | undefined> {
-  const log = new CommitLog(await disk.open(paths.log, 'read'), kernel);
-  let state: LogState;
   try {
-    state = await readLog(log);
+    const state = await readLog(new CommitLog(log, kernel));
+    return (await readClean(state, index, await data.size()))?.commit;
   } finally {
     await log.close();
-  }
-  const index = await disk.open(paths.index, 'read');
-  try {
-    return (await readClean(state, index, await file.size()))?.commit;
-  } finally {
     await index.close();
   }
 }

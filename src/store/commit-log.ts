@@ -176,6 +176,7 @@ export class CommitLog {
         yield { record, end };
       }
       at += last + 1;
+      if (at >= size) return;
     }
   }
 

@@ -14,6 +14,7 @@
  */
 import { EtlError } from '../core/errors.ts';
 import type { Disk } from '../io/disk.ts';
+import { openIfThere } from '../io/open-if-there.ts';
 import type { CollectionPaths } from './layout.ts';
 
 /** Where the files of the current generation stand. */
@@ -28,8 +29,8 @@ const MOST_TRIES = 1000;
 
 /** The generation of the log in place; 0 for one that was never written anew, and for none. */
 export async function readGeneration(disk: Disk, path: string): Promise<number> {
-  if ((await disk.stat(path)) === undefined) return 0;
-  const file = await disk.open(path, 'read');
+  const file = await openIfThere(disk, path);
+  if (file === undefined) return 0;
   try {
     const head = Buffer.alloc(HEAD_BYTES);
     await file.read(head, 0);
