@@ -107,6 +107,7 @@ export interface Disk {
   /**
    * The contents of a small file as text, read without leaving the current turn; undefined when it
    * is missing. For collections with a file per document, which are read ahead on disks without it.
+   * Errors: INVALID_UTF8, IO_ERROR.
    */
   readTextSync?(path: string): string | undefined;
   /** The entries of a folder by name. Errors: IO_ERROR when it is missing. */

@@ -1,4 +1,5 @@
 /** The disk: interfaces, the machine's own, locks and maps. */
+export { decodeText } from './decode-text.ts';
 export type {
   Disk,
   DiskEntry,

@@ -17,7 +17,8 @@ import {
   writeSync,
 } from 'node:fs';
 import { promisify } from 'node:util';
-import { EtlError } from '../core/errors.ts';
+import { EtlError, isEtlError } from '../core/errors.ts';
+import { decodeText } from './decode-text.ts';
 import type {
   Disk,
   DiskEntry,
@@ -78,8 +79,11 @@ class NodeDisk implements Disk {
 
   readTextSync(path: string): string | undefined {
     try {
-      return readFileSync(path, 'utf8');
+      const text = readFileSync(path, 'utf8');
+      // Damaged bytes would be read as this character.
+      return text.includes('\ufffd') ? decodeText(readFileSync(path), path) : text;
     } catch (cause) {
+      if (isEtlError(cause)) throw cause;
       if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       throw failure(path, 'read', cause);
     }

@@ -146,13 +146,11 @@ export class IndexRegistry {
     await knownKind(disk, root, collection);
     const zds = await ZdsRoot.open(root, { mode: 'write', disk });
     try {
-      const letGo = zds.enlist(collection, { close: async () => undefined });
-      try {
-        if (this.#contents.kind === 'files') await this.#writeLists(disk, root, collection);
-        else await this.#writeIndex(disk, root, collection);
-      } finally {
-        letGo();
-      }
+      await zds.alone(collection, () =>
+        this.#contents.kind === 'files'
+          ? this.#writeLists(disk, root, collection)
+          : this.#writeIndex(disk, root, collection),
+      );
       // Where there is a log, the store has a say in what index.bin is: opening it for writing looks
       // through the index, closing it makes it what it should be, and vouches for it.
       const { log } = Layout.collection(root, collection);

@@ -122,6 +122,16 @@ export class ZdsRoot {
     };
   }
 
+  /** Runs `work` as the collection's one writer. Errors: as `enlist`. */
+  async alone<R>(name: string, work: () => Promise<R>): Promise<R> {
+    const letGo = this.enlist(name, { close: async () => undefined });
+    try {
+      return await work();
+    } finally {
+      letGo();
+    }
+  }
+
   /** Names of the collections, sorted. */
   async collections(): Promise<string[]> {
     const folder = Layout.collections(this.path);

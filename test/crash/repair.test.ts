@@ -9,8 +9,8 @@
  */
 import { describe, expect, it } from 'vitest';
 import { FastStore, repair } from '../../src/store/index.ts';
-import { type Fault, FaultDisk, fingerprint, type Image } from '../support/fault-disk.ts';
-import { inSample } from '../support/long.ts';
+import { checkDeaths, checkFailures, noticesUnsynced } from '../support/dying-repair.ts';
+import { FaultDisk, fingerprint, type Image } from '../support/fault-disk.ts';
 
 const META = '/s/collections/c/meta';
 
@@ -76,31 +76,9 @@ async function check(image: Image, what: string): Promise<void> {
   checked.add(key);
 }
 
-async function runUntil(image: Image, dieAt: number, fault: Fault, broken?: RegExp) {
-  const disk = new FaultDisk(image);
-  disk.dieAt = dieAt;
-  disk.fault = fault;
-  if (broken) disk.broken.ignoreSync = broken;
-  const error = await repair('/s', 'c', { disk }).then(
-    () => undefined,
-    (cause: unknown) => cause,
-  );
-  return { disk, error };
-}
-
 describe('repair whose machine dies', () => {
   it('can be done again at every operation and in every image', async () => {
-    const start = await damagedImage();
-    const { disk: whole, error } = await runUntil(start, Number.POSITIVE_INFINITY, 'die');
-    expect(error).toBeUndefined();
-    let images = 0;
-    for (let k = 0; k < whole.operations; k++) {
-      const { disk } = await runUntil(start, k, 'die');
-      for (const { what, image } of disk.images()) {
-        if (inSample(k, images++)) await check(image, `operation ${k}, ${what}`);
-      }
-    }
-    expect(images).toBeGreaterThan(80);
+    expect(await checkDeaths(await damagedImage(), check)).toBeGreaterThan(80);
   });
 
   it.each([
@@ -108,30 +86,13 @@ describe('repair whose machine dies', () => {
     ['ENOSPC', 1],
     ['short', 2],
   ] as const)('tells %s and can be done again', async (fault, n) => {
-    const start = await damagedImage();
-    const { disk: whole } = await runUntil(start, Number.POSITIVE_INFINITY, 'die');
-    for (let k = 0; k < whole.operations; k++) {
-      if (!inSample(k, n)) continue;
-      const { disk, error } = await runUntil(start, k, fault);
-      if (error !== undefined) expect(error).toMatchObject({ code: 'IO_ERROR' });
-      await check(disk.current(), `${fault} at ${k}`);
-    }
+    await checkFailures(await damagedImage(), fault, n, check);
   });
 
   it.each(['dropped-', 'data.jsonl.next'])(
     'would notice syncs of %s being left out',
     async (name) => {
-      const start = await damagedImage();
-      const { disk: whole } = await runUntil(start, Number.POSITIVE_INFINITY, 'die');
-      let noticed = 0;
-      for (let k = 0; k < whole.operations && noticed === 0; k++) {
-        const { disk } = await runUntil(start, k, 'die', new RegExp(name));
-        let images = 0;
-        for (const { what, image } of disk.images()) {
-          if (inSample(k, images++)) await check(image, what).catch(() => noticed++);
-        }
-      }
-      expect(noticed).toBeGreaterThan(0);
+      expect(await noticesUnsynced(await damagedImage(), name, check)).toBe(true);
     },
   );
 });

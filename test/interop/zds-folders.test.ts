@@ -2,7 +2,7 @@
  * The storage with a file per document, schemas and archives: ours read by the published crate, its
  * read by us. Runs with ZDS_INTEROP=1 where cargo is.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -20,7 +20,9 @@ import {
   Engine,
   EngineWriter,
   FastStore,
+  Layout,
   pack,
+  repair,
   SyncWriter,
   unpack,
 } from '../../src/store/index.ts';
@@ -95,6 +97,32 @@ describe.skipIf(reason)(`folders of the crate${reason ? ` (skipped: ${reason})` 
       expect(documentsOf(engine).map(([, document]) => document)).toEqual(found.documents);
       expect(engine.stats().totalSize).toBe(found.bytes);
       expect(engine.stats().docCount).toBe(4);
+    });
+
+    it('repaired by us, it is whole to the crate again, in its order', async () => {
+      await oracle.ask('init', { root });
+      await ask('put', { documents: samples });
+      const { meta } = Layout.collection(root, 'c');
+      const docs = Layout.docsDir(root, 'c');
+      writeFileSync(join(docs, 'a.json'), '{"n": ');
+      writeFileSync(join(docs, 'hand.json'), '{"n": 5}');
+      writeFileSync(join(meta, 'order.ids'), 'empty\nghost\na\nb.c-d_e\nempty\n');
+      writeFileSync(join(meta, 'doc_index.jsonl'), '{"doc_id":"a"}\n');
+      writeFileSync(join(meta, 'schemas.jsonl'), '{');
+      // It gives up on what is damaged, and shows nothing.
+      await expect(ask('rebuild')).rejects.toThrow();
+      expect(await repair(root, 'c')).toMatchObject({ documents: 4, droppedFiles: ['a.json'] });
+      const engine = await Engine.open(root, 'c');
+      const found = await ask<CrateFolder>('read');
+      // The journal knows that of the crate's documents; the other was made by hand.
+      expect(found.ids).toEqual(['empty', 'b.c-d_e', 'é日本', 'hand']);
+      expect(found.ids).toEqual(engine.docIds());
+      expect(found.documents).toEqual(documentsOf(engine).map(([, document]) => document));
+      expect(found.bytes).toBe(engine.stats().totalSize);
+      expect(await ask('rebuild')).toEqual([...engine.docIds()].sort());
+      expect(await ask('validate')).toBeNull();
+      await ask('putBuffered', { documents: [['later', { n: 9 }]] });
+      expect((await Engine.open(root, 'c')).docIds()).toEqual([...found.ids, 'later']);
     });
 
     it('is written in turns', async () => {

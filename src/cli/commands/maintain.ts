@@ -102,20 +102,20 @@ export const repairCommand: Command = {
     const report = await withProgress(terminal, 'repairing', (hooks) =>
       repair(path, collection, hooks),
     );
-    if (report.action === 'index') {
-      await reindex(path, collection, { signal: terminal.interrupt.signal });
-    }
     if (args.flag('json')) {
       await stdout.write(`${JSON.stringify(report)}\n`);
       return 0;
     }
     await printFindings(terminal, report.findings);
-    const { action, documents, droppedLines, droppedPath, lostBytes } = report;
+    const { action, documents, droppedLines, droppedFiles, droppedPath, lostBytes } = report;
     const done = { none: 'nothing to repair', index: 'index made anew', rewritten: 'repaired' };
     await stdout.write(`${done[action]}: ${formatDocuments(documents)}\n`);
     if (lostBytes > 0) await stdout.write(`lost: ${formatSize(lostBytes)} that were committed\n`);
+    if (report.strictEnded) await stdout.write('strict no more: there are several schemas\n');
     if (droppedPath !== undefined) {
-      await stdout.write(`put aside: ${formatCount(droppedLines)} lines, in ${droppedPath}\n`);
+      const files = droppedFiles.length > 0 ? droppedFiles.join(', ') : 'the manifest';
+      const what = droppedLines > 0 ? `${formatCount(droppedLines)} lines` : files;
+      await stdout.write(`put aside: ${what}, in ${droppedPath}\n`);
     }
     return 0;
   },

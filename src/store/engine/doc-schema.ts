@@ -8,15 +8,15 @@
  * unescaped and members are sorted as whole texts, `"` after the key included.
  */
 import { blake3 } from '@noble/hashes/blake3.js';
-import { EtlError } from '../../core/errors.ts';
+import { EtlError, type Place } from '../../core/errors.ts';
 import { compareText, DEFAULT_MAX_DEPTH } from '../../kernels/index.ts';
 
 /** A type's name, the schema of an array's first element (or none), or those of fields. */
 export type DocSchema = string | readonly DocSchema[] | ReadonlyMap<string, DocSchema>;
 
-/** The schema of a valid JSON text. Errors: NESTING_TOO_DEEP. */
-export function schemaOfText(text: string): DocSchema {
-  return new SchemaReader(text).value(0, true);
+/** The schema of a valid JSON text. Errors: NESTING_TOO_DEEP, naming `place`. */
+export function schemaOfText(text: string, place: Place = {}): DocSchema {
+  return new SchemaReader(text, place).value(0, true);
 }
 
 /** The schema that schemas.jsonl holds as JSON; undefined for what is none. */
@@ -56,14 +56,18 @@ const SPACE = /[ \t\r\n]*/y;
 const SURE_DIGITS = 18;
 const MAX_I64 = (1n << 63n) - 1n;
 const NONE: DocSchema = 'null';
+const BYTE_ORDER_MARK = '\ufeff';
 
 /** Walks a JSON text that is known to be valid. */
 class SchemaReader {
   readonly #text: string;
-  #at = 0;
+  readonly #place: Place;
+  #at: number;
 
-  constructor(text: string) {
+  constructor(text: string, place: Place) {
     this.#text = text;
+    this.#place = place;
+    this.#at = text.startsWith(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0;
   }
 
   /** Passes over a value; makes its schema only where `wanted`. */
@@ -90,7 +94,7 @@ class SchemaReader {
   }
 
   #object(depth: number, wanted: boolean): DocSchema {
-    checkDepth(depth);
+    this.#checkDepth(depth);
     const fields = new Map<string, DocSchema>();
     this.#at++;
     for (let next = this.#peek(); next !== '}'; next = this.#peek()) {
@@ -107,7 +111,7 @@ class SchemaReader {
   }
 
   #array(depth: number, wanted: boolean): DocSchema {
-    checkDepth(depth);
+    this.#checkDepth(depth);
     const elements: DocSchema[] = [];
     let found = 0;
     this.#at++;
@@ -147,21 +151,18 @@ class SchemaReader {
     return exact <= MAX_I64 && exact >= -MAX_I64 - 1n ? 'integer' : 'number';
   }
 
+  #checkDepth(depth: number): void {
+    if (depth <= DEFAULT_MAX_DEPTH) return;
+    const text = `more than ${DEFAULT_MAX_DEPTH} objects and arrays deep`;
+    throw new EtlError('NESTING_TOO_DEEP', text, { place: this.#place });
+  }
+
   /** The next character that is no space; undefined at the end. */
   #peek(): string | undefined {
     SPACE.lastIndex = this.#at;
     SPACE.test(this.#text);
     this.#at = SPACE.lastIndex;
     return this.#text[this.#at];
-  }
-}
-
-function checkDepth(depth: number): void {
-  if (depth > DEFAULT_MAX_DEPTH) {
-    throw new EtlError(
-      'NESTING_TOO_DEEP',
-      `more than ${DEFAULT_MAX_DEPTH} objects and arrays deep`,
-    );
   }
 }
 

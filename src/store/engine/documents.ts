@@ -45,8 +45,16 @@ export function encodeFile(id: string, document: object): string {
   return JSON.stringify(JSON.parse(body), null, 2);
 }
 
-/** The document in a file's text, with its id in front if asked for. Errors: JSON_ERROR, NOT_AN_OBJECT. */
+/** The document in a file's text, with its id in front if asked for. Errors: as `parseFile`. */
 export function decodeFile(id: string, text: string, withId: boolean, path: string): Document {
+  const document = parseFile(text, path);
+  // The file's name is the id, whatever somebody wrote into it.
+  if (Object.hasOwn(document, '_id')) delete document._id;
+  return withId ? { _id: id, ...document } : document;
+}
+
+/** The object in a file's text. Errors: JSON_ERROR, NOT_AN_OBJECT. */
+export function parseFile(text: string, path: string): Document {
   let value: unknown;
   try {
     value = JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
@@ -58,10 +66,7 @@ export function decodeFile(id: string, text: string, withId: boolean, path: stri
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new EtlError('NOT_AN_OBJECT', 'this is no JSON object', { place: { path } });
   }
-  const document = value as Document;
-  // The file's name is the id, whatever somebody wrote into it.
-  if (Object.hasOwn(document, '_id')) delete document._id;
-  return withId ? { _id: id, ...document } : document;
+  return value as Document;
 }
 
 /** The ids that have a file, and the names that a stopped writer left. */

@@ -41,6 +41,11 @@ export interface EngineWriterOptions extends Pick<RootOptions, 'disk'> {
   readonly strict?: boolean | undefined;
   /** Make the collection when it is missing. Default true. */
   readonly createIfMissing?: boolean | undefined;
+  /**
+   * Read every document, and write anew all that lies beside them. Default false: only where an
+   * interrupted session, or a file that was added or removed by hand, makes it necessary.
+   */
+  readonly reread?: boolean | undefined;
 }
 
 /** A document on its way to its file, or one that is to go. */

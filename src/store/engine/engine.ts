@@ -12,12 +12,13 @@ import { EtlError } from '../../core/errors.ts';
 import type { PathInput } from '../../core/path.ts';
 import type { Predicate } from '../../core/predicate.ts';
 import type { Disk } from '../../io/disk.ts';
+import { decodeText } from '../../io/index.ts';
 import { noSuchCollection, noSuchDocument } from '../layout.ts';
 import { isValidId } from '../names.ts';
 import type { GetOptions } from '../options.ts';
 import { ZdsRoot } from '../root.ts';
 import { decodeFile, documentPath } from './documents.ts';
-import { readText } from './meta-file.ts';
+import { readBytes } from './meta-file.ts';
 import { Scanner } from './scanner.ts';
 import { type EnginePaths, type EngineState, enginePaths, loadState } from './state.ts';
 
@@ -94,7 +95,7 @@ export class Engine<T extends object = Document> {
     return this.#ids.length;
   }
 
-  /** The document under an id. Errors: DOCUMENT_NOT_FOUND; JSON_ERROR, NOT_AN_OBJECT naming the file. */
+  /** The document under an id. Errors: DOCUMENT_NOT_FOUND; JSON_ERROR, NOT_AN_OBJECT, INVALID_UTF8 naming the file. */
   getDocument(id: string, options: GetOptions = {}): T {
     const document = this.#read(id, options.withId ?? this.#withId);
     if (document !== undefined) return document as T;
@@ -175,8 +176,9 @@ async function load(disk: Disk, paths: EnginePaths): Promise<Loaded> {
   if (disk.readTextSync !== undefined) return { state, held: undefined };
   const held = new Map<string, string>();
   for (const id of state.entries.keys()) {
-    const text = await readText(disk, documentPath(paths.docs, id));
-    if (text !== undefined) held.set(id, text);
+    const path = documentPath(paths.docs, id);
+    const bytes = await readBytes(disk, path);
+    if (bytes !== undefined) held.set(id, decodeText(bytes, path));
   }
   return { state, held };
 }

@@ -12,18 +12,23 @@ export interface Manifest {
 
 /** Errors: CORRUPTED_DATA. */
 export function parseManifest(text: string, path: string): Manifest {
-  try {
-    const fields: unknown = JSON.parse(text);
-    if (typeof fields === 'object' && fields !== null && !Array.isArray(fields)) {
-      const { strict = false } = fields as { strict?: unknown };
-      if (typeof strict === 'boolean') return { strict, fields: { ...fields } };
-    }
-  } catch {
-    // Said below.
-  }
-  throw new EtlError('CORRUPTED_DATA', 'the manifest is no JSON object; mend or remove it', {
-    place: { path },
-  });
+  const fields = parseObject(text);
+  const strict = fields?.strict ?? false;
+  if (fields !== undefined && typeof strict === 'boolean') return { strict, fields };
+  throw new EtlError(
+    'CORRUPTED_DATA',
+    'the manifest is no JSON object; mend it, or run zds repair',
+    {
+      place: { path },
+    },
+  );
+}
+
+/** What takes the place of a manifest that cannot be read: whatever can still be told of it. */
+export function salvageManifest(text: string, collection: string): Manifest {
+  const strict = /"strict"\s*:\s*true\b/.test(text);
+  const fields = parseObject(text);
+  return fields === undefined ? newManifest(collection, strict) : { strict, fields };
 }
 
 /** The manifest of a new collection. */
@@ -40,4 +45,16 @@ export function encodeManifest(
 ): string {
   const counted = { ...fields, strict, doc_count: documents, schema_count: schemas };
   return `${JSON.stringify(counted, null, 2)}\n`;
+}
+
+function parseObject(text: string): Manifest['fields'] | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Manifest['fields'])
+    : undefined;
 }

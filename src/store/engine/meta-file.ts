@@ -5,16 +5,21 @@
  */
 import type { Disk, DiskFile } from '../../io/disk.ts';
 
-/** A file's contents as text; undefined when it is missing. Errors: IO_ERROR. */
-export async function readText(disk: Disk, path: string): Promise<string | undefined> {
+/** A file's contents; undefined when it is missing. Errors: IO_ERROR. */
+export async function readBytes(disk: Disk, path: string): Promise<Buffer | undefined> {
   if ((await disk.stat(path))?.kind !== 'file') return undefined;
   const file = await disk.open(path, 'read');
   try {
     const bytes = Buffer.allocUnsafe(await file.size());
-    return bytes.toString('utf8', 0, await file.read(bytes, 0));
+    return bytes.subarray(0, await file.read(bytes, 0));
   } finally {
     await file.close();
   }
+}
+
+/** The same as text. */
+export async function readText(disk: Disk, path: string): Promise<string | undefined> {
+  return (await readBytes(disk, path))?.toString();
 }
 
 /** Objects of a JSON Lines text; `whole` is false where a line was torn or is none. */

@@ -10,13 +10,14 @@ import { type EngineState, enginePaths, loadState } from './state.ts';
 export interface CollectionWishes {
   readonly strict?: boolean | undefined;
   readonly createIfMissing?: boolean | undefined;
+  readonly reread?: boolean | undefined;
 }
 
 /** Makes what is missing, durably, and answers what is there. Errors: as `EngineWriter.open`. */
 export async function prepareCollection(
   { disk, path: root }: ZdsRoot,
   collection: string,
-  { strict, createIfMissing = true }: CollectionWishes,
+  { strict, createIfMissing = true, reread = false }: CollectionWishes,
 ): Promise<EngineState> {
   const paths = enginePaths(root, collection);
   const hasFiles = (await disk.stat(paths.docs)) !== undefined;
@@ -33,7 +34,7 @@ export async function prepareCollection(
     await disk.syncDir(paths.folder);
   }
   await disk.mkdir(paths.meta);
-  const state = await loadState(disk, paths, { as: 'writer' });
+  const state = await loadState(disk, paths, { as: reread ? 'rebuild' : 'writer' });
   if (state.journal.size === 0) {
     // The order of documents after a power cut is the journal's to tell: its name must last.
     await writeWhole(disk, paths.journal, new Uint8Array(0), false);

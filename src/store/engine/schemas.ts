@@ -3,7 +3,7 @@
  * them: `{"schema_id","schema","count"}` per line. Schemas that no document has any more stay with
  * a count of 0, as the crate keeps them; in a strict collection the first one is everybody's.
  */
-import { EtlError } from '../../core/errors.ts';
+import { EtlError, type Place } from '../../core/errors.ts';
 import {
   canonicalSchema,
   type DocSchema,
@@ -38,9 +38,9 @@ export class DocSchemas {
     return fine;
   }
 
-  /** The id of the schema of a JSON text. Errors: NESTING_TOO_DEEP. */
-  identify(text: string): string {
-    const schema = schemaOfText(text);
+  /** The id of the schema of a JSON text. Errors: NESTING_TOO_DEEP, naming `place`. */
+  identify(text: string, place?: Place): string {
+    const schema = schemaOfText(text, place);
     const canonical = canonicalSchema(schema);
     let id = this.#ids.get(canonical);
     if (id === undefined) {

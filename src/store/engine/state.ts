@@ -8,13 +8,15 @@
  * well touched the document: a writer then reads the document again. Nothing is written here.
  */
 import { join } from 'node:path';
+import { type EtlError, isEtlError } from '../../core/errors.ts';
 import type { Disk } from '../../io/disk.ts';
+import { decodeText } from '../../io/index.ts';
 import { compareText } from '../../kernels/index.ts';
 import { Layout } from '../layout.ts';
-import { decodeFile, documentPath, listDocuments } from './documents.ts';
+import { documentPath, listDocuments, parseFile } from './documents.ts';
 import { type JournalEntry, type JournalState, readJournal } from './journal.ts';
 import { type Manifest, parseManifest } from './manifest.ts';
-import { isCount, isSchemaId, parseLines, readText } from './meta-file.ts';
+import { isCount, isSchemaId, parseLines, readBytes, readText } from './meta-file.ts';
 import { DocSchemas } from './schemas.ts';
 
 /** What doc_index.jsonl tells about a document. */
@@ -24,6 +26,12 @@ export interface DocEntry {
   readonly size: number;
   /** Seconds since 1970 of its last change; 0 where it is not known. */
   mtime: number;
+}
+
+/** The same as the file itself has it. */
+export interface Examined extends DocEntry {
+  /** The `_id` that stands in the file; it decides nothing. */
+  readonly ownId: unknown;
 }
 
 /** A collection as found. */
@@ -72,14 +80,27 @@ export function enginePaths(root: string, name: string): EnginePaths {
 export interface LoadOptions {
   /** `writer`: documents that an interrupted session touched are read; `rebuild`: all are. Default `reader`. */
   readonly as?: 'reader' | 'writer' | 'rebuild';
+  /** Takes the error of a document, or of the manifest, that is damaged: it is left out then. Default: it is thrown. */
+  readonly onDamage?: (error: EtlError) => void;
 }
 
-/** Finds out what is there. Errors: IO_ERROR, JSON_ERROR for a document to be read, CORRUPTED_DATA. */
+/** Of a document that cannot be read, to readers. The id is no schema's. */
+const UNREADABLE: DocEntry = { schemaId: '0'.repeat(64), size: 0, mtime: 0 };
+
+/** Finds out what is there. Errors: IO_ERROR; for a document to be read as `examine`; CORRUPTED_DATA. */
 export async function loadState(
   disk: Disk,
   paths: EnginePaths,
-  { as = 'reader' }: LoadOptions = {},
+  { as = 'reader', onDamage }: LoadOptions = {},
 ): Promise<EngineState> {
+  const tell = (error: unknown): DocEntry | undefined => {
+    if (!isEtlError(error) || error.code === 'IO_ERROR') throw error;
+    // The document is there, and whoever asks for it hears what is wrong; a manifest is for writers.
+    if (as === 'reader') return UNREADABLE;
+    if (onDamage === undefined) throw error;
+    onDamage(error);
+    return undefined;
+  };
   // The journal first: what it does not know yet was not in the other files before either.
   const journal = await readJournal(disk, paths.journal);
   const order = parseOrder(await readText(disk, paths.order));
@@ -94,7 +115,8 @@ export async function loadState(
   const touched = new Map<string, JournalEntry>();
   for (const entry of journal.entries) touched.set(entry.id, entry);
   const entries = new Map<string, DocEntry>();
-  let stale = !order.whole || !index.whole || !schemasWhole || leftovers.length > 0;
+  let stale =
+    as === 'rebuild' || !order.whole || !index.whole || !schemasWhole || leftovers.length > 0;
   stale ||= names.length !== order.ids.length || index.entries.size !== names.length;
   for (const [ordinal, id] of names.entries()) {
     stale ||= order.ids[ordinal] !== id;
@@ -106,20 +128,26 @@ export async function loadState(
     }
     const doubtful = as !== 'reader' && change !== undefined;
     if (entry === undefined || doubtful || (as !== 'reader' && !schemas.isKnown(entry.schemaId))) {
-      const read = await examine(disk, documentPath(paths.docs, id), schemas);
-      // Gone since the folder was listed: another process deleted it.
+      const read = await examine(disk, documentPath(paths.docs, id), schemas).catch(tell);
+      // Gone since the folder was listed: another process deleted it. Or damaged, and told.
       if (read === undefined) continue;
       stale ||= entry?.schemaId !== read.schemaId || entry.size !== read.size;
       entry = read;
     }
     entries.set(id, entry);
-    schemas.add(entry.schemaId);
+    if (entry !== UNREADABLE) schemas.add(entry.schemaId);
   }
   stale ||= schemas.encode() !== schemasText;
+  let manifest: Manifest | undefined;
+  try {
+    if (manifestText !== undefined) manifest = parseManifest(manifestText, paths.manifest);
+  } catch (error) {
+    tell(error);
+  }
   return {
     entries,
     schemas,
-    manifest: readManifest(manifestText, paths.manifest, as),
+    manifest,
     journal,
     indexLines: index.lines,
     leftovers: [...leftovers, ...(await leftoversIn(disk, paths.meta))],
@@ -139,21 +167,25 @@ export function docIndexLine(id: string, { schemaId, size, mtime }: DocEntry): s
   return `${JSON.stringify({ doc_id: id, schema_id: schemaId, size, mtime })}\n`;
 }
 
-/** Size and schema of a document as its file has them; undefined when it is missing. */
-async function examine(
+/**
+ * Size and schema of a document as its file has them; undefined when it is missing. Errors, naming the
+ * file: JSON_ERROR, NOT_AN_OBJECT, INVALID_UTF8, NESTING_TOO_DEEP; IO_ERROR.
+ */
+export async function examine(
   disk: Disk,
   path: string,
   schemas: DocSchemas,
-): Promise<DocEntry | undefined> {
-  const text = await readText(disk, path);
-  if (text === undefined) return undefined;
+): Promise<Examined | undefined> {
+  const bytes = await readBytes(disk, path);
+  if (bytes === undefined) return undefined;
   const found = await disk.stat(path);
-  // Parsed only to be sure that it is JSON, and to say where it is not.
-  decodeFile('', text, false, path);
+  const text = decodeText(bytes, path);
+  const { _id } = parseFile(text, path);
   return {
-    schemaId: schemas.identify(text),
-    size: Buffer.byteLength(text),
+    schemaId: schemas.identify(text, { path }),
+    size: bytes.length,
     mtime: Math.floor((found?.modifiedMs ?? 0) / 1000),
+    ownId: _id,
   };
 }
 
@@ -207,21 +239,6 @@ function parseDocIndex(text: string | undefined): {
     entries.set(id, { schemaId, size, mtime });
   }
   return { entries, lines: values.length, whole: fine };
-}
-
-function readManifest(
-  text: string | undefined,
-  path: string,
-  as: LoadOptions['as'],
-): Manifest | undefined {
-  if (text === undefined) return undefined;
-  try {
-    return parseManifest(text, path);
-  } catch (error) {
-    // Reading needs nothing of it; writing has to know whether the collection is strict.
-    if (as === 'reader') return undefined;
-    throw error;
-  }
 }
 
 async function leftoversIn(disk: Disk, meta: string): Promise<string[]> {

@@ -8,71 +8,150 @@
  */
 import { EtlError, isEtlError } from '../../core/errors.ts';
 import type { Disk } from '../../io/disk.ts';
-import { decodeFile, documentPath, listDocuments } from '../engine/documents.ts';
-import { readText } from '../engine/meta-file.ts';
+import { documentPath, listDocuments } from '../engine/documents.ts';
 import { DocSchemas, schemaMismatch } from '../engine/schemas.ts';
-import { type DocEntry, type EngineState, enginePaths, loadState } from '../engine/state.ts';
+import {
+  type EnginePaths,
+  type EngineState,
+  type Examined,
+  enginePaths,
+  examine,
+  loadState,
+} from '../engine/state.ts';
 import { Layout } from '../layout.ts';
 import type { RewriteOptions } from '../rewrite.ts';
 import type { Findings } from './findings.ts';
+import { inspectNames } from './inspect-names.ts';
+
+/** What the pass came to know. */
+export interface DocumentsInspection {
+  /** Documents that can be read. */
+  readonly documents: number;
+  /** Ids of the others. */
+  readonly damaged: readonly string[];
+  /** Of all documents' files. */
+  readonly bytes: number;
+  readonly manifestDamaged: boolean;
+  /** The manifest says that all documents have one schema. */
+  readonly strict: boolean;
+  /** Some document has not the schema that a strict collection's have. */
+  readonly mixed: boolean;
+  /** The files in meta/ do not say what docs/ holds, or a session left something there. */
+  readonly lagging: boolean;
+}
 
 /** What the documents themselves say. */
-type Read = Map<string, Pick<DocEntry, 'schemaId' | 'size'>>;
+type Read = ReadonlyMap<string, Examined>;
 
-/** Inspects; answers how many documents can be read, and their bytes. Errors: IO_ERROR, ABORTED. */
+/** Inspects. Errors: IO_ERROR, ABORTED. */
 export async function inspectDocuments(
   disk: Disk,
   root: string,
   collection: string,
   findings: Findings,
-  { signal, onProgress }: RewriteOptions,
-): Promise<{ readonly documents: number; readonly bytes: number }> {
+  options: RewriteOptions,
+): Promise<DocumentsInspection> {
   const paths = enginePaths(root, collection);
   for (const { place, message } of await Layout.validateCollection(root, collection, disk)) {
     findings.add('notice', 'INVALID_PATH', place, message);
   }
+  const damaged: string[] = [];
+  const { read, bytes } = await readAll(disk, paths, options, (id, error) => {
+    damaged.push(id);
+    findings.add('damage', error.code, error.place, error.reason);
+  });
+  let manifestDamaged = false;
+  const state = await loadState(disk, paths, {
+    as: 'writer',
+    onDamage(error) {
+      // The documents' own is told already.
+      if (error.place.path !== paths.manifest) return;
+      manifestDamaged = true;
+      findings.add('damage', error.code, error.place, error.reason);
+    },
+  });
+  const mixed = inspectSchemas(state, read, paths, findings);
+  const lagging = inspectLists(state, read, paths, findings);
+  const left = new Set(state.leftovers);
+  await inspectNames(disk, paths.meta, findings, (path) => left.has(path));
+  return {
+    documents: read.size,
+    damaged,
+    bytes,
+    manifestDamaged,
+    strict: state.manifest?.strict ?? false,
+    mixed,
+    lagging,
+  };
+}
+
+/** Reads all documents; `onDamage` gets those that cannot be read. */
+async function readAll(
+  disk: Disk,
+  { docs }: EnginePaths,
+  { signal, onProgress }: RewriteOptions,
+  onDamage: (id: string, error: EtlError) => void,
+): Promise<{ readonly read: Read; readonly bytes: number }> {
   const schemas = new DocSchemas();
-  const read: Read = new Map();
-  const { ids } = await listDocuments(disk, paths.docs);
+  const read = new Map<string, Examined>();
   let bytes = 0;
-  for (const id of ids) {
+  for (const id of (await listDocuments(disk, docs)).ids) {
     if (signal?.aborted) {
       throw new EtlError('ABORTED', 'the check was stopped', { cause: signal.reason });
     }
-    const path = documentPath(paths.docs, id);
-    const text = await readText(disk, path);
-    if (text === undefined) continue;
-    const size = Buffer.byteLength(text);
-    bytes += size;
+    const path = documentPath(docs, id);
     try {
-      decodeFile(id, text, false, path);
-      read.set(id, { schemaId: schemas.identify(text), size });
-    } catch (cause) {
-      tell(findings, cause, path);
+      const examined = await examine(disk, path, schemas);
+      if (examined === undefined) continue;
+      read.set(id, examined);
+      bytes += examined.size;
+    } catch (error) {
+      if (!isEtlError(error) || error.code === 'IO_ERROR') throw error;
+      onDamage(id, error);
+      bytes += (await disk.stat(path))?.size ?? 0;
     }
     onProgress?.({ bytes, totalBytes: bytes });
   }
-  try {
-    const state = await loadState(disk, paths, { as: 'writer' });
-    compare(state, read, paths, findings);
-  } catch (cause) {
-    // That a document cannot be read is told already.
-    if (!isUnreadable(cause)) tell(findings, cause, paths.manifest);
-  }
-  return { documents: read.size, bytes };
+  return { read, bytes };
 }
 
-function compare(
-  { entries, schemas, manifest, journal, stale }: EngineState,
+/** Whether some document has not the first schema that there was; in a strict collection that is damage. */
+function inspectSchemas(
+  { schemas, manifest }: EngineState,
   read: Read,
-  paths: ReturnType<typeof enginePaths>,
+  paths: EnginePaths,
   findings: Findings,
-): void {
+): boolean {
+  const { first } = schemas;
+  let mixed = false;
+  for (const [id, { schemaId }] of read) {
+    if (first === undefined || schemaId === first) continue;
+    mixed = true;
+    if (!manifest?.strict) break;
+    const { code, place, reason } = schemaMismatch(
+      documentPath(paths.docs, id),
+      id,
+      first,
+      schemaId,
+    );
+    findings.add('damage', code, place, reason);
+  }
+  return mixed;
+}
+
+/** Whether the files in meta/ want writing anew. */
+function inspectLists(
+  { entries, journal, stale, leftovers }: EngineState,
+  read: Read,
+  paths: EnginePaths,
+  findings: Findings,
+): boolean {
   let edited = false;
-  for (const [id, { schemaId, size }] of read) {
+  for (const [id, { schemaId, size, ownId }] of read) {
     const path = documentPath(paths.docs, id);
-    if (manifest?.strict && schemas.first !== undefined && schemaId !== schemas.first) {
-      tell(findings, schemaMismatch(path, id, schemas.first, schemaId), path);
+    if (ownId !== undefined && ownId !== id) {
+      const text = `its own _id is ${JSON.stringify(ownId).slice(0, 60)}; the file's name is what counts`;
+      findings.add('notice', 'ID_MISMATCH', { path }, text);
     }
     const known = entries.get(id);
     if (known === undefined || (known.size === size && known.schemaId === schemaId)) continue;
@@ -87,17 +166,9 @@ function compare(
     const text = 'the last session did not end with a checkpoint';
     findings.add('notice', 'CORRUPTED_DATA', { path: paths.journal }, text);
   }
-  if (!stale || edited) return;
-  const text = 'the files here do not say what docs/ holds; the next writer writes them anew';
-  findings.add('notice', 'CORRUPTED_INDEX', { path: paths.meta }, text);
-}
-
-function isUnreadable(cause: unknown): boolean {
-  return isEtlError(cause, 'JSON_ERROR') || isEtlError(cause, 'NOT_AN_OBJECT');
-}
-
-/** Adds an error about what stands in a file; others go on. */
-function tell(findings: Findings, cause: unknown, path: string): void {
-  if (!(cause instanceof EtlError) || cause.code === 'IO_ERROR') throw cause;
-  findings.add('damage', cause.code, { ...cause.place, path }, cause.reason);
+  if (stale && !edited) {
+    const text = 'the files here do not say what docs/ holds; the next writer writes them anew';
+    findings.add('notice', 'CORRUPTED_INDEX', { path: paths.meta }, text);
+  }
+  return stale || edited || !journal.clean || leftovers.length > 0;
 }

@@ -2,15 +2,15 @@
  * One pass over everything that a collection has on disk: log, data, index, leftovers. Reads only;
  * finds what is wrong, and what can be kept.
  */
+import { basename } from 'node:path';
 import { KeyKind, LineRecord, RECORD_WORDS } from '../../core/batch.ts';
-import { EtlError, isEtlError } from '../../core/errors.ts';
+import { EtlError } from '../../core/errors.ts';
 import type { Disk, DiskFile } from '../../io/disk.ts';
 import type { Kernel, LineTable } from '../../kernels/index.ts';
 import { type CommitRecord, formatSum } from '../commit-log.ts';
 import { ForeignIndex } from '../foreign-index.ts';
 import { isLeftover, type Located } from '../generation.ts';
 import { Indexer, keyText } from '../indexer.ts';
-import type { CollectionPaths } from '../layout.ts';
 import { tryLoadIndex } from '../load-index.ts';
 import { isValidId, isValidIdAt } from '../names.ts';
 import { readPieces } from '../pieces.ts';
@@ -19,6 +19,7 @@ import { StoredLines } from '../stored-lines.ts';
 import type { Findings } from './findings.ts';
 import { inspectIndex } from './inspect-index.ts';
 import { commitsOf, inspectLog, type LogReading } from './inspect-log.ts';
+import { inspectNames } from './inspect-names.ts';
 
 /** The open files of a collection; absent where there is none. */
 export interface InspectedFiles {
@@ -145,7 +146,10 @@ export async function inspect(
     findings.add('damage', 'CORRUPTED_DATA', { path }, text);
   }
   if (known) await removeForeign(indexer, other, reading);
-  await inspectNames(disk, located.paths, findings);
+  const { paths } = located;
+  await inspectNames(disk, paths.meta, findings, (path) => {
+    return isLeftover(basename(path)) && path !== paths.data && path !== paths.index;
+  });
   return { reading, indexer, end, lines: walk.lines, size };
 }
 
@@ -278,24 +282,6 @@ class DataWalk {
         const text = `commit ${commit.seq} has ${commit.lines} documents before it, ${this.lines + before} are there`;
         this.#findings.add('damage', 'CORRUPTED_DATA', place, text);
       }
-    }
-  }
-}
-
-async function inspectNames(disk: Disk, paths: CollectionPaths, findings: Findings): Promise<void> {
-  let entries: Awaited<ReturnType<Disk['list']>>;
-  try {
-    entries = await disk.list(paths.meta);
-  } catch (cause) {
-    if (isEtlError(cause, 'IO_ERROR')) return;
-    throw cause;
-  }
-  for (const { name } of entries) {
-    const path = `${paths.meta}/${name}`;
-    if (isLeftover(name) && path !== paths.data && path !== paths.index) {
-      findings.add('notice', 'IO_ERROR', { path }, 'left over from work that did not end');
-    } else if (/^(torn|dropped)-.*\.jsonl$/.test(name)) {
-      findings.add('notice', 'CORRUPTED_DATA', { path }, 'lines that were put aside');
     }
   }
 }

@@ -1,36 +1,16 @@
 /**
- * Making a damaged collection whole again with the least loss: every line that is a document and
- * every delete that the log still tells is kept, lines that are no documents are copied to
- * meta/dropped-TIME.jsonl, and the collection is written anew as one unit (generation.ts).
- *
- * Works under the root's lock. Until the new log is renamed the damaged collection is as it was, so
- * a crash on the way costs nothing but the time. Damage in index.bin alone is mended by leaving it
- * out: the next opening makes it from data and log.
+ * Making a damaged collection whole again with the least loss: what cannot be kept is put aside, never
+ * removed, and told. Works under the root's lock; killed at any moment it can be done again, and nothing
+ * is lost. How: repair-lines.ts and repair-documents.ts, for the two ways of keeping documents.
  */
-import type { Disk, DiskFile } from '../../io/disk.ts';
+import type { Disk } from '../../io/disk.ts';
 import { nodeDisk } from '../../io/index.ts';
-import { type Kernel, sharedKernel } from '../../kernels/index.ts';
-import type { CommitRecord } from '../commit-log.ts';
-import { freshLog, summariseLog } from '../compact.ts';
-import {
-  discardNext,
-  finishReplacement,
-  nextPaths,
-  readGeneration,
-  replaceCollection,
-} from '../generation.ts';
-import { type CollectionPaths, kindOf, Layout, prepareInLines } from '../layout.ts';
-import { type RewriteOptions, rewriteData, type StrangeLine, writeLog } from '../rewrite.ts';
+import type { Kernel } from '../../kernels/index.ts';
+import { kindOf, Layout, prepareInLines } from '../layout.ts';
+import type { RewriteOptions } from '../rewrite.ts';
 import { ZdsRoot } from '../root.ts';
-import { FileTail } from '../tail.ts';
-import { type Finding, Findings } from './findings.ts';
-import {
-  closeInspected,
-  type InspectedFiles,
-  type Inspection,
-  inspect,
-  openInspected,
-} from './inspect.ts';
+import type { Finding } from './findings.ts';
+import { repairLines } from './repair-lines.ts';
 
 /** How to repair. */
 export interface RepairOptions extends RewriteOptions {
@@ -43,59 +23,49 @@ export interface RepairOptions extends RewriteOptions {
 /** What a repair found and did. */
 export interface RepairReport {
   readonly collection: string;
-  /** `none`: there was no damage. `index`: index.bin was made anew. `rewritten`: everything was. */
+  /**
+   * `none`: there was nothing to mend. `index`: index.bin was made anew, or with a file per document the
+   * other files in meta/. `rewritten`: everything was, or files were put aside.
+   */
   readonly action: 'none' | 'index' | 'rewritten';
   /** What was wrong. */
   readonly findings: readonly Finding[];
   readonly documents: number;
   /** Lines that were no documents. */
   readonly droppedLines: number;
-  /** Where they are now. */
+  /** Names of documents' files that could not be read. */
+  readonly droppedFiles: readonly string[];
+  /** Where they are now: a file of lines, or a folder. */
   readonly droppedPath?: string;
   /** Committed bytes that were not there any more. */
   readonly lostBytes: number;
+  /** The collection was strict and had documents of other schemas: they stay, and it is strict no more. */
+  readonly strictEnded: boolean;
 }
 
 /**
- * Repairs one collection. The last cursor that is true afterwards is kept, so that a load goes on
- * from there. Errors: NOT_A_STORE, COLLECTION_NOT_FOUND, INVALID_ARGUMENT for one with a file per document,
- * LOCKED, IO_ERROR, ABORTED.
+ * Repairs one collection, of either kind. The last cursor that is true afterwards is kept, so that a
+ * load goes on from there. Errors: NOT_A_STORE, COLLECTION_NOT_FOUND, INVALID_PATH, LOCKED, IO_ERROR, ABORTED.
  */
 export async function repair(
   path: string,
   collection: string,
   options: RepairOptions = {},
 ): Promise<RepairReport> {
-  return withCollection(path, collection, options, async (root) => {
-    const { disk } = root;
-    const { kernel = sharedKernel(), maxFindings = 1000 } = options;
-    const paths = Layout.collection(root.path, collection);
-    await finishReplacement(disk, paths);
-    const generation = await readGeneration(disk, paths.log);
-    const files = await openInspected(disk, { generation, paths }, kernel);
-    try {
-      const findings = new Findings(maxFindings);
-      const salvage = { ...options, salvage: true };
-      const found = await inspect(disk, kernel, files, findings, salvage);
-      const report = {
-        collection,
-        findings: findings.list,
-        documents: found.indexer.index.size,
-        droppedLines: 0,
-        lostBytes: Math.max(0, (found.reading.last?.end ?? 0) - found.size),
-      };
-      if (findings.damage === 0) return { ...report, action: 'none' };
-      if (findings.damage === findings.indexDamage) {
-        await disk.remove(paths.index);
-        await disk.syncDir(paths.meta);
-        return { ...report, action: 'index' };
-      }
-      const work = { disk, kernel, paths, files, found, options };
-      return { ...report, ...(await rewriteDamaged(work)), action: 'rewritten' };
-    } finally {
-      await closeInspected(files);
+  const { disk = nodeDisk } = options;
+  const root = await openExisting(path, disk);
+  try {
+    if ((await kindOf(disk, path, collection)) === 'files') {
+      const { repairDocuments } = await import('./repair-documents.ts');
+      return await repairDocuments(root, collection, options);
     }
-  });
+    await prepareInLines(disk, path, collection, false);
+    const report = await root.alone(collection, () => repairLines(root, collection, options));
+    if (report.action === 'index') await remakeIndex(root, collection, options);
+    return report;
+  } finally {
+    await root.close();
+  }
 }
 
 /**
@@ -118,156 +88,31 @@ export async function reindex(
       const seconds = (performance.now() - started) / 1000;
       return { collection, documents: index.len(), seconds };
     }
-    const choice = { createIfMissing: false, kernel, signal };
     // Deletes of another program stand only in its index.bin: the first opening logs them.
-    await (await root.collection(collection, choice)).close();
-    const paths = Layout.collection(root.path, collection);
-    await disk.remove(paths.index);
-    await disk.syncDir(paths.meta);
-    const store = await root.collection(collection, choice);
-    const documents = store.count;
-    await store.close();
+    await (await root.collection(collection, { createIfMissing: false, kernel, signal })).close();
+    const documents = await remakeIndex(root, collection, options);
     return { collection, documents, seconds: (performance.now() - started) / 1000 };
   } finally {
     await root.close();
   }
 }
 
+/** Leaves index.bin out, so that it is made anew; answers how many documents there are. */
+async function remakeIndex(
+  root: ZdsRoot,
+  collection: string,
+  { kernel, signal }: RepairOptions,
+): Promise<number> {
+  const paths = Layout.collection(root.path, collection);
+  await root.disk.remove(paths.index);
+  await root.disk.syncDir(paths.meta);
+  const store = await root.collection(collection, { createIfMissing: false, kernel, signal });
+  const { count } = store;
+  await store.close();
+  return count;
+}
+
 async function openExisting(path: string, disk: Disk): Promise<ZdsRoot> {
   await (await ZdsRoot.open(path, { mode: 'read', disk })).close();
   return ZdsRoot.open(path, { mode: 'write', disk });
-}
-
-/** Runs `work` with the root's lock and as the collection's one writer. */
-async function withCollection<R>(
-  path: string,
-  collection: string,
-  { disk = nodeDisk }: RepairOptions,
-  work: (root: ZdsRoot) => Promise<R>,
-): Promise<R> {
-  const root = await openExisting(path, disk);
-  try {
-    await prepareInLines(disk, path, collection, false);
-    const letGo = root.enlist(collection, { close: async () => undefined });
-    try {
-      return await work(root);
-    } finally {
-      letGo();
-    }
-  } finally {
-    await root.close();
-  }
-}
-
-interface Work {
-  readonly disk: Disk;
-  readonly kernel: Kernel;
-  readonly paths: CollectionPaths;
-  readonly files: InspectedFiles;
-  readonly found: Inspection;
-  readonly options: RepairOptions;
-}
-
-async function rewriteDamaged({ disk, kernel, paths, files, found, options }: Work) {
-  const { reading, indexer, end } = found;
-  const generations = reading.records.map((record) =>
-    record.op === 'compact' ? record.generation : 0,
-  );
-  const generation = Math.max(files.located.generation, ...generations) + 1;
-  const next = nextPaths(paths, generation);
-  const { index } = indexer;
-  const dropped = await Dropped.create(disk, paths.meta);
-  let replacing = false;
-  try {
-    const onStrange = (line: StrangeLine): void => dropped.add(line);
-    const { data } = files;
-    const alive = { index, retired: new Set<number>() };
-    const documents = index.size;
-    // A cursor promises that what lies before it is here: true only of commits that are whole.
-    const kept = reading.records.filter(({ op, end: at }) => op === 'compact' || at <= end);
-    const summary = await summariseLog(kept);
-    const { states } = summary;
-    const input = {
-      ...options,
-      disk,
-      kernel,
-      data,
-      end,
-      alive,
-      documents,
-      next,
-      states,
-      onStrange,
-    };
-    const rewritten = await rewriteData(input);
-    const droppedPath = await dropped.finish();
-    const commit: CommitRecord = {
-      op: 'commit',
-      seq: (reading.commit?.seq ?? 0) + 1,
-      end: rewritten.end,
-      count: rewritten.documents,
-      lines: rewritten.lines,
-      at: new Date().toISOString(),
-    };
-    await writeLog({ disk, kernel, next }, freshLog(summary, generation, commit, rewritten));
-    replacing = true;
-    await replaceCollection(disk, paths, generation);
-    await dropped.close(true);
-    return { droppedLines: dropped.count, ...(droppedPath === undefined ? {} : { droppedPath }) };
-  } catch (cause) {
-    // Once the new log may be in place, the next opening finds out what is left over.
-    if (!replacing) await discardNext(disk, paths, generation).catch(() => undefined);
-    await dropped.close(replacing).catch(() => undefined);
-    throw cause;
-  }
-}
-
-/** Lines put aside, into a file of their own that is there only when there are any. */
-class Dropped {
-  count = 0;
-  readonly #disk: Disk;
-  readonly #file: DiskFile;
-  readonly #tail: FileTail;
-  #failure: { readonly cause: unknown } | undefined;
-
-  private constructor(disk: Disk, file: DiskFile) {
-    this.#disk = disk;
-    this.#file = file;
-    this.#tail = new FileTail(file, 0, (cause) => {
-      this.#failure ??= { cause };
-    });
-  }
-
-  static async create(disk: Disk, folder: string): Promise<Dropped> {
-    const time = new Date().toISOString().replaceAll(':', '');
-    const file = await disk.open(`${folder}/dropped-${time}.jsonl`, 'create');
-    await file.truncate(0);
-    return new Dropped(disk, file);
-  }
-
-  add({ offset, code, reason, bytes }: StrangeLine): void {
-    const buffer = Buffer.from(bytes);
-    const text = buffer.toString();
-    const raw = Buffer.from(text).equals(buffer)
-      ? { raw: text }
-      : { rawBase64: buffer.toString('base64') };
-    this.#tail.appendText(`${JSON.stringify({ offset, code, reason, ...raw })}\n`);
-    this.count++;
-  }
-
-  /** Makes them durable; answers where, or undefined when there are none. */
-  async finish(): Promise<string | undefined> {
-    if (this.count === 0) return undefined;
-    await this.#tail.drain();
-    if (this.#failure) throw this.#failure.cause;
-    await this.#file.sync();
-    return this.#file.path;
-  }
-
-  /** Lets go of the file; `keep`: the lines are nowhere else any more. */
-  async close(keep: boolean): Promise<void> {
-    await this.#tail.landed();
-    await this.#file.close();
-    if (!keep || this.count === 0) await this.#disk.remove(this.#file.path);
-  }
 }

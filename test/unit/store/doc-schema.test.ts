@@ -71,6 +71,10 @@ describe('the schema of a document', () => {
     for (const none of [1, null, { a: 1 }, [null]]) expect(schemaFromJson(none)).toBeUndefined();
   });
 
+  it('is that of the text behind a byte order mark', () => {
+    expect(canonicalOf('\ufeff{"a":1}')).toBe('{"a":"integer"}');
+  });
+
   it('is refused for what nests too deep, and made of what is long', () => {
     const deep = `${'{"a":'.repeat(600)}1${'}'.repeat(600)}`;
     expect(() => schemaOfText(deep)).toThrow(expect.objectContaining({ code: 'NESTING_TOO_DEEP' }));

@@ -19,7 +19,6 @@ import {
   FastStore,
   Layout,
   pack,
-  repair,
   SyncWriter,
   ZdsRoot,
 } from '../../../src/store/index.ts';
@@ -177,7 +176,6 @@ describe('SyncWriter', () => {
         failure('INVALID_ARGUMENT'),
       );
     }
-    await expect(repair(root, 'files')).rejects.toThrow(failure('INVALID_ARGUMENT'));
     expect(readdirSync(join(root, 'collections/files/meta'))).not.toContain('data.jsonl');
     // The crate makes a folder docs for either kind.
     mkdirSync(join(root, 'collections/lines/docs'), { recursive: true });
@@ -275,6 +273,32 @@ describe('Engine', () => {
     expect(() => engine.scan().collect()).toThrow(docs('m.json'));
     writeFileSync(docs('m.json'), '[]');
     expect(() => engine.getDocument('m')).toThrow(failure('NOT_AN_OBJECT'));
+    writeFileSync(docs('m.json'), Buffer.from('{"n": "\xe9"}', 'latin1'));
+    expect(() => engine.getDocument('m')).toThrow(failure('INVALID_UTF8'));
+    writeFileSync(docs('m.json'), '{"n": "\ufffd"}');
+    expect(engine.getDocument('m')).toMatchObject({ n: '\ufffd' });
+  });
+
+  it('reads what is whole beside a document that is damaged', async () => {
+    await fill({ a: { n: 1 } });
+    writeFileSync(docs('bad.json'), '{"n": ');
+    const engine = await Engine.open(root, 'c');
+    expect(engine.docIds()).toEqual(['a', 'bad']);
+    expect(engine.stats()).toMatchObject({ docCount: 2, schemaCount: 1 });
+    expect(engine.getDocument('a')).toEqual({ _id: 'a', n: 1 });
+    expect(() => engine.getDocument('bad')).toThrow(failure('JSON_ERROR'));
+    expect(() => engine.scan().collect()).toThrow(docs('bad.json'));
+    await expect(SyncWriter.open(root, 'c')).rejects.toThrow(failure('JSON_ERROR'));
+  });
+
+  it('writes anew what lies beside edited documents, if a writer is asked to', async () => {
+    await fill({ a: { n: 1 } });
+    writeFileSync(docs('a.json'), '{"name":"Ada"}');
+    await (await SyncWriter.open(root, 'c')).close();
+    expect((await Engine.open(root, 'c')).stats().totalSize).toBe(12);
+    await (await SyncWriter.open(root, 'c', { reread: true })).close();
+    expect((await Engine.open(root, 'c')).stats().totalSize).toBe(14);
+    expect(objects(meta('doc_index.jsonl'))).toMatchObject([{ schema_id: NAME_ID, size: 14 }]);
   });
 
   it('reads a folder of documents that nobody wrote meta files for', async () => {

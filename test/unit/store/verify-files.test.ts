@@ -57,8 +57,29 @@ describe('verify of a file per document', () => {
       findings: [
         ['damage', 'JSON_ERROR', `${DOCS}/a.json`],
         ['damage', 'NOT_AN_OBJECT', `${DOCS}/n.json`],
+        // order.ids does not have it.
+        ['notice', 'CORRUPTED_INDEX', `${FOLDER}/meta`],
       ],
     });
+  });
+
+  it('does not take damaged bytes for other characters, and says where nesting is too deep', async () => {
+    const image = new Map((await filled()).current());
+    image.set(`${DOCS}/a.json`, Uint8Array.from(Buffer.from('{"text": "\xe9"}', 'latin1')));
+    image.set(`${DOCS}/b.json`, Buffer.from(`{"a":${'['.repeat(600)}${']'.repeat(600)}}`));
+    expect((await found(new FaultDisk(image))).findings).toEqual([
+      ['damage', 'NESTING_TOO_DEEP', `${DOCS}/b.json`],
+      ['damage', 'INVALID_UTF8', `${DOCS}/a.json`],
+    ]);
+  });
+
+  it('notices an _id that is another than the name', async () => {
+    const disk = changed(await filled(), { [`${DOCS}/a.json`]: '{"_id": "x", "text": "a"}' });
+    expect((await found(disk)).findings).toContainEqual([
+      'notice',
+      'ID_MISMATCH',
+      `${DOCS}/a.json`,
+    ]);
   });
 
   it('names documents that a strict collection could not have taken, and a manifest that is none', async () => {
