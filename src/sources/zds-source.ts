@@ -13,7 +13,8 @@ import { SourceStream } from '../streams/source-stream.ts';
 export type ZdsSourceOptions = ScanOptions;
 
 /**
- * Reads a collection in file order, the newest version of each document. A path is opened for
+ * Reads a collection in file order, the newest version of each document; one with a file per document
+ * in its own order, each read when it is its turn. A path is opened for
  * reading on the first pull and closed at the end: what is committed then is what is read, beside
  * any writer. A store handed in is read with its uncommitted changes, and stays open.
  *

@@ -3,6 +3,9 @@ import type { Table } from 'apache-arrow';
 import { nodeDisk } from '../io/index.ts';
 import { openCleanScan } from './clean-scan.ts';
 import type { CollectionState, ColumnsOptions } from './columns/index.ts';
+import { FastStore } from './fast-store.ts';
+import { kindOf } from './layout.ts';
+import type { StoreInfo } from './options.ts';
 import { ZdsRoot } from './root.ts';
 import type { Scan, ScanOptions } from './scan.ts';
 
@@ -15,35 +18,67 @@ export interface ReadingFiles {
   close(): Promise<void>;
 }
 
+/** The same with the id index. */
+export interface ReadingCollection extends ReadingFiles {
+  /** The line of a document. Errors: DOCUMENT_NOT_FOUND, CORRUPTED_DATA; for a file of its own as `Engine.getRaw`. */
+  getRaw(id: string): Uint8Array;
+  /** With a file per document there are no dead lines, commits or an index. */
+  info(): StoreInfo;
+}
+
+/** Opens a collection of either kind, by ids too. Errors: as `ZdsRoot.collection` and `Engine.open`. */
+export async function openCollection(
+  root: string | ZdsRoot,
+  collection: string,
+): Promise<ReadingCollection> {
+  if (typeof root === 'string') return openPath(root, (own) => openCollection(own, collection));
+  if ((await kindOf(root.disk, root.path, collection)) === 'files') {
+    // With it the hash of schemas is loaded.
+    const { openDocuments } = await import('./engine/open-documents.ts');
+    return openDocuments(root, collection);
+  }
+  return root.collection<object>(collection, { mode: 'read' });
+}
+
 /** Opens for reading; without the id index where no ids are asked for and nothing is dead. */
 export async function openForReading(
   root: string | ZdsRoot,
   collection: string,
   byIds = false,
 ): Promise<ReadingFiles> {
-  const openClean = (from: Pick<ZdsRoot, 'disk' | 'path'>): Promise<ReadingFiles | undefined> =>
-    byIds ? Promise.resolve(undefined) : openCleanScan(from, collection);
-  if (typeof root !== 'string') {
-    return (await openClean(root)) ?? root.collection<object>(collection, { mode: 'read' });
-  }
+  if (byIds) return openCollection(root, collection);
   // Where such a collection stands is a store, and need not be looked at.
-  const clean = await openClean({ disk: nodeDisk, path: root });
+  const at = typeof root === 'string' ? { disk: nodeDisk, path: root } : root;
+  const clean = await openCleanScan(at, collection);
   if (clean) return clean;
-  const own = await ZdsRoot.open(root, { mode: 'read' });
+  if (typeof root !== 'string') return openCollection(root, collection);
+  return openPath<ReadingFiles>(root, async (own) => {
+    const packed = own.disk === nodeDisk ? undefined : await openCleanScan(own, collection);
+    return packed ?? openCollection(own, collection);
+  });
+}
+
+/** What `open` opens of the store at a path, which is let go of with it. */
+async function openPath<F extends ReadingFiles>(
+  path: string,
+  open: (root: ZdsRoot) => Promise<F>,
+): Promise<F> {
+  const root = await ZdsRoot.open(path, { mode: 'read' });
   try {
-    const files =
-      (own.disk === nodeDisk ? undefined : await openClean(own)) ??
-      (await own.collection<object>(collection, { mode: 'read' }));
+    const files = await open(root);
+    if (files instanceof FastStore) {
+      files.onClose(() => root.close());
+      return files;
+    }
     return {
-      scan: (options) => files.scan(options),
-      table: (options) => files.table(options),
+      ...files,
       async close() {
         await files.close();
-        await own.close();
+        await root.close();
       },
     };
   } catch (error) {
-    await own.close();
+    await root.close();
     throw error;
   }
 }

@@ -262,6 +262,15 @@ function settle(bytes: Uint8Array, batch: Batch, own: boolean, kernel: Kernel): 
   return settle(concat(parts), batch, own, kernel);
 }
 
+/** The bytes of one document without any `_id` at its top level. */
+export function withoutIds(document: Uint8Array, kernel: Kernel): Uint8Array {
+  const { records } = kernel.lines(document);
+  const kind = records[LineRecord.keyKind]!;
+  if (kind === KeyKind.missing) return document;
+  const value = records[LineRecord.keyStart]! - (kind === KeyKind.other ? 0 : 1);
+  return withoutIds(withoutMember(document, value), kernel);
+}
+
 /**
  * The document without the member whose value starts at `value`; a copy. The member's name decodes
  * to `_id`, so no quote stands inside it, escaped or not.

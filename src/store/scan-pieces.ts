@@ -4,7 +4,7 @@ import { piecesOfLines } from '../formats/pieces-of-lines.ts';
 import type { Kernel, LineTable } from '../kernels/index.ts';
 import { deadLines, type Liveness } from './liveness.ts';
 import type { Piece } from './pieces.ts';
-import type { Tally } from './scan-tally.ts';
+import type { LineTally, Tally } from './scan-tally.ts';
 import type { StoredLines } from './stored-lines.ts';
 
 /** A piece of a collection as a scan works on it. */
@@ -18,7 +18,7 @@ export interface ScanPiece {
   /** What `bytes` were read into, where they come from the file as they are. */
   readonly memory: Uint8Array | undefined;
   /** Hears of lines that are gone through, where there is no `table`. */
-  readonly tally: Tally;
+  readonly tally: LineTally;
 }
 
 /** The piece with what is known of its lines; `alive` undefined: every one is. */
@@ -57,31 +57,34 @@ export function* smallPieces(
   }
 }
 
-/** Single lines, gathered into pieces of about `pieceBytes`, default 1 MiB. */
-export function* readPlaces(
+/** The stored lines at these places. */
+export function* linesAt(
   stored: StoredLines,
   places: readonly (readonly [number, number])[],
-  tally: Tally,
-  pieceBytes: number = 1 << 20,
+): Generator<Uint8Array, void, void> {
+  for (const [offset, length] of places) yield stored.view(offset, length).slice();
+}
+
+/** Single lines, without their ends, gathered into pieces of about `pieceBytes`. */
+export function* gatherPieces(
+  lines: Iterable<Uint8Array>,
+  tally: LineTally,
+  pieceBytes: number,
 ): Generator<ScanPiece, void, void> {
-  let lines: Uint8Array[] = [];
+  let parts: Uint8Array[] = [];
   let size = 0;
-  for (let i = 0; i < places.length; i++) {
-    const line = stored.view(places[i]![0], places[i]![1]).slice();
-    lines.push(line, NEWLINE);
-    size += line.length + 1;
-    if (size < pieceBytes && i < places.length - 1) continue;
-    yield {
-      bytes: new Uint8Array(Buffer.concat(lines, size)),
-      base: 0,
-      skip: undefined,
-      table: undefined,
-      memory: undefined,
-      tally,
-    };
-    lines = [];
+  const piece = (): ScanPiece => {
+    const bytes = new Uint8Array(Buffer.concat(parts, size));
+    parts = [];
     size = 0;
+    return { bytes, base: 0, skip: undefined, table: undefined, memory: undefined, tally };
+  };
+  for (const line of lines) {
+    parts.push(line, NEWLINE);
+    size += line.length + 1;
+    if (size >= pieceBytes) yield piece();
   }
+  if (size > 0) yield piece();
 }
 
 const NEWLINE: Uint8Array = Uint8Array.of(10);

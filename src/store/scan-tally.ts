@@ -18,7 +18,18 @@ import type { SyncSnapshot } from './scan-snapshot.ts';
 /** Lines that were gone through. */
 export type Gone = Pick<LineTable, 'lineCount' | 'bad'>;
 
-export class Tally {
+/** What a scan tells of the lines that it goes through. */
+export interface LineTally {
+  /** Takes note of lines that were gone through; `count`: how many are documents. Errors: CORRUPTED_DATA. */
+  take(gone: Gone, count?: number): void;
+  /** Whether a bad line may be passed over. Errors: CORRUPTED_DATA where it may not. */
+  mayPass(): boolean;
+}
+
+/** For lines that have all been found to be documents. */
+export const soundLines: LineTally = { take: () => undefined, mayPass: () => false };
+
+export class Tally implements LineTally {
   readonly #kernel: Kernel;
   readonly #path: string;
   readonly #snapshot: SyncSnapshot;

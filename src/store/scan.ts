@@ -9,6 +9,7 @@
  * Two pieces of about 1 MiB are in memory: one being worked on, one being read ahead. `for of` and
  * `collect` read on the calling thread, one piece at a time and no promise per document.
  */
+import { setImmediate } from 'node:timers/promises';
 import { Batch, type Document, type EncodedLines, RECORD_WORDS } from '../core/batch.ts';
 import { checkCount } from '../core/check-option.ts';
 import { DocumentIterator } from '../core/document-iterator.ts';
@@ -28,9 +29,10 @@ import {
 } from '../kernels/index.ts';
 import { type PieceOptions, readPieces, readPiecesSync } from './pieces.ts';
 import { Passed } from './scan-passed.ts';
-import { livingPiece, readPlaces, type ScanPiece, smallPieces } from './scan-pieces.ts';
+import { gatherPieces, linesAt, livingPiece, type ScanPiece, smallPieces } from './scan-pieces.ts';
 import type { Snapshots } from './scan-snapshot.ts';
-import { Tally } from './scan-tally.ts';
+import { soundLines, Tally } from './scan-tally.ts';
+import { cutLines, Window } from './scan-window.ts';
 
 export interface ScanOptions {
   /** Documents to keep. Default: all. */
@@ -78,19 +80,28 @@ export interface ScanHost {
   snapshots(): Snapshots;
 }
 
+/** The same where every document stands in a file of its own. */
+export interface LooseHost extends Omit<ScanHost, 'snapshots'> {
+  /** The documents with these ids, default all, a line without its end for each, that is read when asked for. */
+  lines(ids?: ReadonlySet<string>): Iterable<Uint8Array>;
+}
+
+/** Files of their own take long to read: others shall not wait for a whole piece. */
+const LOOSE_BYTES = 64 << 10;
+
 /**
  * Documents of a collection; each way of reading takes its own snapshot. `for of` and `collect` keep
  * the thread to themselves while they read: for jobs of their own, not for servers.
  */
 export class Scan<T extends object = Document> implements Iterable<T>, AsyncIterable<T> {
-  readonly #host: ScanHost;
+  readonly #host: ScanHost | LooseHost;
   readonly #options: ScanOptions;
   readonly #select: readonly Path[] | undefined;
   readonly #query: Query;
   readonly #selector: Selector | undefined;
 
   /** Errors: INVALID_ARGUMENT for a bad limit, offset or path. */
-  constructor(host: ScanHost, options: ScanOptions) {
+  constructor(host: ScanHost | LooseHost, options: ScanOptions) {
     this.#host = host;
     this.#options = options;
     const { where, select, limit, offset } = options;
@@ -179,7 +190,7 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
       if (to > from) {
         const part = from === 0 && to === lines.count ? lines : cutLines(lines, from, to);
         // Projected or gathered lines stand nowhere in the file.
-        const stands = select === undefined && this.#options.ids === undefined;
+        const stands = select === undefined && memory !== undefined;
         const origin = stands ? { source: path, offset: base } : { source: path };
         const batch = Batch.fromLines(part, kernel.codec, origin);
         const isLent = wants.releases && memory && lines.bytes === bytes;
@@ -269,15 +280,26 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
   ): AsyncGenerator<ScanPiece, void, void> {
     const { ids, limit, where } = this.#options;
     const { pieceBytes = this.#pieceBytes() } = reading;
-    const { kernel, path } = this.#host;
+    const host = this.#host;
     this.#checkSignal();
     if (limit === 0) return;
-    const snapshot = await this.#host.snapshots().snapshot(ids);
+    if ('lines' in host) {
+      for (const piece of this.#loosePieces(host)) {
+        yield piece;
+        await setImmediate();
+        this.#checkSignal();
+      }
+      return;
+    }
+    const { kernel, path } = host;
+    const snapshot = await host.snapshots().snapshot(ids);
     const tally = new Tally(kernel, path, snapshot);
     let read = 0;
     try {
-      if (snapshot.places) yield* readPlaces(snapshot.stored!, snapshot.places, tally, pieceBytes);
-      else {
+      if (snapshot.places) {
+        const lines = linesAt(snapshot.stored!, snapshot.places);
+        yield* gatherPieces(lines, tally, pieceBytes);
+      } else {
         const parts = (await snapshot.parts?.(where)) ?? [[snapshot.from, snapshot.end]];
         for (const [from, to] of parts) {
           const options = { ...reading, pieceBytes };
@@ -299,14 +321,18 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
   *#piecesSync(): Generator<ScanPiece, void, void> {
     const { ids, limit } = this.#options;
     const pieceBytes = this.#pieceBytes();
-    const { kernel, path } = this.#host;
+    const host = this.#host;
     this.#checkSignal();
     if (limit === 0) return;
-    const snapshot = this.#host.snapshots().snapshotSync(ids);
+    if ('lines' in host) return yield* this.#loosePieces(host);
+    const { kernel, path } = host;
+    const snapshot = host.snapshots().snapshotSync(ids);
     const tally = new Tally(kernel, path, snapshot);
     try {
-      if (snapshot.places) yield* readPlaces(snapshot.stored!, snapshot.places, tally, pieceBytes);
-      else {
+      if (snapshot.places) {
+        const lines = linesAt(snapshot.stored!, snapshot.places);
+        yield* gatherPieces(lines, tally, pieceBytes);
+      } else {
         const { file, from, end } = snapshot;
         for (const piece of readPiecesSync(file, from, end, pieceBytes)) {
           this.#checkSignal();
@@ -318,6 +344,11 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
     } finally {
       snapshot.release();
     }
+  }
+
+  #loosePieces(host: LooseHost): Generator<ScanPiece, void, void> {
+    const { ids, pieceBytes = LOOSE_BYTES } = this.#options;
+    return gatherPieces(host.lines(ids && new Set(ids)), soundLines, pieceBytes);
   }
 
   #checkSignal(): void {
@@ -342,34 +373,4 @@ function keepLiving(lines: EncodedLines, skip: Uint8Array): EncodedLines {
   if (count === lines.count) return lines;
   const { bytes, key } = lines;
   return { bytes, records, count, dense: false, ...(key === undefined ? {} : { key }) };
-}
-
-function cutLines(lines: EncodedLines, from: number, to: number): EncodedLines {
-  const { bytes, key } = lines;
-  const records = lines.records.slice(from * RECORD_WORDS, to * RECORD_WORDS);
-  return { bytes, records, count: to - from, dense: false, ...(key === undefined ? {} : { key }) };
-}
-
-/** Counts documents through `offset` and `limit`. */
-class Window {
-  #offset: number;
-  #limit: number;
-
-  constructor(offset: number, limit: number) {
-    this.#offset = offset;
-    this.#limit = limit;
-  }
-
-  /** True when nothing more is wanted. */
-  get full(): boolean {
-    return this.#limit === 0;
-  }
-
-  take(count: number): { readonly from: number; readonly to: number } {
-    const from = Math.min(this.#offset, count);
-    const to = Math.min(count, from + this.#limit);
-    this.#offset -= from;
-    this.#limit -= to - from;
-    return { from, to };
-  }
 }

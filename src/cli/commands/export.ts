@@ -10,7 +10,7 @@ import type { Sink } from '../../core/stage.ts';
 import type { FieldStats } from '../../kernels/index.ts';
 import { sharedKernel } from '../../kernels/index.ts';
 import { createJsonlSink } from '../../sinks/jsonl-sink.ts';
-import { FastStore } from '../../store/fast-store.ts';
+import { openCollection } from '../../store/open-reading.ts';
 import type { Scan } from '../../store/scan.ts';
 import { type Arguments, type Command, collectionOption, type Terminal } from '../command.ts';
 import { untilInterrupt } from '../interrupt.ts';
@@ -41,9 +41,7 @@ export const exportCommand: Command = {
     const to = args.text('to')!;
     const format = formatOf(to);
     const selection = selectionOf(args);
-    const store = await FastStore.open(args.positionals[0]!, args.text('collection')!, {
-      mode: 'read',
-    });
+    const store = await openCollection(args.positionals[0]!, args.text('collection')!);
     try {
       const scan = store.scan(selection);
       const sink =
@@ -81,7 +79,7 @@ async function arrowSink(
 
 /** The fields of everything that will be written. Undefined after Ctrl-C. */
 async function observeFields(
-  scan: Scan,
+  scan: Scan<object>,
   { interrupt }: Terminal,
 ): Promise<readonly FieldStats[] | undefined> {
   const observer = sharedKernel().observer();
@@ -92,7 +90,7 @@ async function observeFields(
 
 /** Everything into the sink. Undefined when it was stopped; the sink is aborted then. */
 async function pump(
-  scan: Scan,
+  scan: Scan<object>,
   sink: Sink<Written>,
   progress: Progress,
   { interrupt, stdout }: Terminal,

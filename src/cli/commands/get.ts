@@ -1,5 +1,5 @@
-/** `zds get`: prints one document, byte for byte unless `--pretty` indents it. */
-import { FastStore } from '../../store/fast-store.ts';
+/** `zds get`: prints one document on a line, its values byte for byte; `--pretty` indents it. */
+import { openCollection } from '../../store/open-reading.ts';
 import { type Command, collectionOption } from '../command.ts';
 import { prettyJson } from '../pretty.ts';
 
@@ -15,7 +15,7 @@ export const getCommand: Command = {
   required: ['collection'],
   async run(args, { stdout }) {
     const [path, id] = args.positionals as [string, string];
-    const store = await FastStore.open(path, args.text('collection')!, { mode: 'read' });
+    const store = await openCollection(path, args.text('collection')!);
     try {
       const text = Buffer.from(store.getRaw(id)).toString();
       await stdout.write(`${args.flag('pretty') ? prettyJson(text) : text}\n`);

@@ -1,6 +1,6 @@
-/** `zds scan`: documents in file order, as a table or as JSON Lines (then no object is made). */
+/** `zds scan`: documents in their order, as a table or as JSON Lines (then no object is made). */
 import { parsePath } from '../../core/path.ts';
-import { FastStore } from '../../store/fast-store.ts';
+import { openCollection } from '../../store/open-reading.ts';
 import { type Command, collectionOption, countOption } from '../command.ts';
 import { untilInterrupt } from '../interrupt.ts';
 import { selectionOf } from '../selection.ts';
@@ -8,7 +8,7 @@ import { Table } from '../table.ts';
 
 export const scanCommand: Command = {
   name: 'scan',
-  summary: 'Print the documents of a collection, in file order.',
+  summary: 'Print the documents of a collection, in their order.',
   usage: 'PATH -c NAME [-l N] [--offset N] [--fields a,b] [--where EXPR] [--jsonl]',
   positionals: [1, 1],
   options: {
@@ -24,9 +24,7 @@ export const scanCommand: Command = {
     const options = selectionOf(args);
     const limit = countOption(args, 'limit');
     const offset = countOption(args, 'offset');
-    const store = await FastStore.open(args.positionals[0]!, args.text('collection')!, {
-      mode: 'read',
-    });
+    const store = await openCollection(args.positionals[0]!, args.text('collection')!);
     try {
       const table = args.flag('jsonl')
         ? undefined

@@ -1,7 +1,6 @@
 /** `zds stats`: how much is in a store's collections, as its last commit left them, and what is in their columns. */
 import type { ColumnSummary } from '../../arrow/index.ts';
-import type { FastStore } from '../../store/fast-store.ts';
-import { kindOf } from '../../store/layout.ts';
+import { openCollection, type ReadingCollection } from '../../store/open-reading.ts';
 import type { StoreInfo } from '../../store/options.ts';
 import { ZdsRoot } from '../../store/root.ts';
 import { type Command, collectionOption } from '../command.ts';
@@ -28,11 +27,7 @@ export const statsCommand: Command = {
     try {
       const only = args.text('collection');
       for (const name of only === undefined ? await root.collections() : [only]) {
-        if ((await kindOf(root.disk, root.path, name)) === 'files') {
-          infos.push(await infoOfFiles(root, name));
-          continue;
-        }
-        const store = await root.collection(name, { mode: 'read' });
+        const store = await openCollection(root, name);
         const columns = args.flag('columns')
           ? { columns: await describe(store, interrupt.signal) }
           : {};
@@ -63,16 +58,8 @@ export const statsCommand: Command = {
   },
 };
 
-/** Of a collection with a file per document, which has no dead lines, commits or columns. */
-async function infoOfFiles(root: ZdsRoot, name: string): Promise<StoreInfo> {
-  const { Engine } = await import('../../store/engine/engine.ts');
-  const { collection, docCount, totalSize } = (await Engine.open(root, name)).stats();
-  const counts = { documents: docCount, lines: docCount, dataBytes: totalSize, indexBytes: 0 };
-  return { path: root.path, collection, mode: 'read', ...counts };
-}
-
 /** Reads the documents twice: for the fields of all, then for their values. */
-async function describe(store: FastStore, signal: AbortSignal): Promise<ColumnSummary[]> {
+async function describe(store: ReadingCollection, signal: AbortSignal): Promise<ColumnSummary[]> {
   const scan = store.scan({ signal });
   const found = await scan.fields();
   if (!found || found.fields.length === 0) return [];

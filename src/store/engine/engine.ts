@@ -13,10 +13,12 @@ import type { PathInput } from '../../core/path.ts';
 import type { Predicate } from '../../core/predicate.ts';
 import type { Disk } from '../../io/disk.ts';
 import { decodeText } from '../../io/index.ts';
+import { sharedKernel } from '../../kernels/index.ts';
 import { noSuchCollection, noSuchDocument } from '../layout.ts';
 import { isValidId } from '../names.ts';
 import type { GetOptions } from '../options.ts';
 import { ZdsRoot } from '../root.ts';
+import { documentLine } from './document-line.ts';
 import { decodeFile, documentPath } from './documents.ts';
 import { readBytes } from './meta-file.ts';
 import { Scanner } from './scanner.ts';
@@ -102,6 +104,16 @@ export class Engine<T extends object = Document> {
     throw noSuchDocument(id, this.#paths.docs);
   }
 
+  /**
+   * The document under an id as a line of JSON, `_id` in front, without its end; numbers and escapes as
+   * they stand in the file. Errors: as `getDocument`, and NESTING_TOO_DEEP.
+   */
+  getRaw(id: string): Uint8Array {
+    const file = this.#readText(id);
+    if (file === undefined) throw noSuchDocument(id, this.#paths.docs);
+    return documentLine(id, file.text, file.path, sharedKernel());
+  }
+
   /** The document at a place in the order, from 0. Errors: as `getDocument`. */
   getDocumentAt(ordinal: number, options: GetOptions = {}): T {
     const id = this.#ids[ordinal];
@@ -158,11 +170,16 @@ export class Engine<T extends object = Document> {
 
   /** Undefined when there is no such document. */
   #read(id: string, withId: boolean): Document | undefined {
+    const file = this.#readText(id);
+    return file && decodeFile(id, file.text, withId, file.path);
+  }
+
+  #readText(id: string): { readonly text: string; readonly path: string } | undefined {
     // Ids that are not known yet may be read, but no path that leads elsewhere.
     if (!this.#state.entries.has(id) && !isValidId(id)) return undefined;
     const path = documentPath(this.#paths.docs, id);
     const text = this.#held ? this.#held.get(id) : this.#disk.readTextSync!(path);
-    return text === undefined ? undefined : decodeFile(id, text, withId, path);
+    return text === undefined ? undefined : { text, path };
   }
 }
 

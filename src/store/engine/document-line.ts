@@ -1,0 +1,26 @@
+/**
+ * A document's file as the line that a collection in lines would store: `_id` in front, then the members
+ * as they stand in the file (digits, escapes, order), without the space between them.
+ */
+import { EtlError } from '../../core/errors.ts';
+import type { Kernel } from '../../kernels/index.ts';
+import { withoutIds } from '../prepare.ts';
+import { parseFile } from './documents.ts';
+
+/** A string, or space between tokens; of valid JSON there is nothing else that space can stand in. */
+const STRING_OR_SPACE = /("[^"\\]*(?:\\.[^"\\]*)*")|[ \t\r\n\ufeff]+/g;
+
+/**
+ * The line, without its end. Errors, naming the file at `path`: JSON_ERROR, NOT_AN_OBJECT,
+ * NESTING_TOO_DEEP.
+ */
+export function documentLine(id: string, text: string, path: string, kernel: Kernel): Uint8Array {
+  const document = parseFile(text, path);
+  let members: Uint8Array = Buffer.from(text.replace(STRING_OR_SPACE, '$1'));
+  const [bad] = kernel.lines(members).bad;
+  if (bad) throw new EtlError(bad.code, bad.reason, { place: { path } });
+  // The file's name is the id, whatever somebody wrote into it.
+  if (Object.hasOwn(document, '_id')) members = withoutIds(members, kernel);
+  const head = `{"_id":${JSON.stringify(id)}${members.length > '{}'.length ? ',' : ''}`;
+  return Buffer.concat([Buffer.from(head), members.subarray(1)]);
+}

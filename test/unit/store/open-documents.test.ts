@@ -1,0 +1,182 @@
+/** A collection with a file per document is read as one in lines of the same documents is. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { gt } from '../../../src/core/predicate.ts';
+import { zdsSource } from '../../../src/sources/zds-source.ts';
+import {
+  BufferedWriter,
+  collectionTable,
+  Engine,
+  FastStore,
+  pack,
+  type ScanOptions,
+  SyncWriter,
+  ZdsRoot,
+} from '../../../src/store/index.ts';
+import { openCollection, openForReading } from '../../../src/store/open-reading.ts';
+
+let folder: string;
+let root: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'zds-open-'));
+  root = join(folder, 'store');
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const file = (name: string) => join(root, 'collections/files/docs', name);
+
+/** The same documents in both kinds, each in an order of its own. */
+async function fill(): Promise<void> {
+  const writer = await BufferedWriter.open<object>(root, 'files');
+  const store = await FastStore.open(root, 'lines');
+  const list = [{ q: 'é "quoted" \\ \n' }, [], {}, null];
+  for (let i = 0; i < 40; i++) {
+    const document = { n: i % 7, list: list.slice(i % 4), deep: { a: i, b: ' : , ' } };
+    const id = `d${(i * 13) % 40}`;
+    store.put(id, document);
+    await writer.put(id, document);
+  }
+  await store.close();
+  await writer.close();
+}
+
+async function textOf(collection: string, options: ScanOptions): Promise<string> {
+  const files = await openForReading(root, collection, options.ids !== undefined);
+  const parts: string[] = [];
+  for await (const batch of files.scan(options).batches()) {
+    // What is gathered stands nowhere in a file.
+    if (collection === 'files') expect(batch.place(0)).toEqual({ path: file('') });
+    parts.push(Buffer.from(batch.bytes()).toString());
+  }
+  await files.close();
+  return parts.join('');
+}
+
+async function objectsOf(collection: string, options: ScanOptions): Promise<unknown[]> {
+  const files = await openForReading(root, collection, options.ids !== undefined);
+  const scan = files.scan(options);
+  const all = await scan.toArray();
+  expect(scan.collect()).toEqual(all);
+  const one: unknown[] = [];
+  for await (const document of scan) one.push(document);
+  expect(one).toEqual(all);
+  await files.close();
+  return all;
+}
+
+describe('a file per document, read as lines', () => {
+  it('gives the same to every scan', async () => {
+    await fill();
+    for (const options of [
+      {},
+      { where: gt('deep.a', 20) },
+      { select: ['_id', 'deep.b'] },
+      { where: gt('n', 2), select: ['list'], limit: 5, offset: 3 },
+      { limit: 0 },
+      { pieceBytes: 100 },
+    ]) {
+      expect(await textOf('files', options)).toBe(await textOf('lines', options));
+      expect(await objectsOf('files', options)).toEqual(await objectsOf('lines', options));
+    }
+    const ids = ['d7', 'nobody', 'd39', 'd0'];
+    expect(await textOf('files', { ids })).toBe(await textOf('lines', { ids }));
+    const fieldsOf = async (collection: string) => {
+      const files = await openCollection(root, collection);
+      const offered = await files.scan({ where: gt('n', 2) }).fields();
+      await files.close();
+      return offered;
+    };
+    expect(await fieldsOf('files')).toEqual(await fieldsOf('lines'));
+  });
+
+  it('gives the same through sources, single lines and archives', async () => {
+    await fill();
+    const read = async (from: string, collection: string) => {
+      const all: unknown[] = [];
+      for await (const document of zdsSource(from, collection)) all.push(document);
+      return all;
+    };
+    const expected = await read(root, 'lines');
+    expect(await read(root, 'files')).toEqual(expected);
+    const archive = join(folder, 'a.zds');
+    await pack(root, archive);
+    expect(await read(archive, 'files')).toEqual(expected);
+    for (const from of [root, archive]) {
+      const files = await openCollection(from, 'files');
+      const lines = await openCollection(from, 'lines');
+      expect(Buffer.from(files.getRaw('d5'))).toEqual(Buffer.from(lines.getRaw('d5')));
+      expect(files.info()).toMatchObject({ documents: 40, lines: 40 });
+      await lines.close();
+      await files.close();
+    }
+    const zds = await ZdsRoot.open(root, { mode: 'read' });
+    const files = await openForReading(zds, 'files');
+    expect(files.scan({}).collect()).toEqual(expected);
+    await zds.close();
+  });
+
+  it('keeps what stands in a file, whoever wrote it', async () => {
+    mkdirSync(file(''), { recursive: true });
+    const texts: [string, string, string][] = [
+      [
+        'a',
+        '\ufeff{\r\n\t"n" : 12345678901234567890 ,\n"e":1.50e+2}\n',
+        '"n":12345678901234567890,"e":1.50e+2',
+      ],
+      ['b', '{ }', ''],
+      ['c', '{"_id": "other", "n": 1, "x": {"_id": 2}}', '"n":1,"x":{"_id":2}'],
+      ['d', '{"n": 1, "_id": {"a": "}"}, "\\u005fid": 3}', '"n":1'],
+      [
+        'e',
+        '{"t":"\\\\\\" , :\\u0020 ","t": [ "" , "\\n" ]}',
+        '"t":"\\\\\\" , :\\u0020 ","t":["","\\n"]',
+      ],
+      ['odd "name"', '{"n":1}', '"n":1'],
+    ];
+    for (const [id, text] of texts) writeFileSync(file(`${id}.json`), text);
+    const expected = texts.map(([id, , members]) => {
+      return `{"_id":${JSON.stringify(id)}${members === '' ? '' : ','}${members}}`;
+    });
+    expect(await textOf('files', {})).toBe(`${expected.join('\n')}\n`);
+    const engine = await Engine.open(root, 'files');
+    for (const [i, [id]] of texts.entries()) {
+      expect(Buffer.from(engine.getRaw(id)).toString()).toBe(expected[i]);
+      expect(engine.getDocument(id)).toEqual(JSON.parse(expected[i]!));
+    }
+    expect(() => engine.getRaw('nobody')).toThrow(
+      expect.objectContaining({ code: 'DOCUMENT_NOT_FOUND' }),
+    );
+  });
+
+  it('names the file that is damaged, and reads no further than is asked', async () => {
+    const writer = await SyncWriter.open(root, 'files');
+    for (const id of ['a', 'b', 'c']) await writer.put(id, { text: 'x'.repeat(40_000) });
+    await writer.close();
+    for (const [text, code] of [
+      ['{"a": 1 2}', 'JSON_ERROR'],
+      ['{"a": "\n"}', 'JSON_ERROR'],
+      ['[]', 'NOT_AN_OBJECT'],
+      [`{"a":${'['.repeat(600)}${']'.repeat(600)}}`, 'NESTING_TOO_DEEP'],
+    ] as const) {
+      writeFileSync(file('c.json'), text);
+      const error = await textOf('files', {}).catch((cause: unknown) => cause);
+      expect(error).toMatchObject({ code, place: { path: file('c.json') } });
+      expect(await objectsOf('files', { limit: 1 })).toMatchObject([{ _id: 'a' }]);
+    }
+  });
+
+  it('passes over what has gone, stops at a signal, and has no columns', async () => {
+    await fill();
+    const files = await openForReading(root, 'files');
+    rmSync(file('d13.json'));
+    expect(await files.scan({}).toArray()).toHaveLength(39);
+    const signal = AbortSignal.abort();
+    await expect(files.scan({ signal }).toArray()).rejects.toMatchObject({ code: 'ABORTED' });
+    await files.close();
+    await expect(collectionTable(root, 'files')).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+  });
+});
