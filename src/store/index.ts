@@ -32,7 +32,7 @@ export { IndexRegistry, type RegistryOptions } from './index-registry.ts';
 export { type CollectionPaths, Layout, type LayoutProblem } from './layout.ts';
 export type { Finding } from './maintenance/findings.ts';
 export { type RepairOptions, type RepairReport, reindex, repair } from './maintenance/repair.ts';
-export { type VerifyOptions, type VerifyReport, verify } from './maintenance/verify.ts';
+export { type VerifyOptions, type VerifyReport, verify, verifyRoot } from './maintenance/verify.ts';
 export { isValidId, MAX_ID_BYTES } from './names.ts';
 export { collectionTable } from './open-reading.ts';
 export type { FastStoreOptions, GetOptions, StoreInfo } from './options.ts';

@@ -89,20 +89,28 @@ export const Layout = {
 
   /** Everything wrong with a store's folders; empty when all is well. */
   async validate(root: string, disk: Disk = nodeDisk): Promise<LayoutProblem[]> {
+    const problems = await Layout.validateRoot(root, disk);
+    const collections = Layout.collections(root);
+    if ((await disk.stat(collections))?.kind !== 'folder') return problems;
+    for (const { name, kind } of await disk.list(collections)) {
+      if (kind !== 'folder' || name.startsWith('.')) continue;
+      problems.push(...(await Layout.validateCollection(root, name, disk)));
+    }
+    return problems;
+  },
+
+  /** The same without what is wrong inside the collections. */
+  async validateRoot(root: string, disk: Disk = nodeDisk): Promise<LayoutProblem[]> {
     const found = await disk.stat(root);
     if (found === undefined) return [problem(root, 'there is nothing here')];
     if (found.kind !== 'folder') return [problem(root, 'a store is a folder')];
-    const problems = [
-      ...(await missingFolder(disk, Layout.collections(root))),
-      ...(await missingFolder(disk, join(root, 'metadata'))),
-    ];
-    if (problems.some(({ place }) => place.path === Layout.collections(root))) return problems;
-    for (const { name, kind } of await disk.list(Layout.collections(root))) {
-      const path = join(Layout.collections(root), name);
-      if (kind !== 'folder') problems.push(problem(path, 'a file among the collections'));
-      else if (!name.startsWith('.')) {
-        problems.push(...(await Layout.validateCollection(root, name, disk)));
-      }
+    const collections = Layout.collections(root);
+    const missing = await missingFolder(disk, collections);
+    const problems = [...missing, ...(await missingFolder(disk, join(root, 'metadata')))];
+    if (missing.length > 0) return problems;
+    for (const { name, kind } of await disk.list(collections)) {
+      if (kind === 'folder') continue;
+      problems.push(problem(join(collections, name), 'a file among the collections'));
     }
     return problems;
   },

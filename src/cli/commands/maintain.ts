@@ -4,7 +4,7 @@
 import { formatPlace } from '../../core/errors.ts';
 import type { Finding } from '../../store/maintenance/findings.ts';
 import { reindex, repair } from '../../store/maintenance/repair.ts';
-import { verify } from '../../store/maintenance/verify.ts';
+import { verify, verifyRoot } from '../../store/maintenance/verify.ts';
 import { type Command, collectionOption, type Terminal } from '../command.ts';
 import { openForChange } from '../open.ts';
 import { Progress } from '../progress.ts';
@@ -21,14 +21,17 @@ export const validateCommand: Command = {
   options: { collection: collectionOption, json: jsonOption },
   async run(args, terminal) {
     const { stdout } = terminal;
+    const [path, collection] = [args.positionals[0]!, args.text('collection')];
+    const folders = collection === undefined ? await verifyRoot(path) : [];
     const reports = await withProgress(terminal, 'checking', (hooks) =>
-      verify(args.positionals[0]!, args.text('collection'), hooks),
+      verify(path, collection, hooks),
     );
     const ok = reports.every((report) => report.ok);
     if (args.flag('json')) {
-      await stdout.write(`${JSON.stringify({ ok, collections: reports })}\n`);
+      await stdout.write(`${JSON.stringify({ ok, findings: folders, collections: reports })}\n`);
       return ok ? 0 : 1;
     }
+    await printFindings(terminal, folders);
     for (const { collection, documents, lines, damage, notices, findings } of reports) {
       await printFindings(terminal, findings);
       const hidden = damage + notices - findings.length;

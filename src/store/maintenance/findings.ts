@@ -1,5 +1,6 @@
 /** What is wrong with a collection, and where. */
 import type { ErrorCode, Place } from '../../core/errors.ts';
+import type { LayoutProblem } from '../layout.ts';
 
 /** One thing that is not as it should be. */
 export interface Finding {
@@ -33,5 +34,10 @@ export class Findings {
       if (code === 'CORRUPTED_INDEX') this.indexDamage++;
     }
     if (this.list.length < this.#most) this.list.push({ level, code, place, message });
+  }
+
+  /** Adds what is wrong with folders and names: nothing is lost by that. */
+  addLayout(problems: readonly LayoutProblem[]): void {
+    for (const { place, message } of problems) this.add('notice', 'INVALID_PATH', place, message);
   }
 }

@@ -52,9 +52,7 @@ export async function inspectDocuments(
   options: RewriteOptions,
 ): Promise<DocumentsInspection> {
   const paths = enginePaths(root, collection);
-  for (const { place, message } of await Layout.validateCollection(root, collection, disk)) {
-    findings.add('notice', 'INVALID_PATH', place, message);
-  }
+  findings.addLayout(await Layout.validateCollection(root, collection, disk));
   const damaged: string[] = [];
   const { read, bytes } = await readAll(disk, paths, options, (id, error) => {
     damaged.push(id);

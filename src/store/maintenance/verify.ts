@@ -7,7 +7,7 @@ import type { Disk } from '../../io/disk.ts';
 import { nodeDisk } from '../../io/index.ts';
 import { type Kernel, sharedKernel } from '../../kernels/index.ts';
 import { openSettled } from '../generation.ts';
-import { kindOf, Layout } from '../layout.ts';
+import { kindOf, Layout, noSuchCollection } from '../layout.ts';
 import type { RewriteOptions } from '../rewrite.ts';
 import { ZdsRoot } from '../root.ts';
 import { type Finding, Findings } from './findings.ts';
@@ -50,10 +50,27 @@ export async function verify(
     if (collection !== undefined) return [await verifyCollection(root, collection, options)];
     const reports: VerifyReport[] = [];
     for (const name of await root.collections()) {
-      if ((await kindOf(root.disk, root.path, name)) === undefined) continue;
       reports.push(await verifyCollection(root, name, options));
     }
     return reports;
+  } finally {
+    await root.close();
+  }
+}
+
+/**
+ * What is wrong with a store's own folders, the collections aside: notices only, as opening makes what
+ * is missing. Errors: NOT_A_STORE, IO_ERROR.
+ */
+export async function verifyRoot(
+  path: string,
+  { disk = nodeDisk }: Pick<VerifyOptions, 'disk'> = {},
+): Promise<readonly Finding[]> {
+  const root = await ZdsRoot.open(path, { mode: 'read', disk });
+  try {
+    const findings = new Findings(Number.POSITIVE_INFINITY);
+    findings.addLayout(await Layout.validateRoot(root.path, root.disk));
+    return findings.list;
   } finally {
     await root.close();
   }
@@ -65,14 +82,27 @@ async function verifyCollection(
   options: VerifyOptions,
 ): Promise<VerifyReport> {
   const { kernel = sharedKernel(), maxFindings = 1000 } = options;
-  if ((await kindOf(disk, path, collection)) === 'files') {
+  const findings = new Findings(maxFindings);
+  const kind = await kindOf(disk, path, collection);
+  if (kind === 'files') {
     // With it the hash of schemas is loaded.
     const { inspectDocuments } = await import('./inspect-documents.ts');
-    const findings = new Findings(maxFindings);
     const { documents, bytes } = await inspectDocuments(disk, path, collection, findings, options);
     return report(collection, findings, { documents, lines: documents, dataBytes: bytes });
   }
   const paths = Layout.collection(path, collection);
+  if (kind === undefined && (await disk.stat(paths.folder)) === undefined) {
+    throw noSuchCollection(path, collection);
+  }
+  findings.addLayout(await Layout.validateCollection(path, collection, disk));
+  if (kind === undefined) {
+    const beside = [await disk.stat(paths.log), await disk.stat(paths.index)];
+    if (beside.some((found) => found !== undefined)) {
+      const text = 'the documents are gone, but not what stands beside them';
+      findings.add('damage', 'CORRUPTED_DATA', { path: paths.data }, text);
+    }
+    return report(collection, findings, { documents: 0, lines: 0, dataBytes: 0 });
+  }
   const files = await openSettled(
     disk,
     paths,
@@ -80,7 +110,6 @@ async function verifyCollection(
     closeInspected,
   );
   try {
-    const findings = new Findings(maxFindings);
     const { indexer, end, lines } = await inspect(disk, kernel, files, findings, options);
     return report(collection, findings, { documents: indexer.index.size, lines, dataBytes: end });
   } finally {

@@ -35,6 +35,19 @@ describe('maintenance commands', () => {
     expect(json).toMatchObject({ ok: false, collections: [{ collection: 'c', ok: false }] });
   });
 
+  it('validate looks at the folders of the store, too', async () => {
+    const { path } = await store('folders');
+    writeFileSync(join(path, 'collections', 'stray'), '');
+    const said = `${join(path, 'collections', 'stray')}: notice: a file among the collections`;
+    expect(await zds(['validate', path])).toMatchObject({
+      code: 0,
+      stdout: `${said} [INVALID_PATH]\nc: sound, 3 documents, 1 dead lines\n`,
+    });
+    const json = JSON.parse((await zds(['validate', path, '--json'])).stdout);
+    expect(json).toMatchObject({ ok: true, findings: [{ level: 'notice' }] });
+    expect((await zds(['validate', path, '-c', 'c'])).stdout).not.toContain('stray');
+  });
+
   it('repair mends that and says where the rest is', async () => {
     const { path, meta } = await store('repair');
     const data = join(meta, 'data.jsonl');

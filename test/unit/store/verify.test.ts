@@ -1,6 +1,6 @@
 /** What `verify` finds, with its place; and that it finds nothing in a store that is in order. */
 import { describe, expect, it } from 'vitest';
-import { FastStore, verify } from '../../../src/store/index.ts';
+import { FastStore, verify, verifyRoot } from '../../../src/store/index.ts';
 import { FaultDisk } from '../../support/fault-disk.ts';
 import { LONG } from '../../support/long.ts';
 
@@ -43,6 +43,42 @@ describe('verify', () => {
     expect(report.findings).toEqual([]);
     expect(report).toMatchObject({ collection: 'c', ok: true, documents: 7, lines: 12 });
     expect(await verify('/s', undefined, { disk })).toEqual([report]);
+  });
+
+  it('tells what is wrong with folders, and of a collection without its documents', async () => {
+    const image = new Map((await store()).current());
+    const put = (path: string) => image.set(path, new Uint8Array(0));
+    put('/s/collections/stray');
+    put('/s/collections/empty/meta/notes.txt');
+    put('/s/collections/c/docs/x.txt');
+    for (const name of ['commits.log', 'index.bin']) put(`/s/collections/${name}/meta/${name}`);
+    const disk = new FaultDisk(image);
+    const reports = await verify('/s', undefined, { disk });
+    const said = reports.map(({ collection, findings }) => [
+      collection,
+      ...findings.map(({ level, place }) => `${level} ${place.path}`),
+    ]);
+    const at = '/s/collections';
+    expect(said).toEqual([
+      ['c', `notice ${at}/c/docs/x.txt`],
+      ['commits.log', `notice ${at}/commits.log`, `damage ${at}/commits.log/meta/data.jsonl`],
+      ['empty', `notice ${at}/empty`],
+      [
+        'index.bin',
+        `notice ${at}/index.bin/meta/index.bin`,
+        `notice ${at}/index.bin`,
+        `damage ${at}/index.bin/meta/data.jsonl`,
+      ],
+    ]);
+    expect(await verifyRoot('/s', { disk })).toMatchObject([
+      { level: 'notice', place: { path: '/s/metadata' } },
+      { level: 'notice', place: { path: `${at}/stray` } },
+    ]);
+    expect(await verifyRoot('/s', { disk: await store() })).toEqual([]);
+    await expect(verify('/s', 'nobody', { disk })).rejects.toMatchObject({
+      code: 'COLLECTION_NOT_FOUND',
+    });
+    expect(disk.operations).toBe(0);
   });
 
   it('finds nothing after a compaction and after a session that died', async () => {
