@@ -7,7 +7,11 @@ import type { Disk, DiskFile } from '../../io/disk.ts';
 
 /** A file's contents; undefined when it is missing. Errors: IO_ERROR. */
 export async function readBytes(disk: Disk, path: string): Promise<Buffer | undefined> {
-  if ((await disk.stat(path))?.kind !== 'file') return undefined;
+  return (await disk.stat(path))?.kind === 'file' ? readWhole(disk, path) : undefined;
+}
+
+/** The same of a file that is there. */
+export async function readWhole(disk: Disk, path: string): Promise<Buffer> {
   const file = await disk.open(path, 'read');
   try {
     const bytes = Buffer.allocUnsafe(await file.size());
@@ -17,7 +21,7 @@ export async function readBytes(disk: Disk, path: string): Promise<Buffer | unde
   }
 }
 
-/** The same as text. */
+/** The contents as text; undefined when the file is missing. */
 export async function readText(disk: Disk, path: string): Promise<string | undefined> {
   return (await readBytes(disk, path))?.toString();
 }

@@ -14,9 +14,10 @@ import { decodeText } from '../../io/index.ts';
 import { compareText } from '../../kernels/index.ts';
 import { Layout } from '../layout.ts';
 import { documentPath, listDocuments, parseFile } from './documents.ts';
+import { eachOf } from './each-of.ts';
 import { type JournalEntry, type JournalState, readJournal } from './journal.ts';
 import { type Manifest, parseManifest } from './manifest.ts';
-import { isCount, isSchemaId, parseLines, readBytes, readText } from './meta-file.ts';
+import { isCount, isSchemaId, parseLines, readText, readWhole } from './meta-file.ts';
 import { DocSchemas } from './schemas.ts';
 
 /** What doc_index.jsonl tells about a document. */
@@ -114,6 +115,10 @@ export async function loadState(
   const names = orderOf(order.ids, ids, journal.entries);
   const touched = new Map<string, JournalEntry>();
   for (const entry of journal.entries) touched.set(entry.id, entry);
+  const look = (id: string): Promise<DocEntry | undefined> =>
+    examine(disk, documentPath(paths.docs, id), schemas).catch(tell);
+  const looked = new Map<string, DocEntry | undefined>();
+  if (as === 'rebuild') await eachOf(names, async (id) => void looked.set(id, await look(id)));
   const entries = new Map<string, DocEntry>();
   let stale =
     as === 'rebuild' || !order.whole || !index.whole || !schemasWhole || leftovers.length > 0;
@@ -128,7 +133,7 @@ export async function loadState(
     }
     const doubtful = as !== 'reader' && change !== undefined;
     if (entry === undefined || doubtful || (as !== 'reader' && !schemas.isKnown(entry.schemaId))) {
-      const read = await examine(disk, documentPath(paths.docs, id), schemas).catch(tell);
+      const read = looked.has(id) ? looked.get(id) : await look(id);
       // Gone since the folder was listed: another process deleted it. Or damaged, and told.
       if (read === undefined) continue;
       stale ||= entry?.schemaId !== read.schemaId || entry.size !== read.size;
@@ -176,15 +181,15 @@ export async function examine(
   path: string,
   schemas: DocSchemas,
 ): Promise<Examined | undefined> {
-  const bytes = await readBytes(disk, path);
-  if (bytes === undefined) return undefined;
   const found = await disk.stat(path);
+  if (found?.kind !== 'file') return undefined;
+  const bytes = await readWhole(disk, path);
   const text = decodeText(bytes, path);
   const { _id } = parseFile(text, path);
   return {
     schemaId: schemas.identify(text, { path }),
     size: bytes.length,
-    mtime: Math.floor((found?.modifiedMs ?? 0) / 1000),
+    mtime: Math.floor((found.modifiedMs ?? 0) / 1000),
     ownId: _id,
   };
 }

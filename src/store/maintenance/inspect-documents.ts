@@ -9,6 +9,7 @@
 import { EtlError, isEtlError } from '../../core/errors.ts';
 import type { Disk } from '../../io/disk.ts';
 import { documentPath, listDocuments } from '../engine/documents.ts';
+import { eachOf } from '../engine/each-of.ts';
 import { DocSchemas, schemaMismatch } from '../engine/schemas.ts';
 import {
   type EnginePaths,
@@ -91,24 +92,32 @@ async function readAll(
   onDamage: (id: string, error: EtlError) => void,
 ): Promise<{ readonly read: Read; readonly bytes: number }> {
   const schemas = new DocSchemas();
-  const read = new Map<string, Examined>();
+  const { ids } = await listDocuments(disk, docs);
+  const outcomes = new Map<string, Examined | EtlError>();
   let bytes = 0;
-  for (const id of (await listDocuments(disk, docs)).ids) {
+  await eachOf([...ids], async (id) => {
     if (signal?.aborted) {
       throw new EtlError('ABORTED', 'the check was stopped', { cause: signal.reason });
     }
     const path = documentPath(docs, id);
     try {
       const examined = await examine(disk, path, schemas);
-      if (examined === undefined) continue;
-      read.set(id, examined);
+      if (examined === undefined) return;
+      outcomes.set(id, examined);
       bytes += examined.size;
     } catch (error) {
       if (!isEtlError(error) || error.code === 'IO_ERROR') throw error;
-      onDamage(id, error);
+      outcomes.set(id, error);
       bytes += (await disk.stat(path))?.size ?? 0;
     }
     onProgress?.({ bytes, totalBytes: bytes });
+  });
+  const read = new Map<string, Examined>();
+  // In the order of the listing, whichever was read first.
+  for (const id of ids) {
+    const outcome = outcomes.get(id);
+    if (isEtlError(outcome)) onDamage(id, outcome);
+    else if (outcome) read.set(id, outcome);
   }
   return { read, bytes };
 }
