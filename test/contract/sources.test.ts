@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
@@ -9,6 +9,8 @@ import { createGenerateSource, generateSource } from '../../src/sources/generate
 import { httpSource } from '../../src/sources/http-source.ts';
 import { jsonSource } from '../../src/sources/json-source.ts';
 import { tailSource } from '../../src/sources/tail-source.ts';
+import { zdsSource } from '../../src/sources/zds-source.ts';
+import { FastStore, Layout } from '../../src/store/index.ts';
 import { sourceContract } from '../../src/testing/index.ts';
 import { sendFile, serve } from '../support/http-server.ts';
 import { numbers, temporaryFolder } from '../support/stages.ts';
@@ -51,6 +53,32 @@ testSourceContract('tailSource', () => {
   const settings = { idleMs: 1, pollMs: 1 };
   return { documents, open: (options) => tailSource(path, { ...options, ...settings }) };
 });
+
+for (const kind of ['in lines', 'a file per document']) {
+  testSourceContract(`zdsSource (${kind})`, async () => {
+    const root = temporaryFolder();
+    const stored = documents.slice(0, 300).map((document, i) => ({ _id: `d${i}`, ...document }));
+    if (kind === 'in lines') {
+      const store = await FastStore.open(root, 'c');
+      for (const document of stored) store.put(document._id, document);
+      await store.close();
+    } else {
+      const docs = Layout.docsDir(root, 'c');
+      mkdirSync(docs, { recursive: true });
+      for (const { _id, ...rest } of stored) {
+        writeFileSync(join(docs, `${_id}.json`), JSON.stringify(rest, null, 2));
+      }
+      await Layout.initCollection(root, 'c');
+      writeFileSync(Layout.orderFile(root, 'c'), stored.map(({ _id }) => `${_id}\n`).join(''));
+    }
+    // Small pieces, for many batches.
+    const settings = { pieceBytes: 700 };
+    return {
+      documents: stored,
+      open: (options) => zdsSource(root, 'c', { ...options, ...settings }),
+    };
+  });
+}
 
 const make = (n: number) => ({ n });
 testSourceContract('generateSource', () => ({
