@@ -57,7 +57,7 @@ testSourceContract('tailSource', () => {
 for (const kind of ['in lines', 'a file per document']) {
   testSourceContract(`zdsSource (${kind})`, async () => {
     const root = temporaryFolder();
-    const stored = documents.slice(0, 300).map((document, i) => ({ _id: `d${i}`, ...document }));
+    const stored = documents.slice(0, 100).map((document, i) => ({ _id: `d${i}`, ...document }));
     if (kind === 'in lines') {
       const store = await FastStore.open(root, 'c');
       for (const document of stored) store.put(document._id, document);
@@ -72,7 +72,7 @@ for (const kind of ['in lines', 'a file per document']) {
       writeFileSync(Layout.orderFile(root, 'c'), stored.map(({ _id }) => `${_id}\n`).join(''));
     }
     // Small pieces, for many batches.
-    const settings = { pieceBytes: 700 };
+    const settings = { pieceBytes: 300 };
     return {
       documents: stored,
       open: (options) => zdsSource(root, 'c', { ...options, ...settings }),

@@ -118,7 +118,12 @@ export async function loadState(
   const look = (id: string): Promise<DocEntry | undefined> =>
     examine(disk, documentPath(paths.docs, id), schemas).catch(tell);
   const looked = new Map<string, DocEntry | undefined>();
-  if (as === 'rebuild') await eachOf(names, async (id) => void looked.set(id, await look(id)));
+  const unsure = names.filter((id) =>
+    as === 'reader'
+      ? !index.entries.has(id) && !touched.has(id)
+      : !index.entries.has(id) || touched.has(id),
+  );
+  await eachOf(unsure, async (id) => void looked.set(id, await look(id)));
   const entries = new Map<string, DocEntry>();
   let stale =
     as === 'rebuild' || !order.whole || !index.whole || !schemasWhole || leftovers.length > 0;
