@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Document, LineRecord, RECORD_WORDS } from '../../src/core/batch.ts';
+import type { Predicate } from '../../src/core/predicate.ts';
 import {
   buildSelection,
   type Column,
@@ -176,6 +177,38 @@ describe('kernels', () => {
         }
       }),
       { numRuns },
+    );
+  });
+
+  it('answer alike where documents have more paths than are remembered', () => {
+    const many = Array.from({ length: 4100 }, (_, i) => `"k${i}":0`);
+    const first = `{"_id":"0","a":{"a":0,"b":0},"b":{"a":0,"b":0},${many}}`;
+    const unheard = fc.nat({ max: 1e9 }).map((n) => `of ${n}`);
+    const { object } = fc.letrec<{ object: string }>((tie) => ({
+      object: fc
+        .array(
+          fc.tuple(
+            fc.oneof(fc.constantFrom('a', 'b', '_id'), unheard),
+            fc.oneof({ maxDepth: 2 }, fc.constantFrom('0', '1'), tie('object')),
+          ),
+          { maxLength: 5 },
+        )
+        .map((members) => `{${members.map(([key, value]) => `"${key}":${value}`)}}`),
+    }));
+    const paths = fc.constantFrom(['a'], ['b'], ['a', 'b'], ['b', 'a'], ['_id']);
+    const where = paths.map((path): Predicate => ({ op: 'eq', path, value: 1 }));
+    fc.assert(
+      fc.property(fc.array(object, { minLength: 20 }), where, paths, (lines, where, key) => {
+        const bytes = encoder.encode([first, ...lines, ''].join('\n'));
+        const query = { where, select: [key] };
+        const expected = answers(twin!, query, bytes, undefined);
+        const { records } = twin!.lines(bytes, { key });
+        for (const kernel of others) {
+          expect(answers(kernel, query, bytes, undefined)).toEqual(expected);
+          expect(kernel.lines(bytes, { key }).records).toEqual(records);
+        }
+      }),
+      { numRuns: runs(40) },
     );
   });
 

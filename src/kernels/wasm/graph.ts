@@ -134,9 +134,13 @@ export function elementNode(node: usize): usize {
   return made;
 }
 
-/** Remembers that the bytes [from, to) lead to `target`, at the head of `list`. */
+/**
+ * Remembers that the bytes [from, to) lead to `target`, at the head of `list`. Nothing behind GENERIC: it
+ * stands for values of many objects, and what follows one of them is a key of another object elsewhere.
+ */
 export function learn(list: usize, from: usize, to: usize, target: usize): void {
   if (to - from > LITERAL_LIMIT || target == GENERIC || transitionCount >= TRANSITION_LIMIT) return;
+  if (list < ROOT) return;
   let t = TRANSITIONS + <usize>transitionCount * TRANSITION_SIZE;
   const last = load<u32>(list, (LIST - 1) << 2);
   if (last != <u32>NEVER) t = last;
