@@ -62,6 +62,13 @@ describe.each(kernels)('lines of the $name kernel', (kernel) => {
     );
   });
 
+  it('respect the depth allowed where lines of the same shape were read when more was', () => {
+    // As many as it takes until such lines are read by a plan, whatever was read before.
+    const bytes = encoder.encode('{"a":{"b":{"c":1}}}\n'.repeat(400));
+    checkLines(kernel, bytes);
+    checkLines(kernel, bytes, 2);
+  });
+
   it('do not depend on how the bytes are cut into chunks at line ends', () => {
     fc.assert(
       fc.property(chunk, fc.nat(), (bytes, at) => {

@@ -72,6 +72,8 @@ export function readDocument(p: usize, how: u32): usize {
     beginDocument();
     return readAndCount(p, ROOT, 0);
   }
+  // A plan was made where it might go deeper.
+  if (maxDepth < PLAN_DEPTH) return readGenerally(p, how);
   if (rest) {
     if (--rest == 0) trust = FULL_TRUST >> 1;
     return readGenerally(p, how);
@@ -96,7 +98,7 @@ export function readDocument(p: usize, how: u32): usize {
     if (trust < 0) rest = REST_LINES;
   }
   if (pause) pause--;
-  else if (maxDepth >= PLAN_DEPTH) makePlan(p);
+  else makePlan(p);
   return readGenerally(p, how);
 }
 
