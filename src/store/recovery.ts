@@ -73,7 +73,7 @@ export interface OpenState {
   readonly lines: number;
   readonly commit: CommitRecord | undefined;
   readonly checkpoint: CheckpointRecord | undefined;
-  /** True when the last session ended in good order. */
+  /** True when the log says that the last session ended in good order. */
   readonly closed: boolean;
   /** index.bin was the checkpoint that the log names. */
   readonly trusted: boolean;
@@ -181,7 +181,19 @@ export async function openState(input: OpenInput): Promise<OpenState> {
     await log.append(commit);
   }
   const { indexer, lines, appender, deleted } = result;
-  return { indexer, end, lines, commit, checkpoint, closed, trusted, appender, deleted, recovery };
+  return {
+    indexer,
+    end,
+    lines,
+    commit,
+    checkpoint,
+    // A log that ends in a commit is one of a session under way, which has to be closed.
+    closed: closed && commit === state.commit,
+    trusted,
+    appender,
+    deleted,
+    recovery,
+  };
 }
 
 /** The state of a collection in plain order, for a reader: its index is loaded when it is needed. */

@@ -83,6 +83,17 @@ describe('files of other programs', () => {
     await store.close();
   });
 
+  it.each(['\n', 'rubbish\n'])('takes a document added behind %j alone', async (first) => {
+    for (const added of [first, '{"_id":"a"}\n']) {
+      await (await open()).close();
+      appendFileSync(meta('data.jsonl'), added);
+    }
+    const store = await open();
+    expect(store.recovery).toMatchObject({ adoptedLines: 1, cutBytes: 0 });
+    expect(await store.scanAll()).toEqual([{ _id: 'a' }]);
+    await store.close();
+  });
+
   describe('that added and deleted behind our last session', () => {
     /** Adds lines, and makes index.bin lead to the newest lines of `known`. */
     const addTo = (added: readonly string[], known: readonly string[]): void => {
