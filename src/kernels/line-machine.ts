@@ -127,7 +127,7 @@ export interface DriveOptions {
   readonly skip?: Uint8Array | undefined;
   readonly maxDepth?: number | undefined;
   readonly piece: (piece: Piece) => void;
-  /** Does the work for one line with the TypeScript twin. */
+  /** Does the work for one line, which is not skipped, with the TypeScript twin. */
   readonly slow: (line: SlowLine) => SlowResult;
   /** Called in column mode in front of a misfit; the drive ends there. */
   readonly misfit?: (line: SlowLine) => void;
@@ -227,7 +227,7 @@ export class LineMachine {
       const count = u32[state + 1]!;
       if (u32[state + 2]!) this.#readBad(bad, u32[state + 2]!);
       const line = { start: u32[state + 8]!, end: u32[state + 9]!, line: u32[state + 10]! };
-      const good = u32[state + 4]!;
+      const before = u32[state + 4]!;
       if (count > 0) piece({ count, out: u32[state + 7]! });
       if (status === Status.done) break;
       if (status === Status.full) continue;
@@ -235,14 +235,11 @@ export class LineMachine {
         misfit!(line);
         break;
       }
-      if (skip && skip[good]! !== 0) exports.passed(1, 0);
-      else {
-        const fault = slow(line);
-        if (fault === 'stop') break;
-        const isDocument = fault === undefined || fault === 'whole';
-        if (!isDocument) bad.push({ ...fault, before: good });
-        exports.passed(isDocument ? 1 : 0, fault === 'whole' ? 1 : 0);
-      }
+      const fault = slow(line);
+      if (fault === 'stop') break;
+      const isDocument = fault === undefined || fault === 'whole';
+      if (!isDocument) bad.push({ ...fault, before });
+      exports.passed(isDocument ? 1 : 0, fault === 'whole' ? 1 : 0);
     }
     return this.#result(bad);
   }

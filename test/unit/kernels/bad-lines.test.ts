@@ -144,6 +144,19 @@ describe.each(kernels)('bad lines in the $name kernel', (kernel) => {
     expect(kernel.lines(Buffer.from(deepest))).toMatchObject({ count: 1, bad: [] });
   });
 
+  it('is told of where it has more values than are read at once, and what is behind it is skipped', () => {
+    const many = `{"a":[${'1,'.repeat(70_000)}`;
+    for (const bad of [`${many}]}`, many]) {
+      const bytes = Buffer.from(`${bad}\n{"n":1}\n${many}1]}\n{"n":2}\n${bad}`);
+      const found = kernel.selector({}).documents(bytes, Uint8Array.of(1, 1, 0));
+      expect(found.documents).toEqual([{ n: 2 }]);
+      expect(found.bad.map(({ line, before }) => [line, before])).toEqual([
+        [0, 0],
+        [4, 3],
+      ]);
+    }
+  });
+
   it.each([
     ['', 0, 0, true, true],
     ['\n', 0, 1, false, false],
