@@ -54,14 +54,21 @@ export class KeyReader {
   }
 }
 
+/** A lone half of a surrogate pair: only escapes write one, and UTF-8 has no bytes for it. */
+const LONE = /\p{Surrogate}/u;
+
 /**
- * Text that is the same for values that are equal: of strings however they are escaped, of numbers
- * however they are written. Values of different types never meet. Arrays and objects are compared as
- * they are written.
+ * Text that is the same for values that are equal, and in UTF-8 for no others: of strings however they
+ * are escaped, of numbers however they are written. Values of different types never meet. Arrays and
+ * objects are compared as they are written.
  */
 export function identityOf({ bytes, start, end }: RawValue): string {
   const first = bytes[start]!;
-  if (first === QUOTE) return `"${stringText(bytes, start, end)}`;
+  if (first === QUOTE) {
+    const text = stringText(bytes, start, end);
+    const isPlain = text.length === end - start - 2 || !LONE.test(text);
+    return isPlain ? `"${text}` : `'${JSON.stringify(text)}`;
+  }
   const text = decodeText(bytes, start, end);
   return isNumberStart(first) ? canonicalNumber(text) : text;
 }

@@ -35,6 +35,9 @@ describe('dedupe', () => {
     ['true', '"true"', 2],
     ['0.12345678901234567', '0.12345678901234568', 2],
     ['"a\\n"', '"a\\u000a"', 1],
+    ['"\\ud800"', '"\\uD800"', 1],
+    ['"\\ud800"', '"\\ud801"', 2],
+    ['"\\ud800"', '"\ufffd"', 2],
   ])('%s and %s are %i keys', async (a, b, count) => {
     const texts = [`{"k":{"v":${a}}}`, `{"k":{"v":${b}}}`];
     expect((await applyTo(dedupeTransform({ by: 'k.v' }), [batchOf(texts)])).texts).toHaveLength(
