@@ -176,6 +176,22 @@ const anyTarget = fc.oneof(
   },
 );
 
+const oddNames = ['__proto__', '', 'a.b', '\\u0073', '\\ud800', 'toString', 'x,\\"y'];
+const oddValues = [
+  ...[
+    '"d1"',
+    '"d\\u0031"',
+    '""',
+    '"a,\\"b\\"\\t"',
+    '"\\ud800"',
+    '"\\u0000 é😀"',
+    `"${'long '.repeat(60)}"`,
+  ],
+  ...['-0', '1e400', '9007199254740993', '18446744073709551616', '0.1e-7', 'true', 'null'],
+  ...['[]', '[[],{},[null,"x"]]', '[{"x":1},{"x":"y","x":2}]', '{}', '{"x":{"x":[]}}'],
+  ...['"2024-02-29T10:00:00Z"', '"2024-02-30"'],
+] as const;
+
 const anyLine = fc.oneof(
   {
     weight: 6,
@@ -191,6 +207,15 @@ const anyLine = fc.oneof(
         { requiredKeys: [] },
       )
       .map((document) => JSON.stringify(document)),
+  },
+  // Members as `JSON.stringify` never writes them, and names that objects have of their own.
+  {
+    weight: 2,
+    arbitrary: fc
+      .array(fc.tuple(pick('_id', 'n', 's', 'a', 'o', ...oddNames), pick(...oddValues)), {
+        maxLength: 5,
+      })
+      .map((members) => `{${members.map(([name, value]) => `"${name}": ${value}`)} }`),
   },
   { weight: 1, arbitrary: pick('{"n":', '[]', 'x') },
 );
