@@ -124,6 +124,12 @@ const commands = [
         for (const each of all) if (typeof each === 'object') assign(model.now, each.key, each.n);
         model.strange += all.filter((each) => String(each).startsWith('{')).length;
         model.committed = new Map(model.now);
+        if (whole) {
+          const { disk, kernel } = real;
+          const reader = await FastStore.open('/s', 'c', { disk, kernel, mode: 'read' });
+          await agree(model, { ...real, store: reader });
+          await reader.close();
+        }
         real.store = await open(real);
         await agree(model, real);
       });
