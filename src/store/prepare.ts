@@ -18,7 +18,7 @@ import {
   LineRecord,
   RECORD_WORDS,
 } from '../core/batch.ts';
-import { EtlError } from '../core/errors.ts';
+import { EtlError, type Place } from '../core/errors.ts';
 import { createIdGenerator, type GeneratedIds } from '../core/generate-id.ts';
 import { formatPath, type Path, type PathInput, parsePath } from '../core/path.ts';
 import type { Kernel } from '../kernels/index.ts';
@@ -223,8 +223,10 @@ function resolveId(
 
 function foreignValue({ bytes, records }: EncodedLines, i: number): unknown {
   const word = i * RECORD_WORDS;
-  const start = records[word + LineRecord.keyStart]!;
-  const end = records[word + LineRecord.keyEnd]!;
+  return readJson(bytes, records[word + LineRecord.keyStart]!, records[word + LineRecord.keyEnd]!);
+}
+
+function readJson(bytes: Uint8Array, start: number, end: number): unknown {
   return JSON.parse(Buffer.from(bytes.subarray(start, end)).toString()) as unknown;
 }
 
@@ -239,25 +241,16 @@ function settle(bytes: Uint8Array, batch: Batch, own: boolean, kernel: Kernel): 
   const parts: Uint8Array[] = [];
   for (let i = 0; i < count; i++) {
     const word = i * RECORD_WORDS;
-    const start = records[word]!;
-    const line = bytes.subarray(start, records[word + LineRecord.end]!);
+    const line = bytes.subarray(records[word]!, records[word + LineRecord.end]!);
     if (isFirst(records, word)) {
       parts.push(line, NEWLINE);
       continue;
     }
     const first = line.indexOf(34, HEAD.length) + 1;
     const id = Buffer.from(line.subarray(HEAD.length, first - 1)).toString();
-    const other = keyText(bytes, records, i);
-    if (!own && other !== id) {
-      throw new EtlError(
-        'ID_MISMATCH',
-        `the document's own _id is ${JSON.stringify(other ?? foreignValue(table, i))}, not ${JSON.stringify(id)}`,
-        { place: batch.place(i) },
-      );
-    }
-    const keyStart = records[word + LineRecord.keyStart]! - start;
-    const quoted = other === undefined ? keyStart : keyStart - 1;
-    parts.push(line.subarray(0, first), withoutMember(line, quoted).subarray(first), NEWLINE);
+    parts.push(line.subarray(0, first));
+    takeButIds(parts, line, first, own ? undefined : id, () => batch.place(i));
+    parts.push(NEWLINE);
   }
   return settle(concat(parts), batch, own, kernel);
 }
@@ -269,6 +262,36 @@ export function withoutIds(document: Uint8Array, kernel: Kernel): Uint8Array {
   if (kind === KeyKind.missing) return document;
   const value = records[LineRecord.keyStart]! - (kind === KeyKind.other ? 0 : 1);
   return withoutIds(withoutMember(document, value), kernel);
+}
+
+/**
+ * Adds what follows the first member, which ends at `from`, without any `_id`. Errors: ID_MISMATCH for
+ * one that is not `id`, if that is given.
+ */
+function takeButIds(
+  parts: Uint8Array[],
+  line: Uint8Array,
+  from: number,
+  id: string | undefined,
+  place: () => Place,
+): void {
+  let kept = from;
+  for (let at = from; line[at] === 44; ) {
+    const comma = at;
+    const name = skipSpace(line, at + 1);
+    const nameEnd = endOfString(line, name);
+    const value = skipSpace(line, skipSpace(line, nameEnd) + 1);
+    at = endOfValue(line, value);
+    if (readJson(line, name, nameEnd) !== '_id') continue;
+    const own = id === undefined ? id : readJson(line, value, at);
+    if (own !== id) {
+      const reason = `the document's own _id is ${JSON.stringify(own)}, not ${JSON.stringify(id)}`;
+      throw new EtlError('ID_MISMATCH', reason, { place: place() });
+    }
+    parts.push(line.subarray(kept, comma));
+    kept = at;
+  }
+  parts.push(line.subarray(kept));
 }
 
 /**
@@ -297,7 +320,7 @@ function endOfString(bytes: Uint8Array, start: number): number {
   return at + 1;
 }
 
-/** One past a valid JSON value that is no string. */
+/** Where the member of a valid JSON value ends: at the comma or bracket behind it. */
 function endOfValue(bytes: Uint8Array, start: number): number {
   let depth = 0;
   for (let at = start; ; ) {
@@ -313,6 +336,12 @@ function endOfValue(bytes: Uint8Array, start: number): number {
     } else if (byte === 44 && depth === 0) return at;
     at++;
   }
+}
+
+function skipSpace(bytes: Uint8Array, start: number): number {
+  let at = start;
+  while (isSpace(bytes[at]!)) at++;
+  return at;
 }
 
 function isSpace(byte: number): boolean {

@@ -106,6 +106,22 @@ describe('FastStore', () => {
     );
   });
 
+  it('leaves out all ids of a document but the last, however many', async () => {
+    const store = await open();
+    const many = ',"_id" : "a" ,"\\u005fid":"a","x":[{"_id":1},"_id"]'.repeat(10_000);
+    await store.append(batchOf(`{"_id":"b"${many}}\n{"k":"c","_id":"c"}\n`));
+    await store.append(batchOf(`{"k":"d","_id":"d", "_id":"d" ,"n":1}\n`), { idField: 'k' });
+    const raw = Buffer.from(store.getRaw('a')).toString();
+    expect(raw).toBe(`{"_id":"a"${',"x":[{"_id":1},"_id"]'.repeat(10_000)}}`);
+    expect(Buffer.from(store.getRaw('d')).toString()).toBe('{"_id":"d","k":"d","n":1}');
+    const other = batchOf('{"k":"e","_id":"f","_id":"e"}\n');
+    await expect(store.append(other, { idField: 'k' })).rejects.toMatchObject({
+      code: 'ID_MISMATCH',
+      message: expect.stringMatching(/own _id is "f", not "e"/),
+    });
+    await store.close();
+  });
+
   it('takes ids from a field, a function or a generator', async () => {
     const store = await open();
     await store.append(batchOf('{"k":{"id":"one"},"v":1}\n{"k":{"id":"two"},"_id":"two"}\n'), {
