@@ -1,9 +1,10 @@
 /** The store against a Map with insertion order: any sequence of operations, with reopening and dying. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Batch } from '../../src/core/batch.ts';
+import { Batch, type Document } from '../../src/core/batch.ts';
 import { createKernel, type IdIndex, type Kernel, sharedKernel } from '../../src/kernels/index.ts';
-import { FastStore } from '../../src/store/index.ts';
+import { FastStore, ZdsRoot } from '../../src/store/index.ts';
+import { openForReading, type ReadingFiles } from '../../src/store/open-reading.ts';
 import { FaultDisk, PowerCut } from '../support/fault-disk.ts';
 import { LONG } from '../support/long.ts';
 import { parseIndex } from '../support/reference-store.ts';
@@ -35,8 +36,10 @@ const assign = (documents: Documents, id: string, n: number): void => {
   documents.set(id, n);
 };
 const open = ({ disk, kernel }: Real) => FastStore.open('/s', 'c', { disk, kernel });
-const entries = async (store: FastStore) =>
-  (await store.scan({ pieceBytes: 64 }).toArray()).map(({ _id, n }) => [_id, n]);
+const entries = async (files: Pick<ReadingFiles, 'scan'>) => {
+  const documents = (await files.scan({ pieceBytes: 64 }).toArray()) as Document[];
+  return documents.map(({ _id, n }) => [_id, n]);
+};
 
 async function agree(model: Model, { store }: Real): Promise<void> {
   expect(store.count).toBe(model.now.size);
@@ -218,6 +221,11 @@ const commands = [
       }
       expect(await entries(real.reader)).toEqual([...model.committed]);
       expect(real.reader.count).toBe(model.committed.size);
+      const root = await ZdsRoot.open('/s', { disk: real.disk, mode: 'read' });
+      const scanned = await openForReading(root, 'c');
+      expect(await entries(scanned)).toEqual([...model.committed]);
+      await scanned.close();
+      await root.close();
     }),
   ),
   fc.constant(command('scan', agree)),
