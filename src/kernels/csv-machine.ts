@@ -139,7 +139,12 @@ class CsvMachine {
       const records = this.#u32.slice(at, at + count * RECORD_WORDS);
       pieces.add(this.#u8.slice(out, outAt), records);
     });
-    return { ...rows, ...pieces.join(), dense: true, ...(key ? { key: formatPath([key]) } : {}) };
+    return {
+      ...rows,
+      ...pieces.join(),
+      dense: true,
+      ...(key === undefined ? {} : { key: formatPath([key]) }),
+    };
   }
 
   build(image: Image, builder: RowBuilder, bytes: Uint8Array, last: boolean): CsvObjects {

@@ -52,7 +52,7 @@ export const csvProgram: fc.Arbitrary<CsvProgram> = fc
       comment: fc.constantFrom(undefined, undefined, 0x23),
       trim: fc.boolean(),
     }),
-    types: fc.array(type, { minLength: 1, maxLength: 4 }),
+    types: fc.array(type, { minLength: 1, maxLength: 6 }),
     empty: fc.constantFrom('null' as const, 'omit' as const, 'string' as const),
     nulls: fc.constantFrom([], ['NA', 'null']),
     misfit: fc.constantFrom('string' as const, 'null' as const, 'error' as const),
@@ -64,12 +64,18 @@ export const csvProgram: fc.Arbitrary<CsvProgram> = fc
       'fit' as const,
     ),
     maxRowBytes: fc.constantFrom(1 << 20, 1 << 20, 12),
-    key: fc.constantFrom('a', 'long "key" of a column, longer than 32 bytes', 'none', undefined),
+    key: fc.constantFrom(
+      'a',
+      'long "key" of a column, longer than 32 bytes',
+      '',
+      'none',
+      undefined,
+    ),
   })
   .map(({ types, ...rest }) => ({
     ...rest,
     columns: types.map((each, i) => ({
-      name: ['a', 'long "key" of a column, longer than 32 bytes', 'c.d', 'é'][i]!,
+      name: ['a', 'long "key" of a column, longer than 32 bytes', '', '__proto__', 'c.d', 'é'][i]!,
       type: each,
     })),
   }));
