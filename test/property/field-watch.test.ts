@@ -38,8 +38,8 @@ describe.each(kernels)('$name kernel', (kernel) => {
       ),
       { numRuns: runs(500) },
     );
-    // The twin never looks; the other mostly has nothing to say about documents that it knows.
-    expect(quiet > 20).toBe(kernel.name === 'wasm');
+    // The twin never looks; the other has nothing to say about documents that it knows, a fifth of these.
+    expect(quiet > runs(500) / 20).toBe(kernel.name === 'wasm');
   });
 
   it('leaves fields alone that were not selected', () => {
