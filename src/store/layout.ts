@@ -132,6 +132,9 @@ export const Layout = {
     if (!hasData && (await disk.stat(index)) !== undefined) {
       problems.push(problem(index, 'an index without its data.jsonl'));
     }
+    if (hasData && (await hasDocuments(disk, docs))) {
+      problems.push(problem(docs, 'documents beside data.jsonl, which nothing reads'));
+    }
     if (!hasData && !hasDocs) problems.push(problem(folder, 'neither meta/data.jsonl nor docs/'));
     return problems;
   },
@@ -179,6 +182,12 @@ export async function kindOf(
   return (await disk.stat(Layout.docsDir(root, name))) === undefined ? undefined : 'files';
 }
 
+/** Whether documents have files of their own; the crate makes their folder for either kind. */
+async function hasDocuments(disk: Disk, docs: string): Promise<boolean> {
+  const entries = (await disk.stat(docs))?.kind === 'folder' ? await disk.list(docs) : [];
+  return entries.some(({ name }) => !name.startsWith('.') && name.endsWith('.json'));
+}
+
 /**
  * Sees to it that a collection in lines can be opened; makes the folders of one that is missing if it may.
  * Errors: COLLECTION_NOT_FOUND; INVALID_ARGUMENT for a collection with a file per document.
@@ -191,9 +200,7 @@ export async function prepareInLines(
 ): Promise<void> {
   if ((await disk.stat(Layout.dataFile(root, name))) !== undefined) return;
   const docs = Layout.docsDir(root, name);
-  // The crate makes this folder for either kind.
-  const entries = (await disk.stat(docs))?.kind === 'folder' ? await disk.list(docs) : [];
-  if (entries.some((entry) => !entry.name.startsWith('.') && entry.name.endsWith('.json'))) {
+  if (await hasDocuments(disk, docs)) {
     const message = `${name} has a file per document; Engine and BufferedWriter.open are for it`;
     throw new EtlError('INVALID_ARGUMENT', message, { place: { path: docs } });
   }

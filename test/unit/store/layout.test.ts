@@ -69,7 +69,12 @@ describe('Layout', () => {
     for (const name of ['ok.json', 'a b.json', 'x.txt', '.x.tmp']) {
       writeFileSync(join(docs, name), '{}');
     }
-    mkdirSync(Layout.metaDir(root, 'i'), { recursive: true });
+    for (const name of ['i', 'j', 'k']) mkdirSync(Layout.metaDir(root, name), { recursive: true });
+    for (const name of ['j', 'k']) {
+      writeFileSync(Layout.dataFile(root, name), '');
+      mkdirSync(Layout.docsDir(root, name));
+    }
+    writeFileSync(join(Layout.docsDir(root, 'k'), 'a.json'), '{}');
     writeFileSync(Layout.indexFile(root, 'i'), '');
     writeFileSync(join(root, 'collections/stray'), '');
     const c = '/collections/c';
@@ -81,6 +86,7 @@ describe('Layout', () => {
       `${c}/meta: this folder is missing`,
       '/collections/i/meta/index.bin: an index without its data.jsonl',
       '/collections/i: neither meta/data.jsonl nor docs/',
+      '/collections/k/docs: documents beside data.jsonl, which nothing reads',
       '/collections/stray: a file among the collections',
       '/metadata: this folder is missing',
     ]);
