@@ -18,7 +18,7 @@ import {
   LineRecord,
   RECORD_WORDS,
 } from '../core/batch.ts';
-import { EtlError, type Place } from '../core/errors.ts';
+import { EtlError } from '../core/errors.ts';
 import { createIdGenerator, type GeneratedIds } from '../core/generate-id.ts';
 import { formatPath, type Path, type PathInput, parsePath } from '../core/path.ts';
 import type { Kernel } from '../kernels/index.ts';
@@ -248,34 +248,24 @@ function settle(bytes: Uint8Array, batch: Batch, own: boolean, kernel: Kernel): 
     }
     const first = line.indexOf(34, HEAD.length) + 1;
     const id = Buffer.from(line.subarray(HEAD.length, first - 1)).toString();
-    parts.push(line.subarray(0, first));
-    takeButIds(parts, line, first, own ? undefined : id, () => batch.place(i));
-    parts.push(NEWLINE);
+    const refuseOther = (other: unknown): void => {
+      if (other === id) return;
+      const reason = `the document's own _id is ${JSON.stringify(other)}, not ${JSON.stringify(id)}`;
+      throw new EtlError('ID_MISMATCH', reason, { place: batch.place(i) });
+    };
+    parts.push(onlyFirstId(line, first, own ? undefined : refuseOther), NEWLINE);
   }
   return settle(concat(parts), batch, own, kernel);
 }
 
-/** The bytes of one document without any `_id` at its top level. */
-export function withoutIds(document: Uint8Array, kernel: Kernel): Uint8Array {
-  const { records } = kernel.lines(document);
-  const kind = records[LineRecord.keyKind]!;
-  if (kind === KeyKind.missing) return document;
-  const value = records[LineRecord.keyStart]! - (kind === KeyKind.other ? 0 : 1);
-  return withoutIds(withoutMember(document, value), kernel);
-}
-
-/**
- * Adds what follows the first member, which ends at `from`, without any `_id`. Errors: ID_MISMATCH for
- * one that is not `id`, if that is given.
- */
-function takeButIds(
-  parts: Uint8Array[],
+/** The line of a document without any `_id` behind its first member, which ends at `from`; `onId` gets their values. */
+export function onlyFirstId(
   line: Uint8Array,
   from: number,
-  id: string | undefined,
-  place: () => Place,
-): void {
-  let kept = from;
+  onId?: (value: unknown) => void,
+): Uint8Array {
+  const parts: Uint8Array[] = [];
+  let kept = 0;
   for (let at = from; line[at] === 44; ) {
     const comma = at;
     const name = skipSpace(line, at + 1);
@@ -283,15 +273,12 @@ function takeButIds(
     const value = skipSpace(line, skipSpace(line, nameEnd) + 1);
     at = endOfValue(line, value);
     if (readJson(line, name, nameEnd) !== '_id') continue;
-    const own = id === undefined ? id : readJson(line, value, at);
-    if (own !== id) {
-      const reason = `the document's own _id is ${JSON.stringify(own)}, not ${JSON.stringify(id)}`;
-      throw new EtlError('ID_MISMATCH', reason, { place: place() });
-    }
+    onId?.(readJson(line, value, at));
     parts.push(line.subarray(kept, comma));
     kept = at;
   }
   parts.push(line.subarray(kept));
+  return concat(parts);
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import { EtlError } from '../../core/errors.ts';
 import type { Kernel } from '../../kernels/index.ts';
-import { withoutIds } from '../prepare.ts';
+import { onlyFirstId } from '../prepare.ts';
 import { parseFile } from './documents.ts';
 
 /** A string, or space between tokens; of valid JSON there is nothing else that space can stand in. */
@@ -16,11 +16,12 @@ const STRING_OR_SPACE = /("[^"\\]*(?:\\.[^"\\]*)*")|[ \t\r\n\ufeff]+/g;
  */
 export function documentLine(id: string, text: string, path: string, kernel: Kernel): Uint8Array {
   const document = parseFile(text, path);
-  let members: Uint8Array = Buffer.from(text.replace(STRING_OR_SPACE, '$1'));
+  const members = Buffer.from(text.replace(STRING_OR_SPACE, '$1'));
   const [bad] = kernel.lines(members).bad;
   if (bad) throw new EtlError(bad.code, bad.reason, { place: { path } });
+  const head = Buffer.from(`{"_id":${JSON.stringify(id)}`);
+  const comma = Buffer.from(members.length > '{}'.length ? ',' : '');
+  const line = Buffer.concat([head, comma, members.subarray(1)]);
   // The file's name is the id, whatever somebody wrote into it.
-  if (Object.hasOwn(document, '_id')) members = withoutIds(members, kernel);
-  const head = `{"_id":${JSON.stringify(id)}${members.length > '{}'.length ? ',' : ''}`;
-  return Buffer.concat([Buffer.from(head), members.subarray(1)]);
+  return Object.hasOwn(document, '_id') ? onlyFirstId(line, head.length) : line;
 }

@@ -133,6 +133,7 @@ describe('a file per document, read as lines', () => {
         '{"t":"\\\\\\" , :\\u0020 ","t": [ "" , "\\n" ]}',
         '"t":"\\\\\\" , :\\u0020 ","t":["","\\n"]',
       ],
+      ['f', `{${'"_id": 1, '.repeat(20_000)}"n": 1}`, '"n":1'],
       ['odd "name"', '{"n":1}', '"n":1'],
     ];
     for (const [id, text] of texts) writeFileSync(file(`${id}.json`), text);
