@@ -13,12 +13,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { enginePaths } from '../../src/store/engine/state.ts';
 import { Engine, repair, SyncWriter, verify } from '../../src/store/index.ts';
-import {
-  checkDeaths,
-  checkFailures,
-  noticesUnsynced,
-  repairWholly,
-} from '../support/dying-repair.ts';
+import { repairWholly, testDyingRepair } from '../support/dying-repair.ts';
 import { FaultDisk, fingerprint, type Image } from '../support/fault-disk.ts';
 
 const paths = enginePaths('/s', 'c');
@@ -99,22 +94,8 @@ describe('repair of a file per document whose machine dies', () => {
     }
   });
 
-  it('loses nothing and can be done again at every operation and in every image', async () => {
-    expect(await checkDeaths(await damagedImage(), check)).toBeGreaterThan(150);
+  testDyingRepair(damagedImage, check, {
+    images: 150,
+    unsynced: ['manifest.damaged', 'manifest.json.tmp'],
   });
-
-  it.each([
-    ['EIO', 0],
-    ['ENOSPC', 1],
-    ['short', 2],
-  ] as const)('tells %s and can be done again', async (fault, n) => {
-    await checkFailures(await damagedImage(), fault, n, check);
-  });
-
-  it.each(['manifest.damaged', 'manifest.json.tmp'])(
-    'would notice syncs of %s being left out',
-    async (name) => {
-      expect(await noticesUnsynced(await damagedImage(), name, check)).toBe(true);
-    },
-  );
 });

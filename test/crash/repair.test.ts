@@ -7,9 +7,9 @@
  *
  * Every operation is tried, with a quarter of the images and one of the errors; with ZDS_FUZZ=long all.
  */
-import { describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { FastStore, repair } from '../../src/store/index.ts';
-import { checkDeaths, checkFailures, noticesUnsynced } from '../support/dying-repair.ts';
+import { testDyingRepair } from '../support/dying-repair.ts';
 import { FaultDisk, fingerprint, type Image } from '../support/fault-disk.ts';
 
 const META = '/s/collections/c/meta';
@@ -77,22 +77,5 @@ async function check(image: Image, what: string): Promise<void> {
 }
 
 describe('repair whose machine dies', () => {
-  it('can be done again at every operation and in every image', async () => {
-    expect(await checkDeaths(await damagedImage(), check)).toBeGreaterThan(80);
-  });
-
-  it.each([
-    ['EIO', 0],
-    ['ENOSPC', 1],
-    ['short', 2],
-  ] as const)('tells %s and can be done again', async (fault, n) => {
-    await checkFailures(await damagedImage(), fault, n, check);
-  });
-
-  it.each(['dropped-', 'data.jsonl.next'])(
-    'would notice syncs of %s being left out',
-    async (name) => {
-      expect(await noticesUnsynced(await damagedImage(), name, check)).toBe(true);
-    },
-  );
+  testDyingRepair(damagedImage, check, { images: 80, unsynced: ['dropped-', 'data.jsonl.next'] });
 });

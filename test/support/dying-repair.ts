@@ -1,14 +1,14 @@
 /** Repairs of the collection `c` in `/s` on a disk that dies or fails at each of its operations. */
-import { expect } from 'vitest';
+import { expect, it } from 'vitest';
 import { repair } from '../../src/store/index.ts';
 import { type Fault, FaultDisk, type Image } from './fault-disk.ts';
 import { inSample } from './long.ts';
 
 /** Looks at what a repair left; `what` says where it ended. */
-export type Check = (image: Image, what: string) => Promise<void>;
+type Check = (image: Image, what: string) => Promise<void>;
 
 /** A repair of what is there, until operation `dieAt`; syncs of `broken` are left out. */
-export async function repairUntil(
+async function repairUntil(
   image: Image,
   dieAt: number,
   fault: Fault,
@@ -32,8 +32,37 @@ export async function repairWholly(image: Image): Promise<FaultDisk> {
   return disk;
 }
 
+/** Images that there are more of, and paths of which `check` has to notice that they were not synced. */
+interface DyingRepair {
+  readonly images: number;
+  readonly unsynced: readonly string[];
+}
+
+/** The tests of a repair of what `start` makes. */
+export function testDyingRepair(
+  start: () => Promise<Image>,
+  check: Check,
+  { images, unsynced }: DyingRepair,
+): void {
+  it('can be done again at every operation and in every image', async () => {
+    expect(await checkDeaths(await start(), check)).toBeGreaterThan(images);
+  });
+
+  it.each([
+    ['EIO', 0],
+    ['ENOSPC', 1],
+    ['short', 2],
+  ] as const)('tells %s and can be done again', async (fault, n) => {
+    await checkFailures(await start(), fault, n, check);
+  });
+
+  it.each(unsynced)('would notice syncs of %s being left out', async (name) => {
+    expect(await noticesUnsynced(await start(), name, check)).toBe(true);
+  });
+}
+
 /** Checks a sample of the images of every death; answers how many there are. */
-export async function checkDeaths(start: Image, check: Check): Promise<number> {
+async function checkDeaths(start: Image, check: Check): Promise<number> {
   const { operations } = await repairWholly(start);
   let images = 0;
   for (let k = 0; k < operations; k++) {
@@ -46,12 +75,7 @@ export async function checkDeaths(start: Image, check: Check): Promise<number> {
 }
 
 /** Checks what a sample of failures leaves, and that each was told; `n` tells the samples apart. */
-export async function checkFailures(
-  start: Image,
-  fault: Fault,
-  n: number,
-  check: Check,
-): Promise<void> {
+async function checkFailures(start: Image, fault: Fault, n: number, check: Check): Promise<void> {
   const { operations } = await repairWholly(start);
   for (let k = 0; k < operations; k++) {
     if (!inSample(k, n)) continue;
@@ -62,7 +86,7 @@ export async function checkFailures(
 }
 
 /** Whether `check` fails for a sample of the images where syncs of such paths do nothing. */
-export async function noticesUnsynced(start: Image, path: string, check: Check): Promise<boolean> {
+async function noticesUnsynced(start: Image, path: string, check: Check): Promise<boolean> {
   const { operations } = await repairWholly(start);
   for (let k = 0; k < operations; k++) {
     const { disk } = await repairUntil(start, k, 'die', new RegExp(path));
