@@ -29,6 +29,12 @@ export function checkNumber(
   throw new EtlError('INVALID_ARGUMENT', `${name} must be a number ${range}, not ${value}`);
 }
 
+/** Answers `value`. Errors: INVALID_ARGUMENT where it is no number above 0. */
+export function checkPositive(name: string, value: number): number {
+  if (value > 0) return value;
+  throw new EtlError('INVALID_ARGUMENT', `${name} must be above 0, not ${value}`);
+}
+
 /** Limits by their names. Errors: INVALID_ARGUMENT where one is no number from 1 on. */
 export function checkLimits(limits: Readonly<Record<string, number>>): void {
   for (const [name, value] of Object.entries(limits)) checkNumber(name, value, 1);

@@ -1,6 +1,6 @@
 /** Documents over HTTP: bodies of any length that survive broken connections, and paged answers. */
 import type { Batch, Document } from '../core/batch.ts';
-import { checkChoice, checkCount } from '../core/check-option.ts';
+import { checkChoice, checkCount, checkPositive } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
 import { type Path, type PathInput, parsePath } from '../core/path.ts';
 import { type RetryOptions, waitMs } from '../core/retry.ts';
@@ -86,9 +86,7 @@ export function createHttpSource(
   checkCount('concurrency', concurrency);
   if (format !== undefined) checkChoice('format', format, ['jsonl', 'json', 'csv']);
   if (typeof pages === 'object') checkChoice('pages.type', pages.type, PAGES);
-  if (requestsPerSecond !== undefined && !(requestsPerSecond > 0)) {
-    throw new EtlError('INVALID_ARGUMENT', 'requestsPerSecond must be above 0');
-  }
+  if (requestsPerSecond !== undefined) checkPositive('requestsPerSecond', requestsPerSecond);
   const pace = requestsPerSecond === undefined ? undefined : new Pace(1000 / requestsPerSecond);
   const sending: BodyOptions = {
     ...rest,

@@ -1,6 +1,6 @@
 /** Lets documents through at a given rate. */
 import type { Batch } from '../core/batch.ts';
-import { EtlError } from '../core/errors.ts';
+import { checkPositive } from '../core/check-option.ts';
 import { waitMs } from '../core/retry.ts';
 import type { Transform } from '../core/stage.ts';
 import { cut } from './batch.ts';
@@ -20,9 +20,8 @@ const STEPS_PER_SECOND = 10;
  */
 export function throttleTransform(options: ThrottleOptions): Transform {
   const { documentsPerSecond = Infinity, bytesPerSecond = Infinity } = options;
-  if (!(documentsPerSecond > 0 && bytesPerSecond > 0)) {
-    throw new EtlError('INVALID_ARGUMENT', 'documentsPerSecond and bytesPerSecond must be above 0');
-  }
+  checkPositive('documentsPerSecond', documentsPerSecond);
+  checkPositive('bytesPerSecond', bytesPerSecond);
   const count = Math.max(1, Math.floor(documentsPerSecond / STEPS_PER_SECOND));
   const bytes = Math.max(1, Math.floor(bytesPerSecond / STEPS_PER_SECOND));
   /** When the next may go, on the clock of `performance.now`. */
