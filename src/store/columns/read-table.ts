@@ -163,18 +163,21 @@ async function readChunks(
   const { fields } = makePlan(manifest.columns).schema;
   const same = noneDied(state, manifest);
   let living: Living | undefined;
-  // What is small is read first: beside the columns it would wait for them.
-  const decoded = manifest.chunks.map((chunk) => {
-    const found = new DecodedChunk(findChunk(drive, chunk), fields);
-    if (found.rows !== chunk.rows) throw new RangeError('other rows');
-    return found;
-  });
-  if (drive.way === 'read' && same && manifest.chunks.every(({ whole }) => whole)) {
-    const joined = await joinChunks(decoded, schema);
+  const { chunks } = manifest;
+  const decoded: DecodedChunk[] = [];
+  const decode = (i: number): DecodedChunk => {
+    decoded[i] ??= new DecodedChunk(findChunk(drive, chunks[i]!), fields);
+    if (decoded[i].rows !== chunks[i]!.rows) throw new RangeError('other rows');
+    return decoded[i];
+  };
+  if (drive.way === 'read' && same && chunks.every(({ whole }) => whole)) {
+    const joined = await joinChunks(chunks, decode, schema);
     if (joined) return [joined];
   }
-  const batches = manifest.chunks.map(async ({ rows, whole }, i) => {
-    const chunk = decoded[i]!;
+  // What is small is read first: beside the columns it would wait for them.
+  for (const i of chunks.keys()) decode(i);
+  const batches = chunks.map(async ({ rows, whole }, i) => {
+    const chunk = decode(i);
     let runs: readonly number[] | undefined;
     if (!same || !whole) {
       living ??= new Living(state);

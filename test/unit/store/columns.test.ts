@@ -259,4 +259,21 @@ describe('a column snapshot', () => {
     const table = await store.table({ columns: ['text', 'n'] });
     expect(table.toArray().map((row) => row?.toJSON())[29]).toEqual({ text: 't9', n: 29n });
   });
+
+  it('gives way where the last of many chunks is damaged, or has the first null', async () => {
+    await using store = await open();
+    put(store, 0, 250);
+    store.put('last', { n: null, half: 7 });
+    await store.snapshot({ columns: ['n', 'half'], chunkRows: 100 });
+    const sizes = async (column: string) =>
+      (await store.table({ columns: [column] })).batches.map(({ numRows }) => numRows);
+    expect(await sizes('n')).toEqual([100, 100, 51]);
+    expect(await sizes('half')).toEqual([251]);
+    const drive = await DataStore.open(file, { mode: 'read' });
+    const [start] = drive.read('chunk/3')!.offsetRange;
+    await drive.close();
+    writeFileSync(file, readFileSync(file).fill(0xff, start, start + 8));
+    const halves = (await store.table({ columns: ['half'] })).getChild('half')!.toArray();
+    expect([...halves]).toEqual([...Array.from({ length: 250 }, (_, n) => n / 2), 7]);
+  });
 });
