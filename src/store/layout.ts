@@ -8,7 +8,7 @@
 import { join } from 'node:path';
 import { EtlError, type Place } from '../core/errors.ts';
 import { type Disk, nodeDisk } from '../io/index.ts';
-import { checkCollectionName, isValidId } from './names.ts';
+import { checkCollectionName, isDocumentFile, isValidId } from './names.ts';
 
 /** The paths of one collection. */
 export interface CollectionPaths {
@@ -185,7 +185,7 @@ export async function kindOf(
 /** Whether documents have files of their own; the crate makes their folder for either kind. */
 async function hasDocuments(disk: Disk, docs: string): Promise<boolean> {
   const entries = (await disk.stat(docs))?.kind === 'folder' ? await disk.list(docs) : [];
-  return entries.some(({ name }) => !name.startsWith('.') && name.endsWith('.json'));
+  return entries.some(({ name }) => isDocumentFile(name));
 }
 
 /**

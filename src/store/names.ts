@@ -89,3 +89,8 @@ export function checkCollectionName(name: unknown): asserts name is string {
     throw new EtlError('INVALID_PATH', `not a collection name: ${JSON.stringify(String(name))}`);
   }
 }
+
+/** Whether a file of this name beside a collection's documents is one of them. */
+export function isDocumentFile(name: string): boolean {
+  return !name.startsWith('.') && name.endsWith('.json');
+}

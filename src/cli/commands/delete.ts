@@ -1,7 +1,8 @@
 /** `zds delete`: removes one document. */
+import { FastStore } from '../../store/fast-store.ts';
 import { Layout, noSuchDocument } from '../../store/layout.ts';
 import { type Command, collectionOption } from '../command.ts';
-import { openForChange } from '../open.ts';
+import { openForEdit } from '../open.ts';
 
 export const deleteCommand: Command = {
   name: 'delete',
@@ -13,9 +14,10 @@ export const deleteCommand: Command = {
   async run(args) {
     const [path, id] = args.positionals as [string, string];
     const collection = args.text('collection')!;
-    const store = await openForChange(path, collection, false);
+    const store = await openForEdit(path, collection, false);
     try {
-      if (!store.delete(id)) throw noSuchDocument(id, Layout.dataFile(path, collection));
+      const place = store instanceof FastStore ? Layout.dataFile : Layout.docsDir;
+      if (!(await store.delete(id))) throw noSuchDocument(id, place(path, collection));
       await store.close();
     } finally {
       await store.abandon();

@@ -1,7 +1,8 @@
 /** `zds get`: prints one document on a line, its values byte for byte; `--pretty` indents it. */
+
+import { prettyJson } from '../../core/pretty-json.ts';
 import { openCollection } from '../../store/open-reading.ts';
 import { type Command, collectionOption } from '../command.ts';
-import { prettyJson } from '../pretty.ts';
 
 export const getCommand: Command = {
   name: 'get',

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { EtlError } from '../../core/errors.ts';
 import { type Command, collectionOption } from '../command.ts';
 import { type Interrupt, untilInterrupt } from '../interrupt.ts';
-import { openForChange } from '../open.ts';
+import { openForEdit } from '../open.ts';
 
 /** Most bytes taken for one document from standard input. */
 const MAX_DOCUMENT_BYTES = 256 << 20;
@@ -23,7 +23,7 @@ export const putCommand: Command = {
     const data = args.text('data');
     const bytes = data === undefined ? await readAll(stdin, interrupt) : Buffer.from(data);
     const document = onOneLine(bytes, data === undefined ? 'stdin' : '--data');
-    const store = await openForChange(path, args.text('collection')!, true);
+    const store = await openForEdit(path, args.text('collection')!, true);
     try {
       await store.putRaw(id, document);
       await store.close();

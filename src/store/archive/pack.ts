@@ -17,7 +17,8 @@ import { asOfTarget, temporaryBeside } from '../../io/temporary.ts';
 import { forgetTemporary } from '../../io/temporary-registry.ts';
 import { type Kernel, sharedKernel } from '../../kernels/index.ts';
 import { isLeftover } from '../generation.ts';
-import { type CollectionPaths, Layout, notAStore } from '../layout.ts';
+import { type CollectionPaths, kindOf, Layout, notAStore } from '../layout.ts';
+import { isDocumentFile } from '../names.ts';
 import { checkSignal, type PackOptions, type PackSummary } from './options.ts';
 import { PackedCollection } from './packed-collection.ts';
 import { ZipWriter } from './zip-writer.ts';
@@ -30,6 +31,8 @@ interface Found {
   readonly path: string;
   readonly size: number;
   readonly kind: 'file' | 'folder';
+  /** A document of a collection that has a file for each. */
+  readonly isDocument: boolean;
   /** The data of this collection, whose index and log go with it. */
   readonly paths?: CollectionPaths;
 }
@@ -85,7 +88,10 @@ async function findAll(disk: Disk, root: string, file: string): Promise<Found[]>
   const found: Found[] = [];
   const leftOut = new Set([Layout.lock(root), file].map((path) => resolve(path)));
   const visit = async (folder: string): Promise<void> => {
-    const paths = collectionAt(root, folder);
+    const inLines = collectionOf(root, folder, 'meta');
+    const paths = inLines === undefined ? undefined : Layout.collection(root, inLines);
+    const inFiles = collectionOf(root, folder, 'docs');
+    const hasDocuments = inFiles !== undefined && (await kindOf(disk, root, inFiles)) === 'files';
     const entries = await disk.list(folder);
     const isPacked =
       paths !== undefined && entries.some(({ name }) => name === basename(paths.data));
@@ -100,7 +106,7 @@ async function findAll(disk: Disk, root: string, file: string): Promise<Found[]>
       }
       const inArchive = relative(root, path).split(sep).join('/');
       if (kind === 'folder') {
-        found.push({ name: inArchive, path, size: 0, kind });
+        found.push({ name: inArchive, path, size: 0, kind, isDocument: false });
         await visit(path);
         continue;
       }
@@ -110,18 +116,18 @@ async function findAll(disk: Disk, root: string, file: string): Promise<Found[]>
       // The index and the log go with the data, made to fit it; so does what a compaction is writing.
       if (isPacked && (path === paths.index || path === paths.log || isLeftover(name))) continue;
       const data = isPacked && path === paths.data ? { paths } : {};
-      found.push({ name: inArchive, path, size, kind, ...data });
+      const isDocument = hasDocuments && isDocumentFile(name);
+      found.push({ name: inArchive, path, size, kind, isDocument, ...data });
     }
   };
   await visit(root);
   return found;
 }
 
-/** The collection whose `meta` this folder is. */
-function collectionAt(root: string, folder: string): CollectionPaths | undefined {
-  const [name, meta, ...more] = relative(Layout.collections(root), folder).split(sep);
-  if (meta !== 'meta' || more.length > 0 || !name || name.startsWith('.')) return undefined;
-  return Layout.collection(root, name);
+/** The collection whose folder of this name it is. */
+function collectionOf(root: string, folder: string, kind: 'meta' | 'docs'): string | undefined {
+  const [name, own, ...more] = relative(Layout.collections(root), folder).split(sep);
+  return own === kind && more.length === 0 && name && !name.startsWith('.') ? name : undefined;
 }
 
 async function addAll(job: Job): Promise<Omit<PackSummary, 'path' | 'entries' | 'archiveBytes'>> {
@@ -131,7 +137,7 @@ async function addAll(job: Job): Promise<Omit<PackSummary, 'path' | 'entries' | 
   let entries = 0;
   let bytes = 0;
   let name = '';
-  let documents = 0;
+  let documents = found.filter(({ isDocument }) => isDocument).length;
   const tell = (): void => onProgress?.({ entries, totalEntries, bytes, totalBytes, name });
   async function* told(
     contents: AsyncIterable<Uint8Array>,

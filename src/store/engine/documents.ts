@@ -7,9 +7,12 @@
 import { join } from 'node:path';
 import type { Document } from '../../core/batch.ts';
 import { EtlError } from '../../core/errors.ts';
+import { prettyJson } from '../../core/pretty-json.ts';
 import type { Disk } from '../../io/disk.ts';
-import { encodeDocument } from '../encode.ts';
-import { checkId } from '../names.ts';
+import type { Kernel } from '../../kernels/index.ts';
+import { encodeDocument, readOne } from '../encode.ts';
+import { checkId, isDocumentFile } from '../names.ts';
+import { prepareOne } from '../prepare.ts';
 
 const EXTENSION = '.json';
 /** File systems take names of 255 bytes. */
@@ -25,8 +28,24 @@ export function temporaryPath(docs: string, id: string): string {
   return join(docs, `.${id}.tmp`);
 }
 
-/** Throws INVALID_ID unless a document of this id can be written as a file. */
-export function checkFileId(id: unknown): asserts id is string {
+/** A file's text. Errors: as `FastStore.put`, INVALID_ID for what is no file name too. */
+export function encodeFile(id: string, document: object): string {
+  checkFileId(id);
+  return JSON.stringify(JSON.parse(withoutId(id, encodeDocument(id, document))), null, 2);
+}
+
+/**
+ * The same for a document given as the bytes of its JSON text, whose values are left as they stand.
+ * Errors: as `encodeFile`, and the kernel's codes for bytes that are no document.
+ */
+export function encodeRawFile(id: string, bytes: Uint8Array, kernel: Kernel): string {
+  checkFileId(id);
+  const line = prepareOne(id, readOne(bytes, kernel), kernel).bytes;
+  return prettyJson(withoutId(id, Buffer.from(line).toString()));
+}
+
+/** Errors: INVALID_ID unless a document of this id can be written as a file. */
+function checkFileId(id: unknown): asserts id is string {
   checkId(id);
   if (id.length * 3 <= MAX_FILE_ID_BYTES) return;
   const bytes = Buffer.byteLength(id);
@@ -37,12 +56,10 @@ export function checkFileId(id: unknown): asserts id is string {
   );
 }
 
-/** A file's text. Errors: INVALID_DOCUMENT, ID_MISMATCH, as `FastStore.put`. */
-export function encodeFile(id: string, document: object): string {
-  const line = encodeDocument(id, document);
+/** A stored line's text without its first member. */
+function withoutId(id: string, line: string): string {
   const head = `{"_id":"${id}"`.length;
-  const body = line.charCodeAt(head) === 44 ? `{${line.slice(head + 1)}` : '{}';
-  return JSON.stringify(JSON.parse(body), null, 2);
+  return line.charCodeAt(head) === 44 ? `{${line.slice(head + 1).trimEnd()}` : '{}';
 }
 
 /** The document in a file's text, with its id in front if asked for. Errors: as `parseFile`. */
@@ -79,9 +96,8 @@ export async function listDocuments(
   if ((await disk.stat(docs))?.kind !== 'folder') return { ids, leftovers };
   for (const { name, kind } of await disk.list(docs)) {
     if (kind !== 'file') continue;
-    if (name.startsWith('.')) {
-      if (name.endsWith('.tmp')) leftovers.push(join(docs, name));
-    } else if (name.endsWith(EXTENSION)) ids.add(name.slice(0, -EXTENSION.length));
+    if (isDocumentFile(name)) ids.add(name.slice(0, -EXTENSION.length));
+    else if (name.startsWith('.') && name.endsWith('.tmp')) leftovers.push(join(docs, name));
   }
   return { ids, leftovers };
 }

@@ -19,8 +19,9 @@
 import type { Document } from '../../core/batch.ts';
 import { EtlError } from '../../core/errors.ts';
 import type { Disk } from '../../io/disk.ts';
+import { sharedKernel } from '../../kernels/index.ts';
 import { type RootOptions, ZdsRoot } from '../root.ts';
-import { checkFileId, documentPath, encodeFile, temporaryPath } from './documents.ts';
+import { documentPath, encodeFile, encodeRawFile, temporaryPath } from './documents.ts';
 import { eachOf } from './each-of.ts';
 import { journalLine } from './journal.ts';
 import { encodeManifest, type Manifest } from './manifest.ts';
@@ -174,23 +175,15 @@ export class EngineWriter<T extends object = Document> {
    * Errors: INVALID_ID, ID_MISMATCH, INVALID_DOCUMENT, NESTING_TOO_DEEP, SCHEMA_MISMATCH, POISONED, CLOSED.
    */
   put(id: string, document: T): void {
-    this.#check();
-    checkFileId(id);
-    const text = encodeFile(id, document);
-    const schemaId = this.#state.schemas.identify(text);
-    if (this.#manifest?.strict) {
-      this.#strictSchema ??= schemaId;
-      if (schemaId !== this.#strictSchema) {
-        throw schemaMismatch(this.#paths.manifest, id, this.#strictSchema, schemaId);
-      }
-    }
-    if (!this.exists(id)) this.#count++;
-    const before = this.#forget(id);
-    const bytes = Buffer.byteLength(text);
-    const moved = before !== undefined && (before.text === undefined || before.moved);
-    if (before?.text === undefined) this.#pending.delete(id);
-    this.#pending.set(id, { text, bytes, schemaId, moved });
-    this.#pendingBytes += bytes;
+    this.#put(id, () => encodeFile(id, document));
+  }
+
+  /**
+   * The same for a document given as the bytes of its JSON text, whose values stay as they stand: digits,
+   * escapes, order. Errors: as `put`, and the kernel's codes for bytes that are no document.
+   */
+  putRaw(id: string, bytes: Uint8Array): void {
+    this.#put(id, () => encodeRawFile(id, bytes, sharedKernel()));
   }
 
   /** Removes the document under an id. Answers whether there was one. */
@@ -237,6 +230,25 @@ export class EngineWriter<T extends object = Document> {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #put(id: string, encode: () => string): void {
+    this.#check();
+    const text = encode();
+    const schemaId = this.#state.schemas.identify(text);
+    if (this.#manifest?.strict) {
+      this.#strictSchema ??= schemaId;
+      if (schemaId !== this.#strictSchema) {
+        throw schemaMismatch(this.#paths.manifest, id, this.#strictSchema, schemaId);
+      }
+    }
+    if (!this.exists(id)) this.#count++;
+    const before = this.#forget(id);
+    const bytes = Buffer.byteLength(text);
+    const moved = before !== undefined && (before.text === undefined || before.moved);
+    if (before?.text === undefined) this.#pending.delete(id);
+    this.#pending.set(id, { text, bytes, schemaId, moved });
+    this.#pendingBytes += bytes;
   }
 
   /** Takes a pending operation's bytes off the count. */

@@ -38,6 +38,12 @@ export class SyncWriter<T extends object = Document> {
     await this.#writer.flush();
   }
 
+  /** Stores a document given as bytes, durably. Errors: as `EngineWriter.putRaw`, and IO_ERROR. */
+  async putRaw(id: string, bytes: Uint8Array): Promise<void> {
+    this.#writer.putRaw(id, bytes);
+    await this.#writer.flush();
+  }
+
   /** Deletes a document, durably. Answers whether there was one. */
   async delete(id: string): Promise<boolean> {
     const found = this.#writer.delete(id);
@@ -47,6 +53,11 @@ export class SyncWriter<T extends object = Document> {
 
   close(): Promise<void> {
     return this.#writer.close();
+  }
+
+  /** Lets go, after a failure too; what resolved is durable. */
+  abandon(): Promise<void> {
+    return this.#writer.abandon();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

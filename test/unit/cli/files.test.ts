@@ -64,6 +64,23 @@ describe('a file per document', () => {
     expect((await stats('files')).columns).toEqual((await stats('lines')).columns);
   });
 
+  it('is put and deleted', async () => {
+    const data = '{ "n": 1.50,\n "big": 12345678901234567890 }';
+    const put = await zds(['put', lake, 'x', '-c', 'files'], { stdin: data });
+    expect(put).toEqual({ code: 0, stdout: '', stderr: '' });
+    const got = await zds(['get', lake, 'x', '-c', 'files']);
+    expect(got.stdout).toBe('{"_id":"x","n":1.50,"big":12345678901234567890}\n');
+    const bad = await zds(['put', lake, 'y', '-c', 'files', '--data', '{"_id":"z"}']);
+    expect(bad).toMatchObject({ code: 1, stderr: expect.stringContaining('own _id is "z"') });
+    const argv = ['delete', lake, 'x', '-c', 'files'];
+    expect(await zds(argv)).toEqual({ code: 0, stdout: '', stderr: '' });
+    const docs = join(lake, 'collections/files/docs');
+    const stderr = expect.stringContaining(`${docs}: no document "x"`);
+    expect(await zds(argv)).toMatchObject({ code: 1, stdout: '', stderr });
+    const compact = await zds(['compact', lake, '-c', 'files']);
+    expect(compact.stderr).toContain('files has a file per document');
+  });
+
   it('says which document is not there, or cannot be read', async () => {
     const docs = join(lake, 'collections/files/docs');
     const gone = await zds(['get', lake, 'nobody', '-c', 'files']);

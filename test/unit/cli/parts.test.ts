@@ -7,12 +7,12 @@ import { type Arguments, bytesOption } from '../../../src/cli/command.ts';
 import { explainError } from '../../../src/cli/explain.ts';
 import { Interrupt, untilInterrupt } from '../../../src/cli/interrupt.ts';
 import { Output } from '../../../src/cli/output.ts';
-import { prettyJson } from '../../../src/cli/pretty.ts';
 import { Progress } from '../../../src/cli/progress.ts';
 import { fieldsOption } from '../../../src/cli/selection.ts';
 import { Table } from '../../../src/cli/table.ts';
 import { formatRate, formatSeconds, formatSize, formatValue } from '../../../src/cli/text.ts';
 import { EtlError } from '../../../src/core/errors.ts';
+import { prettyJson } from '../../../src/core/pretty-json.ts';
 
 describe('prettyJson', () => {
   it('says what JSON.stringify says with two spaces', () => {

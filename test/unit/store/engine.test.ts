@@ -327,7 +327,7 @@ describe('Engine', () => {
   it('reads a collection in an archive', async () => {
     await fill(people);
     const file = join(root, 'c.zds');
-    await pack(root, file);
+    expect(await pack(root, file)).toMatchObject({ collections: 1, documents: 3 });
     const engine = await Engine.open(file, 'c');
     expect(engine.docIds()).toEqual(['z', 'a', 'm']);
     expect(engine.getDocument('z')).toEqual({ _id: 'z', ...people.z });

@@ -1,7 +1,8 @@
 /** A collection with a file per document is read as one in lines of the same documents is. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { gt } from '../../../src/core/predicate.ts';
 import { zdsSource } from '../../../src/sources/zds-source.ts';
@@ -9,6 +10,7 @@ import {
   BufferedWriter,
   collectionTable,
   Engine,
+  EngineWriter,
   FastStore,
   pack,
   type ScanOptions,
@@ -179,5 +181,39 @@ describe('a file per document, read as lines', () => {
     await expect(collectionTable(root, 'files')).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
     });
+  });
+
+  it('takes documents as bytes, and leaves their values as they stand', async () => {
+    const text =
+      '{ "_id": "a", "n": 1.50, "big": 12345678901234567890, "s": "\\u00e9\\/", "n": [ ] }';
+    const read = (id: string) => readFileSync(file(`${id}.json`), 'utf8');
+    const failure = (code: string) => expect.objectContaining({ code });
+    const writer = await SyncWriter.open<object>(root, 'files');
+    await writer.putRaw('a', Buffer.from(text));
+    expect(read('a')).toBe(
+      '{\n  "n": 1.50,\n  "big": 12345678901234567890,\n  "s": "\\u00e9\\/",\n  "n": []\n}',
+    );
+    await writer.putRaw('empty', Buffer.from(' {"_id":"empty"} '));
+    expect(read('empty')).toBe('{}');
+    const putRaw = (id: string, json: string) => writer.putRaw(id, Buffer.from(json));
+    await expect(putRaw('b', text)).rejects.toThrow(failure('ID_MISMATCH'));
+    await expect(putRaw('x'.repeat(251), '{}')).rejects.toThrow(failure('INVALID_ID'));
+    await expect(putRaw('b', '{"n":')).rejects.toThrow(failure('JSON_ERROR'));
+    await expect(putRaw('b', '{}\n{}')).rejects.toThrow(failure('INVALID_DOCUMENT'));
+    await writer.close();
+    const engine = await Engine.open(root, 'files');
+    expect(engine.docIds()).toEqual(['a', 'empty']);
+    expect(engine.stats().schemaCount).toBe(2);
+    await fc.assert(
+      fc.asyncProperty(fc.dictionary(fc.string(), fc.jsonValue()), async (document) => {
+        const { _id, ...body } = document;
+        const both = await EngineWriter.open<object>(root, 'files');
+        both.put('put', body);
+        both.putRaw('raw', Buffer.from(JSON.stringify(body)));
+        await both.close();
+        expect(read('raw')).toBe(read('put'));
+      }),
+      { numRuns: 50 },
+    );
   });
 });
