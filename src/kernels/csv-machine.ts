@@ -4,7 +4,6 @@
  * of a thread; nothing but the program bound last stays in it between calls.
  */
 import { type Document, KeyKind, LineRecord, RECORD_WORDS, SITE_WORDS } from '../core/batch.ts';
-import { EtlError } from '../core/errors.ts';
 import { formatPath } from '../core/path.ts';
 import { CsvLayout } from './csv-layout.ts';
 import { RowBuilder } from './csv-objects.ts';
@@ -20,6 +19,7 @@ import {
 } from './csv-types.ts';
 import { csvModule } from './generated/csv-module.ts';
 import { decodeBase64 } from './wasm-bytes.ts';
+import { growTo, PAGE } from './wasm-memory.ts';
 import { concat } from './wasm-results.ts';
 
 interface CsvExports {
@@ -50,7 +50,6 @@ const Status = { done: 0, full: 1, overlong: 2 } as const;
 /** Stands for a byte with a meaning that the dialect does not have. */
 const NO_BYTE = 0x100;
 const PADDING = 64;
-const PAGE = 0x10000;
 const MIN_OUTPUT = 1 << 20;
 const encoder = new TextEncoder();
 
@@ -263,16 +262,7 @@ class CsvMachine {
   }
 
   #reserve(end: number): void {
-    const missing = end - this.#memory.buffer.byteLength;
-    if (missing <= 0) return;
-    try {
-      this.#memory.grow(Math.ceil(missing / PAGE));
-    } catch (cause) {
-      throw new EtlError('INVALID_ARGUMENT', `a chunk needs ${end} bytes of kernel memory`, {
-        cause,
-      });
-    }
-    this.#refresh();
+    if (growTo(this.#memory, end)) this.#refresh();
   }
 
   #refresh(): void {

@@ -9,6 +9,7 @@ import type { CsvRowProgram, CsvRowWriter, OnUnwritable } from './csv-types.ts';
 import { rowsModule } from './generated/rows-module.ts';
 import { TwinCsvRowWriter } from './twin/csv-rows.ts';
 import { decodeBase64 } from './wasm-bytes.ts';
+import { growTo } from './wasm-memory.ts';
 import { concat } from './wasm-results.ts';
 
 type Address = 'STATE' | 'NULL' | 'NULL_END' | 'COLUMNS' | 'COLUMNS_END' | 'KEYS' | 'KEYS_END';
@@ -26,7 +27,6 @@ interface RowExports extends Record<Address | 'INPUT' | 'LEFT', WebAssembly.Glob
   run(base: number, record: number, recordsEnd: number, out: number, outEnd: number): number;
 }
 
-const PAGE = 0x10000;
 /** Bytes that may be read behind the lines, and written behind the rows. */
 const SLACK = 64;
 const MIN_OUTPUT = 1 << 20;
@@ -177,10 +177,7 @@ class RowMachine {
   }
 
   #reserve(end: number): void {
-    const missing = end - this.#memory.buffer.byteLength;
-    if (missing <= 0) return;
-    this.#memory.grow(Math.ceil(missing / PAGE));
-    this.#refresh();
+    if (growTo(this.#memory, end)) this.#refresh();
   }
 
   #refresh(): void {

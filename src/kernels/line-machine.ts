@@ -7,7 +7,6 @@
  * shapes, which are only a cache. Pieces are views into it, valid until the callback returns.
  */
 import { assert } from '../core/assert.ts';
-import { EtlError } from '../core/errors.ts';
 import { LineRecord, RECORD_WORDS } from '../core/lines.ts';
 import type { Path } from '../core/path.ts';
 import { linesModule } from './generated/lines-module.ts';
@@ -15,6 +14,7 @@ import { powersOfFive } from './powers-of-five.ts';
 import { faultCode, faultReasons } from './reasons.ts';
 import { type BadLine, DEFAULT_MAX_DEPTH } from './types.ts';
 import { decodeBase64, encodeWtf8 } from './wasm-bytes.ts';
+import { growTo, PAGE } from './wasm-memory.ts';
 
 /** Addresses of wasm/layout.ts that the loader uses; a test compares them. */
 export const Layout = {
@@ -145,7 +145,6 @@ const PADDING = 64;
 /** Bytes of an entry of an index.bin beside its id. */
 const ENTRY_BYTES = 14;
 const MIN_OUTPUT = 1 << 20;
-const PAGE = 0x10000;
 /** Chunks to let pass before a full graph is forgotten again. */
 const RESET_PAUSE = 64;
 
@@ -349,16 +348,7 @@ export class LineMachine {
 
   /** Makes the memory reach to `end`; the views are new ones then. */
   reserve(end: number): void {
-    const missing = end - this.#memory.buffer.byteLength;
-    if (missing <= 0) return;
-    try {
-      this.#memory.grow(Math.ceil(missing / PAGE));
-    } catch (cause) {
-      throw new EtlError('INVALID_ARGUMENT', `a chunk needs ${end} bytes of kernel memory`, {
-        cause,
-      });
-    }
-    this.#refresh();
+    if (growTo(this.#memory, end)) this.#refresh();
   }
 
   #refresh(): void {

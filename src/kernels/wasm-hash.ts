@@ -1,9 +1,9 @@
 /** XXH3-64 in a module of its own, which compiles in a fraction of a millisecond. */
 import { hashModule } from './generated/hash-module.ts';
 import { decodeBase64 } from './wasm-bytes.ts';
+import { growTo } from './wasm-memory.ts';
 
 const INPUT = 0x1000;
-const PAGE = 0x10000;
 
 interface Hasher {
   readonly memory: WebAssembly.Memory;
@@ -16,8 +16,7 @@ let hasher: Hasher | undefined;
 export function hashBytes(bytes: Uint8Array): bigint {
   hasher ??= makeHasher();
   const { memory, hash } = hasher;
-  const missing = INPUT + bytes.length - memory.buffer.byteLength;
-  if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
+  growTo(memory, INPUT + bytes.length);
   new Uint8Array(memory.buffer).set(bytes, INPUT);
   return BigInt.asUintN(64, hash(INPUT, bytes.length));
 }
