@@ -46,7 +46,8 @@ export class FastStore<T extends object = Document> {
   readonly #batches: BatchCommits | undefined;
   readonly #closers: (() => Promise<void>)[] = [];
   readonly #rules: WeakMap<IdOptions, IdRule> = new WeakMap();
-  #closed = false;
+  /** The end of this handle, once it has begun. */
+  #ending: Promise<void> | undefined;
 
   private constructor(
     root: ZdsRoot,
@@ -335,22 +336,17 @@ export class FastStore<T extends object = Document> {
     return { path, collection, mode, documents, ...this.#files.sizes };
   }
 
-  /** Commits, makes index.bin current and lets go of everything. Errors: POISONED, IO_ERROR. */
-  async close(options: CommitOptions = {}): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    try {
-      await this.#held.close(options, this.#autoCompact);
-    } finally {
-      await this.#release();
-    }
+  /** Commits, makes index.bin current and lets go of everything. Errors, at every call: POISONED, IO_ERROR. */
+  close(options: CommitOptions = {}): Promise<void> {
+    this.#ending ??= this.#end(() => this.#held.close(options, this.#autoCompact));
+    return this.#ending;
   }
 
-  /** Closes without committing what is not committed; the next open cuts it. */
-  async abandon(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await this.#release();
+  /** Closes without committing what is not committed; the next open cuts it. Waits for a `close` under way. */
+  abandon(): Promise<void> {
+    if (this.#ending) return this.#ending.catch(() => undefined);
+    this.#ending = this.#end(async () => undefined);
+    return this.#ending;
   }
 
   /** Runs when this handle has let go of its files. */
@@ -359,7 +355,7 @@ export class FastStore<T extends object = Document> {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+    return this.#ending ? this.abandon() : this.close();
   }
 
   /** The files in use now; others after a compaction. */
@@ -368,7 +364,7 @@ export class FastStore<T extends object = Document> {
   }
 
   #check(): void {
-    if (this.#closed) throw new EtlError('CLOSED', 'the store is closed');
+    if (this.#ending) throw new EtlError('CLOSED', 'the store is closed');
     this.#files.writer?.check();
   }
 
@@ -390,11 +386,15 @@ export class FastStore<T extends object = Document> {
     return rule;
   }
 
-  async #release(): Promise<void> {
+  async #end(work: () => Promise<void>): Promise<void> {
     try {
-      await this.#held.release();
+      await work();
     } finally {
-      for (const work of this.#closers) await work();
+      try {
+        await this.#held.release();
+      } finally {
+        for (const closer of this.#closers) await closer();
+      }
     }
   }
 }

@@ -29,6 +29,11 @@ interface HeldLock {
   users: number;
 }
 
+/** What a root closes: a handle, or one that is not there yet. */
+interface Closable {
+  close(): Promise<unknown>;
+}
+
 const heldLocks: WeakMap<Disk, Map<string, Promise<HeldLock>>> = new WeakMap();
 
 export class ZdsRoot {
@@ -37,8 +42,9 @@ export class ZdsRoot {
   readonly disk: Disk;
   readonly #held: HeldLock | undefined;
   readonly #letGo: () => Promise<void>;
-  readonly #open = new Set<{ close(): Promise<void> }>();
-  #closed = false;
+  /** What is open here, and what is being opened. */
+  readonly #open = new Set<Closable>();
+  #closing: Promise<void> | undefined;
 
   private constructor(
     path: string,
@@ -92,41 +98,50 @@ export class ZdsRoot {
     name: string,
     options: FastStoreOptions<T> = {},
   ): Promise<FastStore<T>> {
-    if (this.#closed) throw new EtlError('CLOSED', 'the root is closed');
+    this.#check();
     checkCollectionName(name);
     const { mode = this.mode } = options;
-    if (mode === 'read')
-      return this.#track(await FastStore.attach<T>(this, name, { ...options, mode }));
-    const letGo = this.#claim(name);
+    const letGo = mode === 'read' ? () => undefined : this.#claim(name);
+    const opening = FastStore.attach<T>(this, name, { ...options, mode });
+    const dismiss = this.#note(closed(opening));
     try {
-      const store = await FastStore.attach<T>(this, name, { ...options, mode });
-      store.onClose(async () => letGo());
-      return this.#track(store);
+      const store = await opening;
+      const gone = this.#note(store);
+      store.onClose(async () => {
+        gone();
+        letGo();
+      });
+      return store;
     } catch (error) {
       letGo();
       throw error;
+    } finally {
+      dismiss();
     }
   }
 
   /**
    * For the writers of collections with a file per document: counts as the collection's one writer
-   * until the answer is called, and is closed with the root. Errors: LOCKED, READ_ONLY, CLOSED.
+   * until the answer is called, and is closed with the root, which waits for it. Errors: LOCKED, READ_ONLY, CLOSED.
    */
-  enlist(name: string, writer: { close(): Promise<void> }): () => void {
-    if (this.#closed) throw new EtlError('CLOSED', 'the root is closed');
+  enlist(name: string, writer: Closable): () => void {
+    this.#check();
     const letGo = this.#claim(name);
-    this.#open.add(writer);
+    const gone = this.#note(writer);
     return () => {
-      this.#open.delete(writer);
+      gone();
       letGo();
     };
   }
 
-  /** Runs `work` as the collection's one writer. Errors: as `enlist`. */
+  /** Runs `work` as the collection's one writer; closing the root waits for it. Errors: as `enlist`. */
   async alone<R>(name: string, work: () => Promise<R>): Promise<R> {
-    const letGo = this.enlist(name, { close: async () => undefined });
+    let working: Promise<unknown> = Promise.resolve();
+    const letGo = this.enlist(name, { close: () => working.catch(() => undefined) });
     try {
-      return await work();
+      const result = work();
+      working = result;
+      return await result;
     } finally {
       letGo();
     }
@@ -143,13 +158,10 @@ export class ZdsRoot {
       .sort();
   }
 
-  /** Closes what is still open here, and lets go of the lock. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    const closing = await Promise.allSettled([...this.#open].map((store) => store.close()));
-    await this.#letGo();
-    for (const result of closing) if (result.status === 'rejected') throw result.reason;
+  /** Closes what is open here or being opened, and then lets go of the lock. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -169,13 +181,32 @@ export class ZdsRoot {
     return () => writing.delete(name);
   }
 
-  #track<T extends object>(store: FastStore<T>): FastStore<T> {
-    this.#open.add(store);
-    store.onClose(async () => {
-      this.#open.delete(store);
-    });
-    return store;
+  /** Has it closed with the root until the answer is called. */
+  #note(handle: Closable): () => void {
+    this.#open.add(handle);
+    return () => this.#open.delete(handle);
   }
+
+  #check(): void {
+    if (this.#closing) throw new EtlError('CLOSED', 'the root is closed');
+  }
+
+  async #close(): Promise<void> {
+    const closing = await Promise.allSettled([...this.#open].map((handle) => handle.close()));
+    await this.#letGo();
+    for (const result of closing) if (result.status === 'rejected') throw result.reason;
+  }
+}
+
+/** Closes what is being opened once it is there. */
+function closed(opening: Promise<Closable>): Closable {
+  return {
+    close: () =>
+      opening.then(
+        (handle) => handle.close(),
+        () => undefined,
+      ),
+  };
 }
 
 async function hold(

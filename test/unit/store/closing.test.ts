@@ -1,0 +1,77 @@
+/** Ends that meet: calls of `close` beside each other, beside an opening, and beside what still reads. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FastStore, ZdsRoot } from '../../../src/store/index.ts';
+
+let path: string;
+beforeEach(() => {
+  path = mkdtempSync(join(tmpdir(), 'zds-closing-'));
+});
+afterEach(() => rmSync(path, { recursive: true, force: true }));
+
+const failure = (code: string) => expect.objectContaining({ code });
+
+describe('closing', () => {
+  it('a store and its root at once ends when all is committed', async () => {
+    const root = await ZdsRoot.open(path);
+    const store = await root.collection('c');
+    for (let n = 0; n < 20_000; n++) store.put(`d${n}`, { n, pad: 'x'.repeat(100) });
+    let ended = false;
+    const closing = store.close().then(() => {
+      ended = true;
+    });
+    await root.close();
+    expect(ended).toBe(true);
+    await closing;
+    await using reader = await FastStore.open(path, 'c', { mode: 'read' });
+    expect(reader.count).toBe(20_000);
+  });
+
+  it('again has the same outcome; giving up after it, none', async () => {
+    const sound = await FastStore.open(path, 'c');
+    expect(await Promise.all([sound.close(), sound.close(), sound.abandon()])).toHaveLength(3);
+    const store = await FastStore.open(path, 'c');
+    store.put('a', {});
+    const cursor = Object.assign(() => undefined, {
+      toJSON() {
+        throw new Error('no cursor');
+      },
+    });
+    const first = store.close({ cursor });
+    await expect(store.close()).rejects.toThrow('no cursor');
+    await expect(first).rejects.toThrow('no cursor');
+    await store.abandon();
+    await store[Symbol.asyncDispose]();
+    await using again = await FastStore.open(path, 'c');
+    expect(again.count).toBe(0);
+  });
+
+  it('a root waits for what is being opened, and closes it', async () => {
+    const root = await ZdsRoot.open(path);
+    const opening = root.collection('c');
+    await root.close();
+    await using _ = await ZdsRoot.open(path);
+    const store = await opening;
+    expect(() => store.put('a', {})).toThrow(failure('CLOSED'));
+    await expect(root.collection('d')).rejects.toThrow(failure('CLOSED'));
+  });
+
+  it('a root waits for work on a collection, failing or not', async () => {
+    const root = await ZdsRoot.open(path);
+    let done = 0;
+    const work = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      done++;
+      if (done === 2) throw new Error('failed');
+    };
+    const works = [root.alone('a', work), root.alone('b', work)];
+    await root.close();
+    expect(done).toBe(2);
+    expect((await Promise.allSettled(works)).map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'rejected',
+    ]);
+  });
+});
