@@ -137,7 +137,10 @@ class NodeFile implements DiskFile {
   readonly path: string;
   readonly #fd: number;
   readonly #map: MapOptions;
-  #closed = false;
+  #closing: Promise<void> | undefined;
+  /** Calls under way, for which closing waits: the number of a closed file is soon another file's. */
+  #calls = 0;
+  #whenIdle: (() => void) | undefined;
 
   constructor(path: string, fd: number, map: MapOptions) {
     this.path = path;
@@ -146,31 +149,34 @@ class NodeFile implements DiskFile {
   }
 
   async id(): Promise<string> {
-    const { dev, ino } = await attempt(this.path, 'look at', () => fstatFile(this.#fd));
+    const { dev, ino } = await this.#call('look at', () => fstatFile(this.#fd));
     return `${dev}:${ino}`;
   }
 
   async size(): Promise<number> {
-    return (await attempt(this.path, 'look at', () => fstatFile(this.#fd))).size;
+    return (await this.#call('look at', () => fstatFile(this.#fd))).size;
   }
 
   // The callback forms: a FileHandle call costs several times as much, and files here are read
   // and written a million documents at a time.
   read(target: Uint8Array, offset: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      let done = 0;
-      const next = (): void =>
-        read(this.#fd, target, done, target.length - done, offset + done, (cause, got) => {
-          if (cause) return reject(failure(this.path, 'read', cause, offset));
-          done += got;
-          if (got === 0 || done === target.length) resolve(done);
-          else next();
-        });
-      next();
-    });
+    const work = () =>
+      new Promise<number>((resolve, reject) => {
+        let done = 0;
+        const next = (): void =>
+          read(this.#fd, target, done, target.length - done, offset + done, (cause, got) => {
+            if (cause) return reject(cause);
+            done += got;
+            if (got === 0 || done === target.length) resolve(done);
+            else next();
+          });
+        next();
+      });
+    return this.#call('read', work, offset);
   }
 
   readSync(target: Uint8Array, offset: number): number {
+    this.#check();
     try {
       let done = 0;
       while (done < target.length) {
@@ -185,20 +191,23 @@ class NodeFile implements DiskFile {
   }
 
   write(bytes: Uint8Array, offset: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      let done = 0;
-      const next = (): void =>
-        write(this.#fd, bytes, done, bytes.length - done, offset + done, (cause, put) => {
-          if (cause) return reject(failure(this.path, 'write', cause, offset));
-          done += put;
-          if (done === bytes.length) resolve();
-          else next();
-        });
-      next();
-    });
+    const work = () =>
+      new Promise<void>((resolve, reject) => {
+        let done = 0;
+        const next = (): void =>
+          write(this.#fd, bytes, done, bytes.length - done, offset + done, (cause, put) => {
+            if (cause) return reject(cause);
+            done += put;
+            if (done === bytes.length) resolve();
+            else next();
+          });
+        next();
+      });
+    return this.#call('write', work, offset);
   }
 
   writeSync(bytes: Uint8Array, offset: number): void {
+    this.#check();
     try {
       let done = 0;
       while (done < bytes.length) {
@@ -210,10 +219,11 @@ class NodeFile implements DiskFile {
   }
 
   sync(): Promise<void> {
-    return attempt(this.path, 'sync', () => fdatasyncFile(this.#fd));
+    return this.#call('sync', () => fdatasyncFile(this.#fd));
   }
 
   syncSync(): void {
+    this.#check();
     try {
       fdatasyncSync(this.#fd);
     } catch (cause) {
@@ -222,7 +232,7 @@ class NodeFile implements DiskFile {
   }
 
   truncate(size: number): Promise<void> {
-    return attempt(this.path, 'truncate', () => ftruncateFile(this.#fd, size));
+    return this.#call('truncate', () => ftruncateFile(this.#fd, size));
   }
 
   reader(): RandomReader {
@@ -233,10 +243,35 @@ class NodeFile implements DiskFile {
     return openFileView(this, way === 'map' ? this.#fd : undefined, this.#map);
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#calls > 0) {
+      await new Promise<void>((resolve) => {
+        this.#whenIdle = resolve;
+      });
+    }
     await attempt(this.path, 'close', async () => closeSync(this.#fd));
+  }
+
+  async #call<T>(what: string, work: () => Promise<T>, offset?: number): Promise<T> {
+    this.#check();
+    this.#calls++;
+    try {
+      return await work();
+    } catch (cause) {
+      throw failure(this.path, what, cause, offset);
+    } finally {
+      if (--this.#calls === 0) this.#whenIdle?.();
+    }
+  }
+
+  #check(): void {
+    if (this.#closing === undefined) return;
+    throw new EtlError('CLOSED', 'the file is closed', { place: { path: this.path } });
   }
 }
 

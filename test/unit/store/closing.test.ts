@@ -74,4 +74,30 @@ describe('closing', () => {
       'rejected',
     ]);
   });
+
+  it.each(['read', 'write'] as const)(
+    'a store ends its scans (%s), whatever is opened next',
+    async (mode) => {
+      const root = await ZdsRoot.open(path);
+      for (const owner of ['mine', 'other']) {
+        const store = await root.collection(owner);
+        for (let n = 0; n < 5000; n++) store.put(`d${n}`, { owner, pad: 'x'.repeat(500) });
+        await store.close();
+      }
+      const store = await root.collection('mine', { mode });
+      const seen = new Set<unknown>();
+      const scan = store.scan({ pieceBytes: 1 << 16 })[Symbol.asyncIterator]();
+      seen.add((await scan.next()).value?.owner);
+      const next = scan.next();
+      await store.close();
+      await using _ = await root.collection('other', { mode });
+      const reading = async () => {
+        for (let each = await next; !each.done; each = await scan.next())
+          seen.add(each.value.owner);
+      };
+      await expect(reading()).rejects.toThrow(failure('CLOSED'));
+      expect([...seen]).toEqual(['mine']);
+      await root.close();
+    },
+  );
 });
