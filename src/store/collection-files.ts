@@ -6,7 +6,7 @@
 import type { Table } from 'apache-arrow';
 import { EtlError } from '../core/errors.ts';
 import type { Disk, DiskFile } from '../io/disk.ts';
-import type { Kernel } from '../kernels/index.ts';
+import type { Kernel, LineTable } from '../kernels/index.ts';
 import {
   type CollectionState,
   type ColumnsOptions,
@@ -34,6 +34,9 @@ import { beginReplacement, type Replacement } from './replacement.ts';
 import type { Snapshot, Snapshots, SyncSnapshot } from './scan-snapshot.ts';
 import { StoredLines } from './stored-lines.ts';
 import { Writer } from './writer.ts';
+
+/** Bytes of a commit that a reader goes on to; for larger ones the files are opened anew. */
+const MOST_FOLLOWED = 64 << 20;
 
 /** Which collection, and how. */
 export interface FilesInput {
@@ -337,24 +340,28 @@ export class CollectionFiles implements Snapshots {
     if (log === undefined || (await readGeneration(disk, paths.log)) !== this.generation) {
       return false;
     }
-    let { closed, end } = this.#state;
+    let { closed } = this.#state;
     for await (const record of log.records()) {
       closed = record.op === 'close';
       if (record.op !== 'commit') continue;
+      if (record.end - this.#state.end > MOST_FOLLOWED) return false;
       await this.#take(record);
-      end = record.end;
     }
     this.#state = { ...this.#state, closed };
     // Nobody of ours is writing, and yet there is more: another program's work.
-    return !closed || (await this.data.size()) <= end;
+    return !closed || (await this.data.size()) <= this.#state.end;
   }
 
+  /** Reads what a commit added, and goes on to it in one turn: others read from these files meanwhile. */
   async #take(commit: CommitRecord): Promise<void> {
     const { kernel } = this.#input;
     const { indexer, end } = this.#state;
+    const tables: (readonly [LineTable, number])[] = [];
+    for await (const { bytes, base } of readPieces(this.data, end, commit.end)) {
+      tables.push([kernel.lines(bytes), base]);
+    }
     this.stored.end = commit.end;
-    for await (const { bytes, base } of readPieces(this.data, end, commit.end, { reuse: true })) {
-      const { records, count } = kernel.lines(bytes);
+    for (const [{ bytes, records, count }, base] of tables) {
       indexer.insert(bytes, records, count, base);
     }
     for (const [id, at] of commit.deletes ?? []) indexer.remove(id, at);

@@ -136,11 +136,11 @@ export class CommitLog {
     this.#kernel = kernel;
   }
 
-  /** Valid records from byte `from` on; moves `end` along with them. */
+  /** Valid records from byte `from` on; moves `end` behind each that is done with. */
   async *records(from: number = this.end): AsyncGenerator<LogRecord, void, void> {
     for await (const { record, end } of this.#read(from, await this.#file.size())) {
-      this.end = Math.max(this.end, end);
       yield record;
+      this.end = Math.max(this.end, end);
     }
   }
 

@@ -1,0 +1,69 @@
+/** A reader that goes on to later commits is at one commit or the next, whoever reads meanwhile. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { FastStore } from '../../../src/store/index.ts';
+
+let path: string;
+beforeEach(() => {
+  path = mkdtempSync(join(tmpdir(), 'zds-refresh-'));
+});
+afterEach(() => rmSync(path, { recursive: true, force: true }));
+
+const PAD = 'x'.repeat(200);
+
+it('a commit is there as a whole or not at all while refresh runs', async () => {
+  await using writer = await FastStore.open(path, 'c');
+  for (let n = 0; n < 1000; n++) writer.put(`a${n}`, { n, pad: PAD });
+  await writer.flush({ cursor: 0 });
+  await using reader = await FastStore.open(path, 'c', { mode: 'read' });
+  expect(reader.exists('a0')).toBe(true);
+  for (let commit = 1; commit <= 3; commit++) {
+    for (let n = 0; n < 500; n++) writer.put(`a${n}`, { n: -commit, pad: PAD });
+    for (let n = 0; n < 20_000; n++) writer.put(`b${commit}-${n}`, { n, pad: PAD });
+    writer.delete(`a${500 + commit}`);
+    await writer.flush({ cursor: commit });
+  }
+  let going = true;
+  const refreshed = reader.refresh().finally(() => {
+    going = false;
+  });
+  const seen = new Set<number>();
+  while (going) {
+    const at = Math.floor(reader.count / 19_000);
+    seen.add(at);
+    expect(reader.count).toBe(1000 + at * 19_999);
+    const first = await reader.scan({ limit: 3 }).toArray();
+    expect(first.map(({ _id }) => _id)).toEqual(at === 0 ? ['a0', 'a1', 'a2'] : first.map(id));
+    expect([...reader.scan({ select: ['_id'] })]).toHaveLength(reader.count);
+    const now = Math.floor(reader.count / 19_000);
+    expect(reader.get('a0')).toMatchObject({ n: 0 - now });
+    expect(reader.exists(`b${now + 1}-0`)).toBe(false);
+    expect(await reader.cursor()).toBeLessThanOrEqual(Math.floor(reader.count / 19_000));
+    await new Promise(setImmediate);
+  }
+  await refreshed;
+  expect(seen.size).toBeGreaterThan(1);
+  expect([reader.count, await reader.cursor()]).toEqual([1000 + 3 * 19_999, 3]);
+});
+
+it('a commit too large to be followed is there too', async () => {
+  await using writer = await FastStore.open(path, 'c');
+  writer.put('a', { n: 0 });
+  await writer.flush();
+  await using reader = await FastStore.open(path, 'c', { mode: 'read' });
+  const scan = reader.scan()[Symbol.asyncIterator]();
+  const first = scan.next();
+  writer.put('a', { n: 1 });
+  for (let n = 0; n < 70; n++) writer.put(`b${n}`, { pad: 'x'.repeat(1 << 20) });
+  await writer.flush();
+  await reader.refresh();
+  expect([reader.count, reader.get('a')]).toEqual([71, { _id: 'a', n: 1 }]);
+  expect((await first).value).toEqual({ _id: 'a', n: 0 });
+  expect((await scan.next()).done).toBe(true);
+});
+
+function id({ _id }: { readonly _id?: unknown }): unknown {
+  return _id;
+}
