@@ -57,6 +57,9 @@ export class ArchiveDisk implements Disk {
   readonly #tree: EntryTree;
   readonly #contents: Map<ArchiveEntry, Promise<Contents>> = new Map();
   #temporary: Promise<string> | undefined;
+  /** Made in the temporary folder, each named by its number. */
+  #files = 0;
+  #closed = false;
 
   private constructor(path: string, archive: DiskFile, tree: EntryTree) {
     this.#path = path;
@@ -86,6 +89,7 @@ export class ArchiveDisk implements Disk {
 
   async open(path: string, mode: OpenMode): Promise<DiskFile> {
     if (mode !== 'read') throw this.#readOnly(path);
+    this.#check();
     const entry = this.#tree.files.get(this.#name(path) ?? '');
     if (entry === undefined) {
       throw new EtlError('IO_ERROR', 'cannot open: no such file in the archive', {
@@ -98,6 +102,7 @@ export class ArchiveDisk implements Disk {
       this.#contents.set(entry, preparing);
     }
     const contents = await preparing;
+    this.#check();
     if (contents.kind === 'file') return nodeDisk.open(contents.path, 'read');
     if (contents.kind === 'memory') return new PartFile(path, memoryPart(contents.bytes));
     return new PartFile(path, filePart(this.#archive, this.#reader, contents));
@@ -147,8 +152,12 @@ export class ArchiveDisk implements Disk {
     return Promise.reject(this.#readOnly(path));
   }
 
-  /** Lets go of the archive and of what was inflated; files of it must be closed before. */
+  /**
+   * Lets go of the archive and of what was inflated; files of it must be closed before. What is being
+   * opened fails with CLOSED.
+   */
   async close(): Promise<void> {
+    this.#closed = true;
     await Promise.allSettled(this.#contents.values());
     this.#reader.close();
     await this.#archive.close();
@@ -177,7 +186,7 @@ export class ArchiveDisk implements Disk {
       return { kind: 'memory', bytes };
     }
     this.#temporary ??= makeTemporaryFolder();
-    const path = join(await this.#temporary, String(this.#contents.size));
+    const path = join(await this.#temporary, String(this.#files++));
     const file = await nodeDisk.open(path, 'create');
     try {
       let at = 0;
@@ -189,6 +198,10 @@ export class ArchiveDisk implements Disk {
       await file.close();
     }
     return { kind: 'file', path };
+  }
+
+  #check(): void {
+    if (this.#closed) throw new EtlError('CLOSED', 'the archive is closed');
   }
 
   #readOnly(path: string): EtlError {

@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { zdsSource } from '../../../src/sources/zds-source.ts';
 import {
+  ArchiveDisk,
   type ArchiveProgress,
   FastStore,
   pack,
@@ -213,8 +214,9 @@ describe('a packed store', () => {
 });
 
 describe('large contents', () => {
+  const folders = () => readdirSync(tmpdir()).filter((name) => /^zds-[^-]{6}$/.test(name));
+
   it('go through a temporary folder that close removes, and tell how far they are', async () => {
-    const folders = () => readdirSync(tmpdir()).filter((name) => /^zds-[^-]{6}$/.test(name));
     const before = folders();
     const store = await FastStore.open(at('lake'), 'big');
     const text = Buffer.alloc(9 << 20);
@@ -241,6 +243,30 @@ describe('large contents', () => {
     expect(readFileSync(at('out', 'collections', 'big', 'meta', 'data.jsonl'), 'utf8')).toBe(
       `${lines.join('\n')}\n`,
     );
+  });
+
+  it('of several collections opened at once are kept apart, and a close meanwhile leaves nothing', async () => {
+    const before = folders();
+    const root = await ZdsRoot.open(at('lake'));
+    for (const name of ['a', 'b', 'c']) {
+      const store = await root.collection(name);
+      store.put(name, { text: name.repeat(9 << 20) });
+      store.put('last', {});
+    }
+    await root.close();
+    await pack(at('lake'), at('lake.zds'));
+    const packed = await ZdsRoot.open(at('lake.zds'), { mode: 'read' });
+    const names = ['a', 'b', 'a', 'c'];
+    const stores = await Promise.all(names.map((name) => packed.collection(name)));
+    for (const [i, store] of stores.entries()) expect(await ids(store)).toEqual([names[i], 'last']);
+    await packed.close();
+
+    const disk = await ArchiveDisk.open(at('lake.zds'));
+    const data = at('lake.zds', 'collections', 'a', 'meta', 'data.jsonl');
+    const opening = disk.open(data, 'read');
+    await Promise.all([expect(opening).rejects.toMatchObject({ code: 'CLOSED' }), disk.close()]);
+    await expect(disk.open(data, 'read')).rejects.toMatchObject({ code: 'CLOSED' });
+    expect(folders()).toEqual(before);
   });
 
   it('stop when asked, and leave nothing', async () => {
