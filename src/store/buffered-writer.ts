@@ -59,7 +59,7 @@ export class BufferedWriter<T extends object = Document> {
   #timer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> | undefined;
   #failure: { readonly cause: unknown } | undefined;
-  #closed = false;
+  #closing: Promise<void> | undefined;
 
   /**
    * Writes to what stays open, and the caller's, when this is closed; `ending` runs at the end of
@@ -129,29 +129,20 @@ export class BufferedWriter<T extends object = Document> {
     return found;
   }
 
-  /** Commits everything put and deleted so far. */
+  /** Everything put and deleted so far is committed once this resolves. */
   async flush(): Promise<void> {
     this.#check();
-    await this.#settle();
-    if (this.#pendingOps > 0) await this.#startFlush('explicit');
+    await this.#commitPending('explicit');
     this.#rethrow();
   }
 
-  /** Commits and ends; a store given to the constructor stays open. Errors: those of commits not yet heard of. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    clearTimeout(this.#timer);
-    await this.#settle();
-    if (this.#failure === undefined && this.#pendingOps > 0) await this.#startFlush('close');
-    try {
-      this.#rethrow();
-    } catch (error) {
-      // What failed here fails there again, and the first failure is the answer.
-      await this.#end().catch(() => undefined);
-      throw error;
-    }
-    await this.#end();
+  /**
+   * Commits and ends; a store given to the constructor stays open. Errors: those of commits not yet heard of.
+   * Called again it is the same closing, with the same outcome.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -163,42 +154,69 @@ export class BufferedWriter<T extends object = Document> {
     operation();
     this.#pendingOps++;
     this.#timer ??= setTimeout(() => this.#tick(), timerMs(this.#intervalMs)).unref();
-    if (this.#pendingOps < this.#maxOps && this.#store.uncommittedBytes < this.#maxBytes) return;
     // The commit before this one has to be done: at most one runs while the next is gathered.
-    await this.#settle();
-    if (this.#pendingOps >= this.#maxOps) void this.#startFlush('ops');
-    else if (this.#store.uncommittedBytes >= this.#maxBytes) void this.#startFlush('bytes');
+    for (let cause = this.#reached(); cause !== undefined; cause = this.#reached()) {
+      if (this.#flushing === undefined) this.#startFlush(cause);
+      else await this.#flushing;
+    }
+  }
+
+  /** The limit that what is pending has come to; none once commits have failed. */
+  #reached(): Cause | undefined {
+    if (this.#pendingOps === 0 || this.#failure !== undefined) return undefined;
+    if (this.#pendingOps >= this.#maxOps) return 'ops';
+    return this.#store.uncommittedBytes >= this.#maxBytes ? 'bytes' : undefined;
+  }
+
+  async #close(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#commitPending('close');
+    try {
+      this.#rethrow();
+    } catch (error) {
+      // What failed here fails there again, and the first failure is the answer.
+      await this.#end().catch(() => undefined);
+      throw error;
+    }
+    await this.#end();
   }
 
   #tick(): void {
     this.#timer = undefined;
-    if (this.#pendingOps > 0 && this.#failure === undefined) void this.#startFlush('interval');
+    void this.#commitPending('interval');
   }
 
-  #startFlush(cause: Cause): Promise<void> {
+  /** Resolves when what is pending now is committed, or commits have failed. */
+  async #commitPending(cause: Cause): Promise<void> {
+    await this.#flushing;
+    // One that another caller has begun since takes all of it.
+    if (this.#flushing === undefined && this.#pendingOps > 0 && this.#failure === undefined) {
+      this.#startFlush(cause);
+    }
+    await this.#flushing;
+  }
+
+  /** Begins to commit all that is pending; no other commit may be under way. */
+  #startFlush(cause: Cause): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#pendingOps = 0;
     this.#stats[cause]++;
-    const running: Promise<void> = this.#store.flush().then(
-      () => {
-        if (this.#flushing === running) this.#flushing = undefined;
-      },
-      (error: unknown) => {
-        if (this.#flushing === running) this.#flushing = undefined;
-        this.#failure ??= { cause: error };
-      },
-    );
-    this.#flushing = running;
-    return running;
+    this.#flushing = this.#flush().finally(() => {
+      this.#flushing = undefined;
+    });
   }
 
-  async #settle(): Promise<void> {
-    while (this.#flushing) await this.#flushing;
+  async #flush(): Promise<void> {
+    try {
+      await this.#store.flush();
+    } catch (cause) {
+      this.#failure ??= { cause };
+    }
   }
 
   #check(): void {
-    if (this.#closed) throw new EtlError('CLOSED', 'the writer is closed');
+    if (this.#closing) throw new EtlError('CLOSED', 'the writer is closed');
     this.#rethrow();
   }
 

@@ -13,7 +13,6 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Predicate } from '../../../src/core/index.ts';
 import {
-  BufferedWriter,
   Engine,
   EngineWriter,
   FastStore,
@@ -182,45 +181,6 @@ describe('SyncWriter', () => {
     await (await FastStore.open(root, 'lines')).close();
     // The lock was let go of each time.
     await (await ZdsRoot.open(root)).close();
-  });
-});
-
-describe('BufferedWriter on files', () => {
-  it('writes when a limit is reached, and loses nothing over a missing id', async () => {
-    const writer = await BufferedWriter.open(root, 'c', { maxPendingOps: 3 });
-    await writer.put('a', { n: 1 });
-    expect(await writer.delete('nobody')).toBe(false);
-    await writer.put('b', { n: 2 });
-    await writer.put('c', { n: 3 });
-    expect(await writer.delete('a')).toBe(true);
-    await writer.put('a', { n: 4 });
-    await writer.put('gone', {});
-    expect(await writer.delete('gone')).toBe(true);
-    await writer.flush();
-    expect(readdirSync(docs()).sort()).toEqual(['a.json', 'b.json', 'c.json']);
-    expect(lines(meta('order.ids'))).toEqual(['b', 'c', 'a']);
-    await writer.close();
-    expect(writer.count).toBe(5);
-    const engine = await Engine.open<{ n: number }>(root, 'c');
-    expect(
-      engine
-        .scan()
-        .collect()
-        .map(({ n }) => n),
-    ).toEqual([2, 3, 4]);
-  });
-
-  it('counts bytes, and does not stop for a document that is refused', async () => {
-    const writer = await BufferedWriter.open(root, 'c', { maxPendingBytes: 1000 });
-    for (let i = 0; i < 40; i++) await writer.put(`d${i}`, { pad: 'x'.repeat(100) });
-    await expect(writer.put('..', {})).rejects.toThrow(failure('INVALID_ID'));
-    await writer.close();
-    expect(writer.stats.bytes).toBeGreaterThanOrEqual(3);
-    expect((await Engine.open(root, 'c')).len()).toBe(40);
-    await expect(BufferedWriter.open(root, 'c', { maxPendingOps: 0 })).rejects.toThrow(
-      failure('INVALID_ARGUMENT'),
-    );
-    await fill({ last: {} });
   });
 });
 

@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { gt } from '../../../src/core/predicate.ts';
 import { arrowSink } from '../../../src/sinks/arrow-sink.ts';
 import { jsonlSink } from '../../../src/sinks/jsonl-sink.ts';
 import { zdsSink } from '../../../src/sinks/zds-sink.ts';
 import { jsonlSource } from '../../../src/sources/jsonl-source.ts';
 import { zdsSource } from '../../../src/sources/zds-source.ts';
-import { BufferedWriter, FastStore, ZdsRoot } from '../../../src/store/index.ts';
+import { FastStore, ZdsRoot } from '../../../src/store/index.ts';
 import { FaultDisk } from '../../support/fault-disk.ts';
 
 let folder: string;
@@ -19,10 +19,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'zds-stages-'));
   root = join(folder, 'lake');
 });
-afterEach(() => {
-  vi.useRealTimers();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const write = (name: string, count: number, line = (i: number) => `{"_id":"d${i}","n":${i}}`) => {
   const path = join(folder, name);
@@ -128,56 +125,5 @@ describe('zdsSink and zdsSource', () => {
       code: 'IO_ERROR',
       cause: { code: 'ENOSPC' },
     });
-  });
-});
-
-describe('BufferedWriter', () => {
-  it('commits by operations, by bytes, when asked and at the end, and says why', async () => {
-    const store = await FastStore.open(root, 'c');
-    const writer = new BufferedWriter(store, { maxPendingOps: 10, maxPendingBytes: 5000 });
-    for (let i = 0; i < 25; i++) await writer.put(`a${i}`, { i });
-    expect(writer.stats).toMatchObject({ ops: 2, bytes: 0 });
-    expect(await writer.delete('a0')).toBe(true);
-    expect(await writer.delete('a0')).toBe(false);
-    await writer.flush();
-    expect(writer.pendingOps).toBe(0);
-    await writer.put('big', { text: 'x'.repeat(6000) });
-    await expect(writer.put('../x', {})).rejects.toMatchObject({ code: 'INVALID_ID' });
-    await writer.put('last', {});
-    await writer.close();
-    expect(writer.stats).toEqual({ ops: 2, bytes: 1, interval: 0, explicit: 1, close: 1 });
-    expect(writer.count).toBe(27);
-    expect(store.uncommittedBytes).toBe(0);
-    await expect(writer.put('x', {})).rejects.toMatchObject({ code: 'CLOSED' });
-    await store.close();
-  });
-
-  it('commits after its interval though nobody calls', async () => {
-    vi.useFakeTimers();
-    const disk = new FaultDisk();
-    const store = await FastStore.open('/s', 'c', { disk });
-    const writer = new BufferedWriter(store, { flushIntervalMs: 50 });
-    await writer.put('a', {});
-    expect(store.uncommittedBytes).toBeGreaterThan(0);
-    await vi.advanceTimersByTimeAsync(60);
-    expect(writer.stats.interval).toBe(1);
-    const reader = await FastStore.open('/s', 'c', { disk, mode: 'read' });
-    expect(reader.count).toBe(1);
-    await vi.advanceTimersByTimeAsync(500);
-    expect(writer.stats.interval).toBe(1);
-  });
-
-  it('gives a failure of its own commits to the next call and to close', async () => {
-    const disk = new FaultDisk();
-    const store = await FastStore.open('/s', 'c', { disk });
-    const writer = new BufferedWriter(store, { maxPendingOps: 2 });
-    await writer.put('a', {});
-    disk.fault = 'EIO';
-    disk.dieAt = disk.operations;
-    await writer.put('b', {});
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    await expect(writer.put('c', {})).rejects.toMatchObject({ code: 'IO_ERROR' });
-    await expect(writer.close()).rejects.toMatchObject({ code: 'IO_ERROR' });
-    await expect(store.close()).rejects.toMatchObject({ code: 'POISONED' });
   });
 });
