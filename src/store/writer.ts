@@ -26,6 +26,7 @@ import type { OpenState } from './recovery.ts';
 import type { SyncFile } from './scan-snapshot.ts';
 import type { StoredLines } from './stored-lines.ts';
 import { FileTail } from './tail.ts';
+import { WriteQueue } from './write-queue.ts';
 
 /** What may travel with a commit. */
 export interface CommitOptions {
@@ -85,11 +86,11 @@ export class Writer {
   #lines: number;
   /** Lines put that are in no block and no index yet. */
   #puts = '';
-  #poison: { readonly cause: unknown } | undefined;
-  #chain: Promise<unknown> = Promise.resolve();
+  readonly #queue: WriteQueue;
 
   constructor(input: WriterInput, state: OpenState) {
     this.#input = input;
+    this.#queue = new WriteQueue(input.paths.data);
     this.#indexer = state.indexer;
     this.#checkpointer = new Checkpointer(input, state);
     this.#tail = new FileTail(input.data, state.end, (cause) => this.poison(cause));
@@ -120,22 +121,17 @@ export class Writer {
   }
 
   get poisoned(): boolean {
-    return this.#poison !== undefined;
+    return this.#queue.poisoned;
   }
 
   /** Makes every later call fail; the first cause stays. */
   poison(cause: unknown): void {
-    this.#poison ??= { cause };
+    this.#queue.poison(cause);
   }
 
   /** Errors: POISONED. */
   check(): void {
-    if (this.#poison === undefined) return;
-    const { cause } = this.#poison;
-    throw new EtlError('POISONED', `an earlier write failed: ${String(cause)}`, {
-      place: { path: this.#input.paths.data },
-      cause,
-    });
+    this.#queue.check();
   }
 
   /**
@@ -146,7 +142,7 @@ export class Writer {
     const committed = this.flush();
     const held = new Hold(this.#tail.end);
     this.held = held;
-    this.#chain = this.#chain.then(() => held.ended);
+    this.#queue.holdFor(held.ended);
     const letGo = (): void => {
       this.held = undefined;
       held.end();
@@ -239,7 +235,7 @@ export class Writer {
     const end = this.#tail.end;
     const told = cursor !== undefined || loadId !== undefined || counts !== undefined;
     if (end === this.#promised && this.#deletes.length === 0 && !told) {
-      return this.#serial(async () => this.commit);
+      return this.#queue.take(async () => this.commit);
     }
     this.#guard(() => this.#begin());
     const grown = end > this.#promised;
@@ -265,7 +261,7 @@ export class Writer {
       moved = writer.flush(options);
       moved.catch(() => undefined);
     });
-    return this.#serial(async () => {
+    return this.#queue.take(async () => {
       const { data, log } = this.#input;
       if (moved !== undefined) return moved;
       await drained;
@@ -279,7 +275,7 @@ export class Writer {
   /** Commits, makes index.bin current, and ends the session. */
   async close(options: CommitOptions = {}): Promise<void> {
     await this.flush(options);
-    await this.#serial(async () => {
+    await this.#queue.take(async () => {
       const { log } = this.#input;
       const end = this.#tail.end;
       const { commit } = this;
@@ -293,7 +289,7 @@ export class Writer {
 
   /** Waits for what is under way and lets go of index.bin; writes nothing more. */
   async release(): Promise<void> {
-    await this.#chain;
+    await this.#queue.settled();
     await this.#tail.landed();
     await this.#checkpointer.release();
   }
@@ -348,20 +344,5 @@ export class Writer {
       this.poison(cause);
       throw cause;
     }
-  }
-
-  #serial<R>(work: () => Promise<R>): Promise<R> {
-    const result = this.#chain.then(async () => {
-      // Asked for before the failure, so the failure itself is the answer.
-      if (this.#poison !== undefined) throw this.#poison.cause;
-      try {
-        return await work();
-      } catch (cause) {
-        this.poison(cause);
-        throw cause;
-      }
-    });
-    this.#chain = result.catch(() => undefined);
-    return result;
   }
 }

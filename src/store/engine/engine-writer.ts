@@ -21,6 +21,7 @@ import { EtlError } from '../../core/errors.ts';
 import type { Disk } from '../../io/disk.ts';
 import { sharedKernel } from '../../kernels/index.ts';
 import { type RootOptions, ZdsRoot } from '../root.ts';
+import { WriteQueue } from '../write-queue.ts';
 import { documentPath, encodeFile, encodeRawFile, temporaryPath } from './documents.ts';
 import { eachOf } from './each-of.ts';
 import { journalLine } from './journal.ts';
@@ -88,11 +89,11 @@ export class EngineWriter<T extends object = Document> {
   #pendingBytes = 0;
   /** Given to flushes that are not done, oldest first. */
   readonly #flying: Operations[] = [];
-  #chain: Promise<unknown> = Promise.resolve();
-  #poison: { readonly cause: unknown } | undefined;
+  readonly #queue: WriteQueue;
   /** The journal does not end in a checkpoint. */
   #begun: boolean;
-  #closed = false;
+  /** Once `close` or `abandon` was called. */
+  #ending: Promise<void> | undefined;
 
   private constructor(
     root: ZdsRoot,
@@ -105,6 +106,7 @@ export class EngineWriter<T extends object = Document> {
     this.#disk = root.disk;
     this.#paths = enginePaths(root.path, collection);
     this.#state = state;
+    this.#queue = new WriteQueue(this.#paths.folder);
     this.#letGo = letGo;
     this.#journal = new MetaFile(root.disk, this.#paths.journal);
     this.#order = new MetaFile(root.disk, this.#paths.order);
@@ -201,31 +203,30 @@ export class EngineWriter<T extends object = Document> {
   flush(): Promise<void> {
     this.#check();
     const operations = this.#pending;
-    if (operations.size === 0) return this.#serial(async () => undefined);
+    if (operations.size === 0) return this.#queue.take(async () => undefined);
     this.#pending = new Map();
     this.#pendingBytes = 0;
     this.#flying.push(operations);
-    return this.#serial(async () => {
+    return this.#queue.take(async () => {
       await this.#write(operations);
       this.#flying.shift();
     });
   }
 
-  /** Flushes, makes the other files durable and lets go of everything. Errors: POISONED, IO_ERROR. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    try {
-      await this.flush();
-      this.#closed = true;
-      await this.#serial(() => this.#finish());
-    } finally {
-      await this.#release();
-    }
+  /**
+   * Flushes, makes the other files durable and lets go of everything. Called again it waits for the first
+   * call, and has its outcome. Errors: POISONED, IO_ERROR.
+   */
+  close(): Promise<void> {
+    this.#ending ??= this.#close();
+    return this.#ending;
   }
 
-  /** Lets go without writing what no flush has taken. */
-  async abandon(): Promise<void> {
-    if (!this.#closed) await this.#release();
+  /** Lets go without writing what no flush has taken; waits for a `close` that was called before. */
+  abandon(): Promise<void> {
+    if (this.#ending !== undefined) return this.#ending.catch(() => undefined);
+    this.#ending = this.#release();
+    return this.#ending;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -364,9 +365,18 @@ export class EngineWriter<T extends object = Document> {
     await this.#journal.sync();
   }
 
+  async #close(): Promise<void> {
+    try {
+      // Called before `#ending` is there, this is the last call that is let in.
+      await this.flush();
+      await this.#queue.take(() => this.#finish());
+    } finally {
+      await this.#release();
+    }
+  }
+
   async #release(): Promise<void> {
-    this.#closed = true;
-    await this.#chain;
+    await this.#queue.settled();
     try {
       for (const file of [this.#journal, this.#order, this.#docIndex]) await file.close();
     } finally {
@@ -375,26 +385,7 @@ export class EngineWriter<T extends object = Document> {
   }
 
   #check(): void {
-    if (this.#closed) throw new EtlError('CLOSED', 'the writer is closed');
-    if (this.#poison === undefined) return;
-    const { cause } = this.#poison;
-    throw new EtlError('POISONED', `an earlier write failed: ${String(cause)}`, {
-      place: { path: this.#paths.folder },
-      cause,
-    });
-  }
-
-  #serial<R>(work: () => Promise<R>): Promise<R> {
-    const result = this.#chain.then(async () => {
-      if (this.#poison !== undefined) throw this.#poison.cause;
-      try {
-        return await work();
-      } catch (cause) {
-        this.#poison = { cause };
-        throw cause;
-      }
-    });
-    this.#chain = result.catch(() => undefined);
-    return result;
+    if (this.#ending) throw new EtlError('CLOSED', 'the writer is closed');
+    this.#queue.check();
   }
 }

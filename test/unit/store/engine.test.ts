@@ -21,6 +21,7 @@ import {
   SyncWriter,
   ZdsRoot,
 } from '../../../src/store/index.ts';
+import { FaultDisk } from '../../support/fault-disk.ts';
 
 const NAME_ID = '13a5b517f9762294c792cfec409c1e348d2117c251c6422ffa789b2b4802f06f';
 
@@ -154,6 +155,38 @@ describe('SyncWriter', () => {
     await expect(writer.put('b', {})).rejects.toThrow(failure('CLOSED'));
     await fill({ b: {} });
     expect((await Engine.open(root, 'c')).docIds()).toEqual(['a', 'b']);
+  });
+
+  it('takes nothing once close was called; who ends it again waits for the first end', async () => {
+    for (const again of ['close', 'abandon'] as const) {
+      const writer = await EngineWriter.open(root, 'c');
+      writer.put(again, {});
+      const closing = writer.close();
+      expect(() => writer.put('late', {})).toThrow(failure('CLOSED'));
+      expect(() => writer.flush()).toThrow(failure('CLOSED'));
+      await writer[again]();
+      expect(lines(meta('journal.log')).at(-1)).toContain('CHECKPOINT');
+      const sync = await SyncWriter.open(root, 'c');
+      expect(sync.exists(again)).toBe(true);
+      await closing;
+      const put = sync.put('before', { again });
+      const ends = [sync.close(), sync[again]()];
+      await expect(sync.put('late', {})).rejects.toThrow(failure('CLOSED'));
+      await Promise.all([put, ...ends]);
+    }
+    expect((await Engine.open(root, 'c')).docIds()).toEqual(['close', 'before', 'abandon']);
+  });
+
+  it('gives the failure of a close to all who close, and to nobody who abandons', async () => {
+    const disk = new FaultDisk();
+    const writer = await EngineWriter.open('/s', 'c', { disk });
+    writer.put('a', {});
+    disk.fault = 'EIO';
+    disk.dieAt = disk.operations + 2;
+    const ends = await Promise.allSettled([writer.close(), writer.close(), writer.abandon()]);
+    expect(ends.map((end) => end.status)).toEqual(['rejected', 'rejected', 'fulfilled']);
+    await expect(writer.close()).rejects.toThrow(failure('IO_ERROR'));
+    await (await EngineWriter.open('/s', 'c', { disk })).close();
   });
 
   it('leaves collections of the other kind alone', async () => {
