@@ -57,7 +57,8 @@ async function openLocated(
   const [file, log, index] = opened as [DiskFile, DiskFile, DiskFile];
   try {
     const commit = await cleanCommit(file, log, index, kernel);
-    if (commit === undefined) {
+    // Beside no lines there may be documents in files.
+    if (commit === undefined || commit.end === 0) {
       await file.close();
       return undefined;
     }

@@ -126,13 +126,14 @@ export const Layout = {
     if (missing.length > 0) return missing;
     const problems = await missingFolder(disk, meta);
     const docs = Layout.docsDir(root, name);
-    const hasData = (await disk.stat(data)) !== undefined;
+    const lines = await disk.stat(data);
+    const hasData = lines !== undefined;
     const hasDocs = (await disk.stat(docs)) !== undefined;
     if (hasDocs) problems.push(...(await wrongNames(disk, docs)));
     if (!hasData && (await disk.stat(index)) !== undefined) {
       problems.push(problem(index, 'an index without its data.jsonl'));
     }
-    if (hasData && (await hasDocuments(disk, docs))) {
+    if (hasData && lines.size > 0 && (await hasDocuments(disk, docs))) {
       problems.push(problem(docs, 'documents beside data.jsonl, which nothing reads'));
     }
     if (!hasData && !hasDocs) problems.push(problem(folder, 'neither meta/data.jsonl nor docs/'));
@@ -172,14 +173,27 @@ export function noSuchDocument(id: string, path: string): EtlError {
   });
 }
 
-/** How a collection keeps its documents; undefined where there is none. Errors: INVALID_PATH. */
+/**
+ * How a collection keeps its documents; undefined where there is none. Where there are lines nothing else is
+ * read. Without documents it may be either: whoever writes the first one decides. Errors: INVALID_PATH.
+ */
 export async function kindOf(
   disk: Disk,
   root: string,
   name: string,
 ): Promise<'lines' | 'files' | undefined> {
-  if ((await disk.stat(Layout.dataFile(root, name))) !== undefined) return 'lines';
-  return (await disk.stat(Layout.docsDir(root, name))) === undefined ? undefined : 'files';
+  const data = await disk.stat(Layout.dataFile(root, name));
+  const docs = Layout.docsDir(root, name);
+  if (data === undefined) return (await disk.stat(docs)) === undefined ? undefined : 'files';
+  return data.size === 0 && (await hasDocuments(disk, docs)) ? 'files' : 'lines';
+}
+
+/** Errors: INVALID_ARGUMENT for a collection that has lines. */
+export async function checkHasNoLines(disk: Disk, root: string, name: string): Promise<void> {
+  const path = Layout.dataFile(root, name);
+  if (((await disk.stat(path))?.size ?? 0) === 0) return;
+  const message = `the documents of ${name} are in one file; open it as a FastStore`;
+  throw new EtlError('INVALID_ARGUMENT', message, { place: { path } });
 }
 
 /** Whether documents have files of their own; the crate makes their folder for either kind. */
@@ -198,7 +212,7 @@ export async function prepareInLines(
   name: string,
   mayMake: boolean,
 ): Promise<void> {
-  if ((await disk.stat(Layout.dataFile(root, name))) !== undefined) return;
+  if ((await kindOf(disk, root, name)) === 'lines') return;
   const docs = Layout.docsDir(root, name);
   if (await hasDocuments(disk, docs)) {
     const message = `${name} has a file per document; Engine and BufferedWriter.open are for it`;

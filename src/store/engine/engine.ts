@@ -14,7 +14,7 @@ import type { Predicate } from '../../core/predicate.ts';
 import type { Disk } from '../../io/disk.ts';
 import { decodeText } from '../../io/index.ts';
 import { sharedKernel } from '../../kernels/index.ts';
-import { noSuchCollection, noSuchDocument } from '../layout.ts';
+import { checkHasNoLines, noSuchCollection, noSuchDocument } from '../layout.ts';
 import { isValidId } from '../names.ts';
 import type { GetOptions } from '../options.ts';
 import { ZdsRoot } from '../root.ts';
@@ -206,6 +206,7 @@ async function checkIsOfFiles(
   collection: string,
   { docs, folder }: EnginePaths,
 ): Promise<void> {
+  await checkHasNoLines(disk, path, collection);
   if ((await disk.stat(docs)) !== undefined) return;
   if ((await disk.stat(folder)) === undefined) throw noSuchCollection(path, collection);
   const message = `${collection} has no file per document; open it as a FastStore`;

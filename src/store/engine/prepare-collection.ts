@@ -1,6 +1,6 @@
 /** Opening a collection of files for writing: its folders, its manifest, what it holds. */
 import { EtlError } from '../../core/errors.ts';
-import { Layout, noSuchCollection } from '../layout.ts';
+import { checkHasNoLines, Layout, noSuchCollection } from '../layout.ts';
 import type { ZdsRoot } from '../root.ts';
 import { encodeManifest, type Manifest, newManifest } from './manifest.ts';
 import { MetaFile, writeWhole } from './meta-file.ts';
@@ -20,14 +20,8 @@ export async function prepareCollection(
   { strict, createIfMissing = true, reread = false }: CollectionWishes,
 ): Promise<EngineState> {
   const paths = enginePaths(root, collection);
-  const hasFiles = (await disk.stat(paths.docs)) !== undefined;
-  if (!hasFiles) {
-    const data = Layout.dataFile(root, collection);
-    if (((await disk.stat(data))?.size ?? 0) > 0) {
-      throw new EtlError('INVALID_ARGUMENT', `the documents of ${collection} are in one file`, {
-        place: { path: data },
-      });
-    }
+  await checkHasNoLines(disk, root, collection);
+  if ((await disk.stat(paths.docs)) === undefined) {
     if (!createIfMissing) throw noSuchCollection(root, collection);
     await Layout.initCollection(root, collection, disk);
     await disk.mkdir(paths.docs);

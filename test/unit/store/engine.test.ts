@@ -188,33 +188,6 @@ describe('SyncWriter', () => {
     await expect(writer.close()).rejects.toThrow(failure('IO_ERROR'));
     await (await EngineWriter.open('/s', 'c', { disk })).close();
   });
-
-  it('leaves collections of the other kind alone', async () => {
-    const store = await FastStore.open(root, 'c');
-    store.put('a', {});
-    await store.close();
-    await expect(SyncWriter.open(root, 'c')).rejects.toThrow(failure('INVALID_ARGUMENT'));
-    await expect(Engine.open(root, 'c')).rejects.toThrow(failure('INVALID_ARGUMENT'));
-    await expect(Engine.open(root, 'd')).rejects.toThrow(failure('COLLECTION_NOT_FOUND'));
-    await expect(SyncWriter.open(root, 'd', { createIfMissing: false })).rejects.toThrow(
-      failure('COLLECTION_NOT_FOUND'),
-    );
-    await SyncWriter.open(root, 'files').then(async (writer) => {
-      await writer.put('a', {});
-      await writer.close();
-    });
-    for (const mode of ['read', 'write'] as const) {
-      await expect(FastStore.open(root, 'files', { mode })).rejects.toThrow(
-        failure('INVALID_ARGUMENT'),
-      );
-    }
-    expect(readdirSync(join(root, 'collections/files/meta'))).not.toContain('data.jsonl');
-    // The crate makes a folder docs for either kind.
-    mkdirSync(join(root, 'collections/lines/docs'), { recursive: true });
-    await (await FastStore.open(root, 'lines')).close();
-    // The lock was let go of each time.
-    await (await ZdsRoot.open(root)).close();
-  });
 });
 
 describe('Engine', () => {

@@ -69,12 +69,13 @@ describe('Layout', () => {
     for (const name of ['ok.json', 'a b.json', 'x.txt', '.x.tmp']) {
       writeFileSync(join(docs, name), '{}');
     }
-    for (const name of ['i', 'j', 'k']) mkdirSync(Layout.metaDir(root, name), { recursive: true });
-    for (const name of ['j', 'k']) {
-      writeFileSync(Layout.dataFile(root, name), '');
+    for (const name of ['i', 'j', 'k', 'l'])
+      mkdirSync(Layout.metaDir(root, name), { recursive: true });
+    for (const name of ['j', 'k', 'l']) {
+      writeFileSync(Layout.dataFile(root, name), name === 'k' ? '{"_id":"b"}\n' : '');
       mkdirSync(Layout.docsDir(root, name));
+      if (name !== 'j') writeFileSync(join(Layout.docsDir(root, name), 'a.json'), '{}');
     }
-    writeFileSync(join(Layout.docsDir(root, 'k'), 'a.json'), '{}');
     writeFileSync(Layout.indexFile(root, 'i'), '');
     writeFileSync(join(root, 'collections/stray'), '');
     const c = '/collections/c';
