@@ -7,7 +7,7 @@ import { inspect } from 'node:util';
 import type { Batch } from '../core/batch.ts';
 import { type ErrorCode, type EtlError, isEtlError } from '../core/errors.ts';
 import type { OnReject, Reject } from '../core/reject.ts';
-import type { AppendResult, FastStore, IdOptions } from '../store/index.ts';
+import type { AppendResult } from '../store/index.ts';
 
 /** Faults of a record, not of the store. */
 const RECORD_FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -19,17 +19,16 @@ const RECORD_FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 
 /**
- * Appends a batch. Bad records go to `onReject`; without it the first one is thrown.
- * Errors: those of the store.
+ * Appends a batch by a function that takes it whole or not at all. Bad records go to `onReject`; without
+ * it the first one is thrown. Errors: those of the function.
  */
 export async function appendBatch(
-  store: FastStore<object>,
   batch: Batch,
-  ids: IdOptions,
+  append: (batch: Batch) => Promise<AppendResult>,
   onReject: OnReject | undefined,
 ): Promise<AppendResult> {
   try {
-    return await store.append(batch, ids);
+    return await append(batch);
   } catch (error) {
     if (!onReject || !isEtlError(error) || !RECORD_FAULTS.has(error.code)) throw error;
     if (batch.length === 1) {
@@ -38,8 +37,8 @@ export async function appendBatch(
     }
   }
   const middle = batch.length >> 1;
-  const first = await appendBatch(store, batch.slice(0, middle), ids, onReject);
-  const rest = await appendBatch(store, batch.slice(middle, batch.length), ids, onReject);
+  const first = await appendBatch(batch.slice(0, middle), append, onReject);
+  const rest = await appendBatch(batch.slice(middle, batch.length), append, onReject);
   return {
     documents: first.documents + rest.documents,
     bytes: first.bytes + rest.bytes,

@@ -12,7 +12,7 @@
  * one that failed, which its cursor tells; its counts go back with it.
  */
 import type { Batch, Document } from '../core/batch.ts';
-import { checkChoice, checkLimits } from '../core/check-option.ts';
+import { checkLimits } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
 import type { OnReject } from '../core/reject.ts';
 import type { RunInfo, RunTotals } from '../core/run-info.ts';
@@ -25,10 +25,15 @@ import { createIdRule, type IdOptions } from '../store/prepare.ts';
 import type { ZdsRoot } from '../store/root.ts';
 import { openRunJournal } from '../store/run-journal.ts';
 import { RunLog } from '../store/run-log.ts';
-import type { CommitOptions } from '../store/writer.ts';
+import type { AppendResult, CommitOptions } from '../store/writer.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
 import { appendBatch } from './append-batch.ts';
-import { Clearing, commitsOnce, type WriteDisposition } from './zds-disposition.ts';
+import {
+  Clearing,
+  checkDisposition,
+  commitsOnce,
+  type WriteDisposition,
+} from './zds-disposition.ts';
 
 export interface ZdsSinkOptions extends Omit<IdOptions, 'refuseExisting'> {
   /** How documents meet those in the collection already. Default 'merge'. */
@@ -139,7 +144,7 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
       throw new EtlError('INVALID_ARGUMENT', `the store is of collection ${root.collection}`);
     }
     const { write = 'merge' } = options;
-    if (typeof write === 'string') checkChoice('write', write, ['merge', 'append', 'replace']);
+    checkDisposition(write);
     if (write === 'replace' && root instanceof FastStore) {
       throw new EtlError('INVALID_ARGUMENT', 'a store handed in is open already; give its path');
     }
@@ -207,8 +212,7 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
   async write(batch: Batch, onReject?: OnReject): Promise<void> {
     this.#rethrow();
     this.#settled = false;
-    await this.#clearing?.admit(batch);
-    const added = await appendBatch(this.#store!, batch, this.#ids, onReject);
+    const added = await appendBatch(batch, (part) => this.#append(part), onReject);
     const { documents, bytes, replaced, duplicates } = added;
     this.#total.documents += documents;
     this.#total.bytes += bytes;
@@ -252,6 +256,11 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
     } finally {
       if (this.#store !== this.#root) await this.#store?.abandon();
     }
+  }
+
+  async #append(batch: Batch): Promise<AppendResult> {
+    await this.#clearing?.admit(batch);
+    return this.#store!.append(batch, this.#ids);
   }
 
   async #tellStart(): Promise<void> {
