@@ -5,6 +5,7 @@
  */
 import { unlessAborted } from '../core/abort.ts';
 import type { Batch } from '../core/batch.ts';
+import { copyJson } from '../core/copy-json.ts';
 import { isTransientError, type RetryOptions, retry } from '../core/retry.ts';
 import type { Source, Wants } from '../core/stage.ts';
 import { readBytesOf } from './ledger.ts';
@@ -93,10 +94,15 @@ export class Feed {
 
   async #step(): Promise<Step> {
     const step = await this.#iterator.next();
-    if (!step.done) {
-      const { cursor } = step.value;
-      this.#position = cursor === undefined ? undefined : { from: cursor };
+    if (step.done) return step;
+    const batch = step.value;
+    if (batch.cursor === undefined) {
+      this.#position = undefined;
+      return step;
     }
-    return step;
+    // The source may use the object for its next cursor, which is asked for before this one is committed.
+    const cursor = copyJson('the cursor', batch.cursor);
+    this.#position = { from: cursor };
+    return { done: false, value: batch.withCursor(cursor) };
   }
 }

@@ -28,7 +28,7 @@ import { createIdRule, type IdOptions, type IdRule, prepareLines, prepareOne } f
 import type { Recovery } from './recovery.ts';
 import { type RootOptions, type StoreMode, ZdsRoot } from './root.ts';
 import { Scan, type ScanOptions } from './scan.ts';
-import type { AppendResult, CommitOptions, Writer } from './writer.ts';
+import { type AppendResult, type CommitOptions, copyOptions, type Writer } from './writer.ts';
 
 const NO_OPTIONS: IdOptions = {};
 const SUMS = ['documents', 'bytes', 'replaced', 'duplicates'] as const;
@@ -290,7 +290,8 @@ export class FastStore<T extends object = Document> {
 
   /**
    * Commits: everything put, appended and deleted so far is durable once this resolves, as one
-   * unit. Nothing new and nothing to tell: no I/O. Answers the last commit.
+   * unit. Nothing new and nothing to tell: no I/O. Answers the last commit. Errors: POISONED, IO_ERROR;
+   * INVALID_ARGUMENT for a cursor that JSON cannot hold, with nothing changed.
    */
   async flush(options: CommitOptions = {}): Promise<CommitRecord | undefined> {
     return this.#writing().flush(options);
@@ -336,17 +337,18 @@ export class FastStore<T extends object = Document> {
     return { path, collection, mode, documents, ...this.#files.sizes };
   }
 
-  /** Commits, makes index.bin current and lets go of everything. Errors, at every call: POISONED, IO_ERROR. */
-  close(options: CommitOptions = {}): Promise<void> {
-    this.#ending ??= this.#end(() => this.#held.close(options, this.#autoCompact));
+  /** Commits, makes index.bin current and lets go of everything. Errors: POISONED, IO_ERROR at every call; INVALID_ARGUMENT first. */
+  async close(options: CommitOptions = {}): Promise<void> {
+    const told = this.#ending ? {} : copyOptions(options);
+    this.#ending ??= this.#end(() => this.#held.close(told, this.#autoCompact));
     return this.#ending;
   }
 
   /** Closes without committing what is not committed; the next open cuts it. Waits for a `close` under way. */
-  abandon(): Promise<void> {
-    if (this.#ending) return this.#ending.catch(() => undefined);
-    this.#ending = this.#end(async () => undefined);
-    return this.#ending;
+  async abandon(): Promise<void> {
+    const closing = this.#ending?.catch(() => undefined);
+    this.#ending ??= this.#end(async () => undefined);
+    await (closing ?? this.#ending);
   }
 
   /** Runs when this handle has let go of its files. */
@@ -378,11 +380,8 @@ export class FastStore<T extends object = Document> {
 
   /** A rule lives as long as its options: generated ids go on counting from batch to batch. */
   #rule(options: IdOptions): IdRule {
-    let rule = this.#rules.get(options);
-    if (rule === undefined) {
-      rule = createIdRule(options);
-      this.#rules.set(options, rule);
-    }
+    const rule = this.#rules.get(options) ?? createIdRule(options);
+    this.#rules.set(options, rule);
     return rule;
   }
 

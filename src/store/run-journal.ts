@@ -51,7 +51,7 @@ class FileJournal implements RunJournal {
   }
 
   append(bytes: Uint8Array): void {
-    this.#pending.push(bytes);
+    this.#pending.push(bytes.slice());
   }
 
   sync(): void {

@@ -13,6 +13,7 @@
  *
  * Memory: at most one block of documents, one of index entries, and a few MiB on their way out.
  */
+import { copyJson } from '../core/copy-json.ts';
 import { EtlError } from '../core/errors.ts';
 import type { Disk, DiskFile } from '../io/disk.ts';
 import { DEFAULT_MAX_DEPTH, type Kernel } from '../kernels/index.ts';
@@ -30,13 +31,35 @@ import { WriteQueue } from './write-queue.ts';
 
 /** What may travel with a commit. */
 export interface CommitOptions {
-  /** The source's position after the last document; any JSON value. */
+  /** The source's position after the last document; any JSON value, as it is at the call. */
   readonly cursor?: unknown;
   /** Names the load: one run of a pipeline. */
   readonly loadId?: string | undefined;
   /** Names the pipeline; its cursors are found under this name, else under the load's. */
   readonly run?: string | undefined;
   readonly counts?: Counts | undefined;
+}
+
+type Told = Pick<CommitRecord, 'cursor' | 'loadId' | 'run' | 'counts'>;
+
+/**
+ * What the options say at this moment: whoever gave them may change them before the log is written.
+ * Errors: INVALID_ARGUMENT for what the log cannot hold.
+ */
+export function copyOptions({ cursor, loadId, run, counts }: CommitOptions): Told {
+  for (const [name, text] of Object.entries({ loadId, run })) {
+    if (text === undefined || typeof text === 'string') continue;
+    throw new EtlError('INVALID_ARGUMENT', `${name} must be a text, not a ${typeof text}`);
+  }
+  if (counts !== undefined && !Object.values({ ...counts }).every(Number.isFinite)) {
+    throw new EtlError('INVALID_ARGUMENT', 'counts must be numbers by their names');
+  }
+  return {
+    ...(cursor === undefined ? {} : { cursor: copyJson('the cursor', cursor) }),
+    ...(loadId === undefined ? {} : { loadId }),
+    ...(run === undefined ? {} : { run }),
+    ...(counts === undefined ? {} : { counts: { ...counts } }),
+  };
 }
 
 /** What an append did. */
@@ -227,14 +250,14 @@ export class Writer {
     await this.#tail.drain();
   }
 
-  /** Commits everything up to now; answers the last commit. Nothing new: no I/O. */
+  /** Commits everything up to now; answers the last commit. Nothing new: no I/O. Errors: as `copyOptions`. */
   flush(options: CommitOptions = {}): Promise<CommitRecord | undefined> {
     this.check();
+    const told = copyOptions(options);
     this.takePuts();
-    const { cursor, loadId, run, counts } = options;
     const end = this.#tail.end;
-    const told = cursor !== undefined || loadId !== undefined || counts !== undefined;
-    if (end === this.#promised && this.#deletes.length === 0 && !told) {
+    const isTold = 'cursor' in told || 'loadId' in told || 'counts' in told;
+    if (end === this.#promised && this.#deletes.length === 0 && !isTold) {
       return this.#queue.take(async () => this.commit);
     }
     this.#guard(() => this.#begin());
@@ -246,10 +269,7 @@ export class Writer {
       count: this.#indexer.index.size,
       lines: this.#lines,
       ...(this.#deletes.length > 0 ? { deletes: this.#deletes } : {}),
-      ...(cursor === undefined ? {} : { cursor }),
-      ...(loadId === undefined ? {} : { loadId }),
-      ...(run === undefined ? {} : { run }),
-      ...(counts === undefined ? {} : { counts }),
+      ...told,
       at: new Date().toISOString(),
     };
     this.#deletes = [];
@@ -258,7 +278,7 @@ export class Writer {
     drained.catch(() => undefined);
     let moved: Promise<CommitRecord | undefined> | undefined;
     this.held?.note(end, (writer) => {
-      moved = writer.flush(options);
+      moved = writer.flush(told);
       moved.catch(() => undefined);
     });
     return this.#queue.take(async () => {

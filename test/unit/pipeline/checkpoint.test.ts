@@ -8,7 +8,10 @@ import {
   restoreStates,
 } from '../../../src/pipeline/checkpoint.ts';
 import { run } from '../../../src/pipeline/index.ts';
-import { probeSink, probeSource } from '../../support/stages.ts';
+import { createZdsSink } from '../../../src/sinks/zds-sink.ts';
+import { FastStore } from '../../../src/store/index.ts';
+import { FaultDisk } from '../../support/fault-disk.ts';
+import { linesBatch, probeSink, probeSource } from '../../support/stages.ts';
 
 /** A transform that remembers what it is given. */
 function memory(name: string, state?: unknown): Transform & { state: unknown } {
@@ -65,4 +68,24 @@ describe('the states of transforms', () => {
     const transforms = [transform, { id: 'a', transform }];
     expect(() => run({ name: 'x', source, transforms, sink: probeSink() })).toThrow(/the id a$/);
   });
+});
+
+it('commits the cursor that a batch came with, whatever its source makes of the object', async () => {
+  const store = await FastStore.open('/s', 'c', { disk: new FaultDisk() });
+  const cursor = { n: 0 };
+  const source: Source = {
+    name: 'counting',
+    async *batches() {
+      for (cursor.n = 1; cursor.n <= 3; cursor.n++) {
+        yield linesBatch([{ _id: `d${cursor.n}` }]).withCursor(cursor);
+      }
+    },
+  };
+  await run({ name: 'x', source, sink: createZdsSink(store, 'c', { commitDocuments: 1 }) });
+  const committed = new Map<number, unknown>();
+  for await (const { count, cursor } of store.commits()) {
+    committed.set(count, (cursor as Checkpoint).at);
+  }
+  expect([...committed]).toEqual([1, 2, 3].map((n) => [n, { n }]));
+  await store.close();
 });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FastStore, ZdsRoot } from '../../../src/store/index.ts';
+import { FaultDisk } from '../../support/fault-disk.ts';
 
 let path: string;
 beforeEach(() => {
@@ -34,18 +35,20 @@ describe('closing', () => {
     expect(await Promise.all([sound.close(), sound.close(), sound.abandon()])).toHaveLength(3);
     const store = await FastStore.open(path, 'c');
     store.put('a', {});
-    const cursor = Object.assign(() => undefined, {
-      toJSON() {
-        throw new Error('no cursor');
-      },
-    });
-    const first = store.close({ cursor });
-    await expect(store.close()).rejects.toThrow('no cursor');
-    await expect(first).rejects.toThrow('no cursor');
-    await store.abandon();
-    await store[Symbol.asyncDispose]();
+    const first = store.close({ cursor: 1n });
+    await expect(first).rejects.toThrow(failure('INVALID_ARGUMENT'));
+    store.put('b', {});
+    await store.close();
     await using again = await FastStore.open(path, 'c');
-    expect(again.count).toBe(0);
+    expect(again.count).toBe(2);
+    const disk = new FaultDisk();
+    const dying = await FastStore.open('/lake', 'c', { disk });
+    dying.put('a', {});
+    disk.dieAt = disk.operations + 1;
+    const ends = [dying.close(), dying.close()];
+    for (const each of await Promise.allSettled(ends)) expect(each.status).toBe('rejected');
+    await dying.abandon();
+    await dying[Symbol.asyncDispose]();
   });
 
   it('a root waits for what is being opened, and closes it', async () => {
