@@ -46,7 +46,7 @@ export interface ZdsSinkOptions extends Omit<IdOptions, 'refuseExisting'> {
   readonly commitIntervalMs?: number | undefined;
   /** Names the load in every commit. Default: the run's own. */
   readonly loadId?: string | undefined;
-  /** Checks every document; what it returns is what is stored. */
+  /** Checks every document; what it returns is what is stored, under the id from before. Not for a store handed in. */
   readonly schema?: StandardSchema | undefined;
   /** Make the store and the collection when they are missing. Default true. */
   readonly createIfMissing?: boolean | undefined;
@@ -145,7 +145,7 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
     }
     const { write = 'merge' } = options;
     checkDisposition(write);
-    if (write === 'replace' && root instanceof FastStore) {
+    if ((write === 'replace' || options.schema) && root instanceof FastStore) {
       throw new EtlError('INVALID_ARGUMENT', 'a store handed in is open already; give its path');
     }
     this.#write = write;

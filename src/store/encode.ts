@@ -1,6 +1,7 @@
 /** From single objects and loose bytes to lines. */
 import { Batch, type Document } from '../core/batch.ts';
-import { EtlError } from '../core/errors.ts';
+import { EtlError, type Place } from '../core/errors.ts';
+import { type StandardSchema, validateNow } from '../core/standard-schema.ts';
 import type { Kernel, LineTable } from '../kernels/index.ts';
 
 const HEAD = '{"_id":"';
@@ -9,20 +10,34 @@ const HEAD = '{"_id":"';
  * The stored line of a document, newline included. `id` must be valid, so it needs no escapes.
  * Errors: INVALID_DOCUMENT for what JSON cannot hold; ID_MISMATCH for an `_id` that is another.
  */
-export function encodeDocument(id: string, document: object): string {
+export function encodeDocument(id: string, document: object, place: Place = {}): string {
   let value = document as Document & { toJSON?: unknown };
-  let text = toJson(id, value);
+  let text = toJson(id, value, place);
   if (beginsWithId(text, id)) return `${text}\n`;
   if (typeof value.toJSON === 'function') value = JSON.parse(text) as Document;
   if (Object.hasOwn(value, '_id')) {
+    checkOwnId(id, value, place);
     const { _id, ...rest } = value;
-    if (_id !== id) {
-      const shown = JSON.stringify(_id) ?? String(_id);
-      throw new EtlError('ID_MISMATCH', `the document's own _id is ${shown}, not "${id}"`);
-    }
-    text = toJson(id, rest);
+    text = toJson(id, rest, place);
   }
   return text === '{}' ? `{"_id":"${id}"}\n` : `{"_id":"${id}",${text.slice(1)}\n`;
+}
+
+/** The same for what a schema makes of the document, if there is one; the document's own `_id` is held against `id` too. */
+export function encodePut(id: string, document: object, schema?: StandardSchema): string {
+  if (schema === undefined) return encodeDocument(id, document);
+  checkOwnId(id, document, {});
+  return encodeDocument(id, validateNow(schema, document));
+}
+
+/** Errors: ID_MISMATCH for a document with another `_id`. */
+export function checkOwnId(id: string, document: object, place: Place): void {
+  if (!Object.hasOwn(document, '_id')) return;
+  const { _id } = document as Document;
+  if (_id === id) return;
+  const shown = JSON.stringify(_id) ?? String(_id);
+  const reason = `the document's own _id is ${shown}, not "${id}"`;
+  throw new EtlError('ID_MISMATCH', reason, { place });
 }
 
 /** Whether the document has this id of its own, as its first field: then its text is the line. */
@@ -31,16 +46,16 @@ function beginsWithId(text: string, id: string): boolean {
   return text.startsWith(HEAD) && text.charCodeAt(end) === 34 && text.startsWith(id, HEAD.length);
 }
 
-function toJson(id: string, value: unknown): string {
+function toJson(id: string, value: unknown, place: Place): string {
   let text: string | undefined;
   try {
     text = JSON.stringify(value);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new EtlError('INVALID_DOCUMENT', `document "${id}": ${reason}`, { cause });
+    throw new EtlError('INVALID_DOCUMENT', `document "${id}": ${reason}`, { place, cause });
   }
   if (text?.charCodeAt(0) === 123) return text;
-  throw new EtlError('INVALID_DOCUMENT', `document "${id}" is not a JSON object`);
+  throw new EtlError('INVALID_DOCUMENT', `document "${id}" is not a JSON object`, { place });
 }
 
 /** The table of bytes that are one document. Errors: INVALID_DOCUMENT, and the kernel's codes. */

@@ -11,20 +11,28 @@
 import type { Table } from 'apache-arrow';
 import type { Batch, Document } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
-import { type StandardSchema, validateAll, validateNow } from '../core/standard-schema.ts';
+import type { StandardSchema } from '../core/standard-schema.ts';
 import { type Kernel, sharedKernel } from '../kernels/index.ts';
 import { BatchCommits } from './batch-commits.ts';
 import { CollectionFiles } from './collection-files.ts';
 import type { ColumnsOptions, SnapshotOptions, SnapshotReport } from './columns/index.ts';
 import type { CommitRecord } from './commit-log.ts';
 import type { AutoCompactOptions, CompactOptions, CompactReport } from './compact.ts';
-import { encodeDocument, type JsonlInput, jsonlBatches, readOne } from './encode.ts';
+import { encodePut, type JsonlInput, jsonlBatches } from './encode.ts';
 import { HeldFiles } from './held-files.ts';
 import { keyText } from './indexer.ts';
 import { Layout, noSuchDocument, prepareInLines } from './layout.ts';
 import { checkId } from './names.ts';
 import type { FastStoreOptions, GetOptions, StoreInfo } from './options.ts';
-import { createIdRule, type IdOptions, type IdRule, prepareLines, prepareOne } from './prepare.ts';
+import {
+  createIdRule,
+  type IdOptions,
+  type IdRule,
+  prepareLines,
+  prepareRaw,
+  refuseExisting,
+} from './prepare.ts';
+import { prepareValidated } from './prepare-validated.ts';
 import type { Recovery } from './recovery.ts';
 import { type RootOptions, type StoreMode, ZdsRoot } from './root.ts';
 import { Scan, type ScanOptions } from './scan.ts';
@@ -138,23 +146,18 @@ export class FastStore<T extends object = Document> {
   put(id: string, document: T): void {
     const writer = this.#writing();
     checkId(id);
-    writer.put(encodeDocument(id, this.#schema ? validateNow(this.#schema, document) : document));
+    writer.put(encodePut(id, document, this.#schema));
     this.#batches?.note(1);
   }
 
   /**
-   * Stores a document given as the bytes of its JSON text, on one line, as they are.
-   * Errors: as `put`, and the kernel's codes for bytes that are no document.
+   * Stores a document given as the bytes of its JSON text, on one line, as they are; with a schema what it
+   * makes of them. Errors: as `put`, and the kernel's codes for bytes that are no document.
    */
   putRaw(id: string, bytes: Uint8Array): Promise<AppendResult> {
     const writer = this.#writing();
     checkId(id);
-    const table = readOne(bytes, this.#kernel);
-    if (this.#schema) {
-      const [document] = this.#kernel.codec.decode(table.bytes, table.records, 1);
-      validateNow(this.#schema, document!);
-    }
-    const appended = writer.append(prepareOne(id, table, this.#kernel));
+    const appended = writer.append(prepareRaw(id, bytes, this.#kernel, this.#schema));
     this.#batches?.note(1);
     return appended;
   }
@@ -167,13 +170,11 @@ export class FastStore<T extends object = Document> {
   async append(batch: Batch, options: IdOptions = NO_OPTIONS): Promise<AppendResult> {
     this.#writing();
     if (batch.length === 0) return { documents: 0, bytes: 0, replaced: 0, duplicates: 0 };
-    let source = batch;
-    if (this.#schema) {
-      const place = (i: number) => batch.place(i);
-      source = batch.deriveDocuments(await validateAll(this.#schema, batch.documents(), place));
-    }
-    const present = options.refuseExisting ? this.#files.indexer : undefined;
-    const lines = prepareLines(source, this.#rule(options), this.#kernel, present);
+    const [rule, kernel, schema] = [this.#rule(options), this.#kernel, this.#schema];
+    const lines = schema
+      ? await prepareValidated(batch, schema, rule, kernel)
+      : prepareLines(batch, rule, kernel);
+    if (options.refuseExisting) refuseExisting(lines, batch, this.#files.indexer);
     const appended = this.#writing().append(lines, () => batch.release());
     this.#batches?.note(lines.count);
     return appended;

@@ -18,10 +18,12 @@ import {
   LineRecord,
   RECORD_WORDS,
 } from '../core/batch.ts';
-import { EtlError } from '../core/errors.ts';
+import { EtlError, type Place } from '../core/errors.ts';
 import { createIdGenerator, type GeneratedIds } from '../core/generate-id.ts';
 import { formatPath, type Path, type PathInput, parsePath } from '../core/path.ts';
+import type { StandardSchema } from '../core/standard-schema.ts';
 import type { Kernel } from '../kernels/index.ts';
+import { encodePut, readOne } from './encode.ts';
 import { findInvalidId } from './index-file.ts';
 import { type Indexer, keyText } from './indexer.ts';
 import { invalidId, isValidId, isValidIdAt, MAX_ID_BYTES } from './names.ts';
@@ -70,19 +72,8 @@ export interface PreparedLines {
   readonly count: number;
 }
 
-/** Turns a batch into stored lines, none of which may have an id in `present`. */
-export function prepareLines(
-  batch: Batch,
-  rule: IdRule,
-  kernel: Kernel,
-  present?: Indexer,
-): PreparedLines {
-  const lines = makeLines(batch, rule, kernel);
-  if (present) refuseExisting(lines, batch, present);
-  return lines;
-}
-
-function makeLines(batch: Batch, rule: IdRule, kernel: Kernel): PreparedLines {
+/** Turns a batch into stored lines. */
+export function prepareLines(batch: Batch, rule: IdRule, kernel: Kernel): PreparedLines {
   const dense = batch.denseLines();
   if (rule.make === undefined && rule.key === '_id') {
     const lines = dense.key === '_id' ? dense : kernel.lines(dense.bytes);
@@ -97,7 +88,7 @@ function makeLines(batch: Batch, rule: IdRule, kernel: Kernel): PreparedLines {
 }
 
 /** Errors: DUPLICATE_ID naming the first document whose id is there already, or twice here. */
-function refuseExisting(lines: PreparedLines, batch: Batch, indexer: Indexer): void {
+export function refuseExisting(lines: PreparedLines, batch: Batch, indexer: Indexer): void {
   const { bytes, records, count } = lines;
   const here = new Set<string>();
   for (let i = 0; i < count; i++) {
@@ -188,9 +179,22 @@ function closeLine(out: Uint8Array, start: number, document: Uint8Array): number
   return at;
 }
 
-/** The stored line of one document under a given id. `table` holds just that document. */
-export function prepareOne(id: string, table: EncodedLines, kernel: Kernel): PreparedLines {
-  const document = table.bytes.subarray(table.records[0]!, table.records[LineRecord.end]!);
+/**
+ * The stored line of a document given as the bytes of its JSON text, or of what a schema makes of it, under a
+ * given id. Errors: as `readOne` and `encodePut`.
+ */
+export function prepareRaw(
+  id: string,
+  bytes: Uint8Array,
+  kernel: Kernel,
+  schema?: StandardSchema,
+): PreparedLines {
+  const table = readOne(bytes, kernel);
+  if (schema) {
+    const [document] = kernel.codec.decode(bytes, table.records, 1);
+    return readOne(Buffer.from(encodePut(id, document!, schema)), kernel);
+  }
+  const document = bytes.subarray(table.records[0]!, table.records[LineRecord.end]!);
   const out = Buffer.allocUnsafeSlow(document.length + FRAME_BYTES + MAX_ID_BYTES);
   out.set(HEAD);
   const at = closeLine(out, HEAD.length + out.write(id, HEAD.length), document);
@@ -212,12 +216,17 @@ function resolveId(
     if (kind === KeyKind.escaped) id = keyText(lines.bytes, lines.records, i);
     else if (kind !== KeyKind.missing) id = foreignValue(lines, i);
   }
-  if (id === undefined) id = rule.generate?.();
+  return settleId(id, rule, batch.place(i));
+}
+
+/** The id of a document that has `own`. Errors: MISSING_ID, INVALID_ID. */
+export function settleId(own: unknown, rule: IdRule, place: Place): string {
+  const id = own === undefined ? rule.generate?.() : own;
   if (id === undefined) {
     const what = rule.make === undefined ? `no field ${JSON.stringify(rule.key)}` : 'no id';
-    throw new EtlError('MISSING_ID', `the document has ${what}`, { place: batch.place(i) });
+    throw new EtlError('MISSING_ID', `the document has ${what}`, { place });
   }
-  if (typeof id !== 'string' || !isValidId(id)) throw invalidId(id, batch.place(i));
+  if (typeof id !== 'string' || !isValidId(id)) throw invalidId(id, place);
   return id;
 }
 

@@ -10,9 +10,9 @@ import { EtlError } from '../../core/errors.ts';
 import { prettyJson } from '../../core/pretty-json.ts';
 import type { Disk } from '../../io/disk.ts';
 import type { Kernel } from '../../kernels/index.ts';
-import { encodeDocument, readOne } from '../encode.ts';
+import { encodeDocument } from '../encode.ts';
 import { checkId, isDocumentFile } from '../names.ts';
-import { prepareOne } from '../prepare.ts';
+import { prepareRaw } from '../prepare.ts';
 
 const EXTENSION = '.json';
 /** File systems take names of 255 bytes. */
@@ -40,7 +40,7 @@ export function encodeFile(id: string, document: object): string {
  */
 export function encodeRawFile(id: string, bytes: Uint8Array, kernel: Kernel): string {
   checkFileId(id);
-  const line = prepareOne(id, readOne(bytes, kernel), kernel).bytes;
+  const line = prepareRaw(id, bytes, kernel).bytes;
   return prettyJson(withoutId(id, Buffer.from(line).toString()));
 }
 

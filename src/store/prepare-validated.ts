@@ -1,0 +1,43 @@
+/** From the documents of a batch to lines of what a schema makes of them. */
+import { type Batch, type Document, isDocument } from '../core/batch.ts';
+import { EtlError } from '../core/errors.ts';
+import type { Path } from '../core/path.ts';
+import { type StandardSchema, validateAll } from '../core/standard-schema.ts';
+import type { Kernel } from '../kernels/index.ts';
+import { checkOwnId, encodeDocument } from './encode.ts';
+import { type IdRule, type PreparedLines, settleId } from './prepare.ts';
+
+/**
+ * Stored lines of what a schema makes of the documents, under the ids that these had before. Errors, with
+ * the place: INVALID_DOCUMENT and NESTING_TOO_DEEP too.
+ */
+export async function prepareValidated(
+  batch: Batch,
+  schema: StandardSchema<object>,
+  rule: IdRule,
+  kernel: Kernel,
+): Promise<PreparedLines> {
+  const documents = batch.documents();
+  const ids = documents.map((document, i) => {
+    const own = rule.make ? rule.make(document) : fieldAt(document, rule.path);
+    const id = settleId(own, rule, batch.place(i));
+    checkOwnId(id, document, batch.place(i));
+    return id;
+  });
+  const made = await validateAll(schema, documents, (i) => batch.place(i));
+  const texts = made.map((document, i) => encodeDocument(ids[i]!, document, batch.place(i)));
+  const table = kernel.lines(Buffer.from(texts.join('')));
+  const [bad] = table.bad;
+  if (bad) throw new EtlError(bad.code, bad.reason, { place: batch.place(bad.before) });
+  return table;
+}
+
+/** What a path leads to through objects; undefined where there is nothing. */
+function fieldAt(document: Document, path: Path): unknown {
+  let at: unknown = document;
+  for (const field of path) {
+    if (!isDocument(at) || !Object.hasOwn(at, field)) return undefined;
+    at = at[field];
+  }
+  return at;
+}
