@@ -35,7 +35,8 @@ export interface FileView {
   extend(size: number): void;
   /**
    * Makes the bytes [offset, offset + length), at most 64 KiB, readable in `memory` until the next call;
-   * answers their place there. Errors: IO_ERROR past what `extend` promised, CLOSED.
+   * answers their place there. Errors: IO_ERROR past what `extend` promised, INPUT_CHANGED past the end of a
+   * file that was cut, CLOSED.
    */
   seek(offset: number, length: number): number;
   /** The bytes [offset, offset + length). Errors: as `seek`. */

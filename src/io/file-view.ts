@@ -131,14 +131,19 @@ class ReadView implements FileView {
   }
 
   #checkRead(got: number, target: Uint8Array, offset: number): void {
-    if (got < target.length) {
-      throw new EtlError('IO_ERROR', 'cannot read past the end', this.#at(offset));
-    }
+    if (got < target.length) throw wasCut(this.file.path, offset + got);
   }
 
   #at(offset: number): { place: { path: string; offset: number } } {
     return { place: { path: this.file.path, offset } };
   }
+}
+
+/** INPUT_CHANGED: a file ends before what was promised to be there. */
+export function wasCut(path: string, size: number): EtlError {
+  return new EtlError('INPUT_CHANGED', `the file was cut to ${size} bytes meanwhile`, {
+    place: { path, offset: size },
+  });
 }
 
 /** To be filled to the end or not given out: zeros first would cost as much as the reading. */
@@ -229,11 +234,8 @@ class MappedView extends ReadView {
     });
     const { size } = fstatSync(this.#fd);
     if (size >= this.size) return;
-    const { path } = this.file;
     this.close();
-    throw new EtlError('INPUT_CHANGED', `the file was cut to ${size} bytes by another program`, {
-      place: { path, offset: size },
-    });
+    throw wasCut(this.file.path, size);
   };
 
   #bytesAnywhere(offset: number, length: number): Uint8Array {

@@ -10,7 +10,7 @@ export type {
   OpenMode,
   RandomReader,
 } from './disk.ts';
-export { openFileView, roomFor } from './file-view.ts';
+export { openFileView, roomFor, wasCut } from './file-view.ts';
 export { type LockOptions, takeLock } from './lock.ts';
 export { type MapOptions, openReader } from './map.ts';
 export { nativeSupport } from './native.ts';

@@ -6,11 +6,12 @@
  * Only for a drive in plain order, that nobody writes to and whose last record is sound: others are for
  * `DataStore.open`, which finds what of them holds. A chain that breaks off ends there.
  */
+import { isEtlError } from '../../core/errors.ts';
 import type { Disk, DiskFile, FileView } from '../../io/index.ts';
 import { sharedKernel } from '../../kernels/index.ts';
 import { RecordReader } from './chain.ts';
 import { EntryHandle } from './entry-handle.ts';
-import { viewOf } from './open-drive.ts';
+import { viewOf } from './recovery.ts';
 import { SessionMark } from './session-mark.ts';
 
 /** What finds entries by their keys. */
@@ -34,13 +35,14 @@ export async function openLookup(
   ]);
   try {
     const size = await file.size();
-    const view = viewOf(file, size, mapFrom);
-    const records = new RecordReader(view);
+    // A session that has begun since may cut what is not whole: only what is may be mapped.
+    const records = new RecordReader(viewOf(file, size, Number.POSITIVE_INFINITY));
     const last = records.at(size);
     if (mark === undefined && last && records.isWhole(last))
-      return new ChainLookup(file, view, size);
+      return new ChainLookup(file, viewOf(file, size, mapFrom), size);
   } catch (error) {
     await file.close();
+    if (isEtlError(error, 'INPUT_CHANGED')) return undefined;
     throw error;
   }
   await file.close();

@@ -3,7 +3,7 @@
  * to the beginning. Reads backwards in pieces, small ones where records are large, so that opening a file
  * of large payloads does not read them.
  */
-import type { DiskFile, FileView } from '../../io/index.ts';
+import { type DiskFile, type FileView, wasCut } from '../../io/index.ts';
 import {
   alignPayload,
   type DriveTable,
@@ -22,7 +22,7 @@ export const MIN_RECORD: number = 1 + METADATA_BYTES;
 /** Largest offset that the format's readers keep. */
 export const MAX_OFFSET: number = 2 ** 48 - 1;
 
-/** Reads a chain from its tail down, a piece at a time. */
+/** Reads a chain from its tail down, a piece at a time. Errors: IO_ERROR, INPUT_CHANGED for a file that was cut. */
 export class ChainReader {
   readonly #file: DiskFile;
   #want = FIRST_PIECE;
@@ -34,7 +34,7 @@ export class ChainReader {
   /** The next step from `cursor` to the beginning, for live entries; synchronously. */
   reportSync(table: DriveTable, cursor: number): WalkStep {
     const [base, piece] = this.#next(table, cursor);
-    this.#file.readSync(piece, base);
+    this.#check(this.#file.readSync(piece, base), base, piece);
     return this.#take(table.walk(piece, base, cursor, 0, { report: true }), cursor);
   }
 
@@ -42,14 +42,19 @@ export class ChainReader {
   async step(table: DriveTable, cursor: number, check: number | undefined): Promise<WalkStep> {
     const [base, piece] = this.#next(table, cursor);
     // Where records are large there is one step for each: a turn through the thread pool costs more than reading.
-    if (piece.length > SMALLEST_PIECE) await this.#file.read(piece, base);
-    else this.#file.readSync(piece, base);
+    const isLarge = piece.length > SMALLEST_PIECE;
+    const got = isLarge ? await this.#file.read(piece, base) : this.#file.readSync(piece, base);
+    this.#check(got, base, piece);
     return this.#take(table.walk(piece, base, cursor, 0, { check }), cursor);
   }
 
   #next(table: DriveTable, cursor: number): [base: number, piece: Uint8Array] {
     const base = Math.max(0, cursor - this.#want);
     return [base, table.pieceMemory(cursor - base)];
+  }
+
+  #check(got: number, base: number, piece: Uint8Array): void {
+    if (got < piece.length) throw wasCut(this.#file.path, base + got);
   }
 
   #take(step: WalkStep, from: number): WalkStep {

@@ -4,14 +4,16 @@
  * whole record is left as it is, unless a session of ours died at its first.
  */
 import { dirname } from 'node:path';
-import { EtlError } from '../../core/errors.ts';
+import { EtlError, isEtlError } from '../../core/errors.ts';
 import type { Disk, DiskFile, FileView } from '../../io/index.ts';
 import { type DriveTable, sharedKernel } from '../../kernels/index.ts';
 import type { DriveRecovery } from './contracts.ts';
-import { findEnd } from './recovery.ts';
+import { findEnd, viewOf } from './recovery.ts';
 import { SessionMark } from './session-mark.ts';
 
 const COPY_BYTES = 1 << 20;
+/** How often a file is looked at that is cut each time. */
+const LOOKS = 100;
 
 /** An open file and what is in it. */
 export interface OpenedDrive {
@@ -33,7 +35,7 @@ export interface DriveFile {
   readonly mapFrom: number;
 }
 
-/** Errors: NOT_A_DRIVE, IO_ERROR. */
+/** Errors: NOT_A_DRIVE, IO_ERROR, INPUT_CHANGED for a file that is cut again and again. */
 export async function openDrive(
   { disk, path, mapFrom }: DriveFile,
   mode: 'read' | 'write' | 'create',
@@ -42,11 +44,12 @@ export async function openDrive(
   const file = await disk.open(path, mode);
   try {
     if (isNew) await disk.syncDir(dirname(path));
-    const size = await file.size();
-    const synced = await SessionMark.read(disk, path);
-    const table = sharedKernel().createDriveTable();
-    const whole = viewOf(file, size, mapFrom);
-    const { tail, damaged, dropped } = await findEnd(file, whole, table, size, synced);
+    const { size, synced, table, found } = await upToEnd(file, async (size) => {
+      const synced = await SessionMark.read(disk, path);
+      const table = sharedKernel().createDriveTable();
+      return { size, synced, table, found: await findEnd(file, table, size, synced) };
+    });
+    const { tail, damaged, dropped } = found;
     if (tail === 0 && size > 0 && synced === undefined) {
       throw new EtlError('NOT_A_DRIVE', 'holds no whole record', { place: { path } });
     }
@@ -57,19 +60,25 @@ export async function openDrive(
       await file.truncate(tail);
       await file.sync();
     }
-    const view = tail === size ? whole : viewOf(file, tail, mapFrom);
-    return { file, view, table, tail, synced, recovery };
+    return { file, view: viewOf(file, tail, mapFrom), table, tail, synced, recovery };
   } catch (error) {
     await file.close();
     throw error;
   }
 }
 
-/** A view of the first `end` bytes, in the way that they are to be read. */
-export function viewOf(file: DiskFile, end: number, mapFrom: number): FileView {
-  const view = file.view(end < mapFrom ? 'read' : 'map');
-  view.extend(end);
-  return view;
+/** What is found in a file up to its end; looked for anew where a writer has cut an unfinished record meanwhile. */
+export async function upToEnd<R>(
+  file: DiskFile,
+  find: (size: number) => R | Promise<R>,
+): Promise<R> {
+  for (let looks = 1; ; looks++) {
+    try {
+      return await find(await file.size());
+    } catch (error) {
+      if (looks === LOOKS || !isEtlError(error, 'INPUT_CHANGED')) throw error;
+    }
+  }
 }
 
 /** Puts the bytes from `tail` on into a file of their own, durably. */

@@ -32,21 +32,22 @@ export interface FoundEnd {
 
 /**
  * Finds the end of the chain and fills the (empty) table. `synced` is what a session that died knew to
- * be durable; absent when the last one closed. Nothing is written. `view` is one of all of the file.
+ * be durable; absent when the last one closed. Nothing is written, and what is behind the end is not mapped: a
+ * writer may cut it. Errors: INPUT_CHANGED when one did so meanwhile.
  */
 export async function findEnd(
   file: DiskFile,
-  view: FileView,
   table: DriveTable,
   size: number,
   synced: number | undefined,
 ): Promise<FoundEnd> {
+  const view = viewOf(file, size, Number.POSITIVE_INFINITY);
   const { whole, records, doubtful } = await indexChain(file, table, size, synced);
-  const search = new Search(file, view, 0);
+  const search = new Search(view, 0);
   let found: FoundEnd = { tail: size, damaged: false };
   if (synced !== undefined) {
     const isSound = whole && synced <= size && doubtful.every((tail) => search.isSound(tail));
-    if (!isSound) found = endOfSession(file, view, size, synced);
+    if (!isSound) found = endOfSession(view, size, synced);
   } else if (size > 0 && !(whole && search.isSound(size))) {
     const tail = search.last(size - 1);
     const damaged = whole && records > 1 && records > search.length(tail)!;
@@ -64,11 +65,11 @@ export async function findEnd(
  * sound itself is believed in: in front of zeros (padding whose payload was never written) many a place
  * looks like a record whose chain leads to the beginning.
  */
-function endOfSession(file: DiskFile, view: FileView, size: number, synced: number): FoundEnd {
-  const whole = new Search(file, view, 0);
+function endOfSession(view: FileView, size: number, synced: number): FoundEnd {
+  const whole = new Search(view, 0);
   const isThere = synced > 0 && synced <= size && whole.length(synced) !== undefined;
   const floor = isThere && whole.isSound(synced) ? synced : 0;
-  const search = floor === 0 ? whole : new Search(file, view, floor);
+  const search = floor === 0 ? whole : new Search(view, floor);
   const last = search.last(size);
   let tail = floor;
   for (let end = last; end > tail; ) {
@@ -80,20 +81,27 @@ function endOfSession(file: DiskFile, view: FileView, size: number, synced: numb
   return { tail, damaged: false, dropped: tail < last };
 }
 
-/** For readers: the tail of the records that have come behind `floor`; the floor itself when none are whole. */
-export function findNewEnd(file: DiskFile, view: FileView, floor: number, size: number): number {
-  return new Search(file, view, floor).last(size);
+/** For readers: the tail of the records that have come behind `floor`; the floor itself when none are whole. Errors: as `findEnd`. */
+export function findNewEnd(file: DiskFile, floor: number, size: number): number {
+  return new Search(viewOf(file, size, Number.POSITIVE_INFINITY), floor).last(size);
+}
+
+/** A view of the first `end` bytes: of files from `mapFrom` on by maps, of shorter ones by reading. */
+export function viewOf(file: DiskFile, end: number, mapFrom: number): FileView {
+  const view = file.view(end < mapFrom ? 'read' : 'map');
+  view.extend(end);
+  return view;
 }
 
 class Search {
-  readonly #file: DiskFile;
+  readonly #view: FileView;
   readonly #floor: number;
   readonly #records: RecordReader;
   /** Lengths of chains asked for before, -1 for none. */
   readonly #known = new Map<number, number>();
 
-  constructor(file: DiskFile, view: FileView, floor: number) {
-    this.#file = file;
+  constructor(view: FileView, floor: number) {
+    this.#view = view;
     this.#floor = floor;
     this.#records = new RecordReader(view);
   }
@@ -125,11 +133,10 @@ class Search {
   /** The last tail at or before `from` with a sound record and a chain to the floor. */
   last(from: number): number {
     if (this.length(from) !== undefined && this.isSound(from)) return from;
-    const bytes = new Uint8Array(SCAN_BYTES + MIN_RECORD);
     for (let high = from; high >= this.#floor + MIN_RECORD; ) {
       const low = Math.max(this.#floor + MIN_RECORD, high - SCAN_BYTES + 1);
       const start = low - MIN_RECORD;
-      this.#file.readSync(bytes.subarray(0, high - start), start);
+      const bytes = this.#view.bytes(start, high - start);
       for (let tail = high; tail >= low; tail--) {
         const at = tail - METADATA_BYTES - start;
         // Offsets have at most 48 bits. The first record is looked for in another way.
@@ -146,13 +153,12 @@ class Search {
 
   /** The end of the only whole record: a place where the sum of all before is what is written there. */
   #first(from: number): number {
-    const bytes = new Uint8Array(SCAN_BYTES + METADATA_BYTES);
     let sum = 0;
     let summed = 0;
     let found = 0;
     for (let start = 0; start + METADATA_BYTES < from + 1; start += SCAN_BYTES) {
-      const length = Math.min(bytes.length, from - start);
-      this.#file.readSync(bytes.subarray(0, length), start);
+      const length = Math.min(SCAN_BYTES + METADATA_BYTES, from - start);
+      const bytes = this.#view.bytes(start, length);
       for (let at = start === 0 ? 1 : 0; at < SCAN_BYTES && at + METADATA_BYTES <= length; at++) {
         if (readU32(bytes, at + 8) !== 0 || readU32(bytes, at + 12) !== 0) continue;
         sum = crc32(bytes.subarray(summed - start, at), sum);
