@@ -130,11 +130,16 @@ export class RecordReader {
 
   /** Whether the payload has the sum that its metadata tells. */
   isWhole(record: RecordPlace): boolean {
+    return this.sumOf(record.start, record.end) === record.crc32;
+  }
+
+  /** CRC-32 of the bytes [start, end). */
+  sumOf(start: number, end: number): number {
     let sum = 0;
-    for (let at = record.start; at < record.end; at += SUM_BYTES) {
-      sum = crc32(this.#view.bytes(at, Math.min(SUM_BYTES, record.end - at)), sum);
+    for (let at = start; at < end; at += SUM_BYTES) {
+      sum = crc32(this.#view.bytes(at, Math.min(SUM_BYTES, end - at)), sum);
     }
-    return sum === record.crc32;
+    return sum;
   }
 
   /** The tails of the chain from `floor` (not included) to `tail`, ascending; undefined when it misses the floor. */

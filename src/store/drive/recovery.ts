@@ -5,7 +5,8 @@
  * beginning. Anything else is searched from the end down for the last such place. Of two candidates the
  * one with the longer chain wins: an end with a wrong checksum counts only when it makes the chain longer
  * than every sound one, which is a damaged last payload, not a coincidence in what follows the last
- * record. So neither zeros nor garbage behind a chain cost any of it.
+ * record. So neither zeros nor garbage behind a chain cost any of it. A payload may itself be a drive, whose
+ * chain leads to the beginning too where that payload is the first: all of it may lie in one record.
  *
  * A session of ours that did not close leaves a mark (`SessionMark`) with the tail that was synced last.
  * Behind that, everything is checked, and what follows the first damaged record is not taken: a power cut
@@ -144,29 +145,36 @@ class Search {
         const record = placeOf(bytes, at, tail, bytes[at - 1]!);
         if (record === undefined || record.before < this.#floor || record.before === 0) continue;
         if (this.length(record.before) === undefined || !this.#records.isWhole(record)) continue;
-        return tail;
+        return this.#floor > 0 ? tail : this.#first(from, tail);
       }
       high = low - 1;
     }
-    return this.#floor > 0 ? this.#floor : this.#first(from);
+    return this.#floor > 0 ? this.#floor : this.#first(from, 0);
   }
 
-  /** The end of the only whole record: a place where the sum of all before is what is written there. */
-  #first(from: number): number {
-    let sum = 0;
-    let summed = 0;
-    let found = 0;
-    for (let start = 0; start + METADATA_BYTES < from + 1; start += SCAN_BYTES) {
+  /**
+   * The end of a first record that reaches behind `behind`, a place where the sum of all before is what is
+   * written there; `behind` itself where there is none. What is in front is only read where one may be.
+   */
+  #first(from: number, behind: number): number {
+    let sum: number | undefined;
+    let summed = behind;
+    let found = behind;
+    for (let start = behind; start + METADATA_BYTES <= from; start += SCAN_BYTES) {
       const length = Math.min(SCAN_BYTES + METADATA_BYTES, from - start);
       const bytes = this.#view.bytes(start, length);
       for (let at = start === 0 ? 1 : 0; at < SCAN_BYTES && at + METADATA_BYTES <= length; at++) {
         if (readU32(bytes, at + 8) !== 0 || readU32(bytes, at + 12) !== 0) continue;
+        const stored = readU32(bytes, at + 16);
+        // In long zeros some place has a sum of 0: no reason to give up records.
+        if (stored === 0 && behind > 0) continue;
+        sum ??= this.#records.sumOf(0, start);
         sum = crc32(bytes.subarray(summed - start, at), sum);
         summed = start + at;
-        if (readU32(bytes, at + 16) === sum) found = start + at + METADATA_BYTES;
+        if (stored === sum) found = start + at + METADATA_BYTES;
       }
       const rest = Math.min(SCAN_BYTES, length);
-      sum = crc32(bytes.subarray(summed - start, rest), sum);
+      if (sum !== undefined) sum = crc32(bytes.subarray(summed - start, rest), sum);
       summed = start + rest;
     }
     return found;

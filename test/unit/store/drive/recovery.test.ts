@@ -132,35 +132,57 @@ describe('a damaged end', () => {
     await store.close();
   });
 
-  it('a drive inside a drive is one payload', async () => {
-    const disk = new FaultDisk();
-    await disk.mkdir('/d');
-    let store = await DataStore.open(PATH, { disk });
-    await store.write('inner', whole);
-    await store.close();
-    store = await DataStore.open(PATH, { disk });
-    expect([store.len(), store.read('inner')!.size]).toEqual([1, whole.length]);
-    await store.close();
+  describe('behind a drive inside a drive', () => {
+    let outer: Buffer;
+    let end: number;
+    beforeAll(async () => {
+      const disk = new FaultDisk();
+      await disk.mkdir('/d');
+      const store = await DataStore.open(PATH, { disk });
+      end = await store.write('inner', whole);
+      await store.write('next', Buffer.from('next'));
+      await store.close();
+      outer = Buffer.from(disk.current().get(PATH)!);
+    });
+
+    const zeros = Buffer.alloc(100);
+    it.each([
+      ['nothing', (first: Buffer) => first, 1],
+      ['zeros', (first: Buffer) => Buffer.concat([first, zeros]), 1],
+      ['a torn record', () => outer.subarray(0, -1), 1],
+      ['a record', () => outer, 2],
+      ['a record and zeros', () => Buffer.concat([outer, zeros]), 2],
+      ['a damaged record', () => Buffer.concat([outer.subarray(0, -1), Buffer.of(0)]), 2],
+    ] as const)('%s: it is one payload', async (_, bytes, entries) => {
+      const disk = new FaultDisk(new Map([[PATH, bytes(outer.subarray(0, end))]]));
+      const store = await DataStore.open(PATH, { disk });
+      expect([store.len(), store.read('inner')?.size]).toEqual([entries, whole.length]);
+      await store.close();
+    });
+
+    it('a torn record of a session that died: it is one payload', async () => {
+      expect(await lengthOf(outer.subarray(0, -1), 0)).toBe(end);
+    });
   });
 });
 
-describe('a session that died', () => {
-  /** What a writer finds behind a mark that says how far the drive was synced. */
-  async function lengthOf(bytes: Buffer, synced: number): Promise<number> {
-    const digits = String(synced).padStart(16, '0');
-    const sum = crc32(Buffer.from(digits)).toString(16).padStart(8, '0');
-    const mark = Buffer.from(`synced=${digits} sum=${sum}\n`);
-    const image: Image = new Map([
-      [PATH, bytes],
-      [`${PATH}.open`, mark],
-    ]);
-    const store = await DataStore.open(PATH, { disk: new FaultDisk(image) });
-    entriesOf(store);
-    expect(store.recovery.cutPath).toBeUndefined();
-    await store.abandon();
-    return bytes.length - store.recovery.cutBytes;
-  }
+/** What a writer finds behind a mark that says how far the drive was synced. */
+async function lengthOf(bytes: Buffer, synced: number): Promise<number> {
+  const digits = String(synced).padStart(16, '0');
+  const sum = crc32(Buffer.from(digits)).toString(16).padStart(8, '0');
+  const mark = Buffer.from(`synced=${digits} sum=${sum}\n`);
+  const image: Image = new Map([
+    [PATH, bytes],
+    [`${PATH}.open`, mark],
+  ]);
+  const store = await DataStore.open(PATH, { disk: new FaultDisk(image) });
+  entriesOf(store);
+  expect(store.recovery.cutPath).toBeUndefined();
+  await store.abandon();
+  return bytes.length - store.recovery.cutBytes;
+}
 
+describe('a session that died', () => {
   // Where only padding was written, its zeros make places that look like records.
   it('at any byte of a write leaves every record before it', async () => {
     for (const synced of [0, tails[3]!]) {
