@@ -6,11 +6,16 @@ export const crc32: (bytes: Uint8Array, before: number) => number = zlib.crc32 ?
 
 let table: Uint32Array | undefined;
 
-/** The same for older Nodes, several times slower. */
-export function crc32ByTable(bytes: Uint8Array, before: number): number {
+/** The same of the bytes [from, to), for older Nodes and for a few bytes at a time; several times slower. */
+export function crc32ByTable(
+  bytes: Uint8Array,
+  before: number,
+  from = 0,
+  to: number = bytes.length,
+): number {
   table ??= makeTable();
   let sum = ~before;
-  for (let i = 0; i < bytes.length; i++) {
+  for (let i = from; i < to; i++) {
     sum = table[(sum ^ bytes[i]!) & 0xff]! ^ (sum >>> 8);
   }
   return ~sum >>> 0;

@@ -38,7 +38,7 @@ export async function openLookup(
     // A session that has begun since may cut what is not whole: only what is may be mapped.
     const records = new RecordReader(viewOf(file, size, Number.POSITIVE_INFINITY));
     const last = records.at(size);
-    if (mark === undefined && last && records.isWhole(last))
+    if (mark === undefined && last && (await records.isWhole(last)))
       return new ChainLookup(file, viewOf(file, size, mapFrom), size);
   } catch (error) {
     await file.close();

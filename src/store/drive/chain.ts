@@ -128,18 +128,19 @@ export class RecordReader {
     return placeOf(memory, at + 1, tail, memory[at]!);
   }
 
-  /** Whether the payload has the sum that its metadata tells. */
-  isWhole(record: RecordPlace): boolean {
-    return this.sumOf(record.start, record.end) === record.crc32;
+  /** Whether the payload has the sum that its metadata tells; a long one is read beside other work. */
+  isWhole(record: RecordPlace): boolean | Promise<boolean> {
+    const { start, end } = record;
+    if (end - start > SUM_BYTES) return this.#isWholeLong(record);
+    return crc32(this.#view.bytes(start, end - start), 0) === record.crc32;
   }
 
-  /** CRC-32 of the bytes [start, end). */
-  sumOf(start: number, end: number): number {
+  async #isWholeLong({ start, end, crc32: stored }: RecordPlace): Promise<boolean> {
     let sum = 0;
     for (let at = start; at < end; at += SUM_BYTES) {
-      sum = crc32(this.#view.bytes(at, Math.min(SUM_BYTES, end - at)), sum);
+      sum = crc32(await this.#view.fetch(at, Math.min(SUM_BYTES, end - at)), sum);
     }
-    return sum;
+    return sum === stored;
   }
 
   /** The tails of the chain from `floor` (not included) to `tail`, ascending; undefined when it misses the floor. */

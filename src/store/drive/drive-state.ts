@@ -8,13 +8,13 @@ import type { DiskFile, DiskLock, FileView } from '../../io/index.ts';
 import { asOfTarget, temporaryBeside } from '../../io/temporary.ts';
 import { forgetTemporary } from '../../io/temporary-registry.ts';
 import type { DriveTable } from '../../kernels/index.ts';
-import { Appender } from './appender.ts';
+import { Appender, type ChangeHooks } from './appender.ts';
 import { type DriveCompactReport, writeCompacted } from './compact-drive.ts';
 import type { DriveRecovery } from './contracts.ts';
 import { EntryHandle } from './entry-handle.ts';
 import { EntryIterator, LiveWalk } from './live-walk.ts';
 import { type DriveFile, type OpenedDrive, openDrive } from './open-drive.ts';
-import { follow } from './refresh.ts';
+import { Follower } from './refresh.ts';
 import { Turns } from './turns.ts';
 
 /** A file with its index. */
@@ -31,6 +31,14 @@ export class DriveState {
   readonly #lock: DiskLock | undefined;
   readonly #walks = new Set<LiveWalk>();
   readonly #turns = new Turns();
+  readonly #follower: Follower;
+  readonly #hooks: ChangeHooks = {
+    before: () => this.#freeze(),
+    after: (end) => {
+      this.#tail = end;
+      this.#view.extend(end);
+    },
+  };
   /** Files that were replaced, for handles that still read from them. */
   readonly #retired: { readonly file: DiskFile; readonly view: FileView }[] = [];
   #held: Held;
@@ -42,6 +50,7 @@ export class DriveState {
 
   private constructor(where: DriveFile, lock: DiskLock | undefined, opened: OpenedDrive) {
     this.#where = where;
+    this.#follower = new Follower(where, this.#hooks);
     this.#lock = lock;
     this.recovery = opened.recovery;
     this.#held = opened;
@@ -143,14 +152,16 @@ export class DriveState {
   /** As `DataStore.refresh`. */
   async refresh(): Promise<boolean> {
     this.table();
-    if (this.#appender !== undefined) return false;
-    const { file, table } = this.#held;
-    const at = { file, table, tail: this.#tail, view: this.#view };
-    const next = await follow(this.#where, at, () => this.#freeze());
-    if (next === undefined) return false;
-    if (next.file !== file) this.#take(next);
-    this.#tail = next.tail;
-    this.#view.extend(next.tail);
+    return this.#appender === undefined && this.#turns.take((state) => state.#goOn(), this);
+  }
+
+  async #goOn(): Promise<boolean> {
+    const table = this.table();
+    const { file } = this.#held;
+    const found = await this.#follower.follow({ file, table, tail: this.#tail, view: this.#view });
+    if (typeof found === 'boolean') return found;
+    this.#take(found);
+    this.#tail = found.tail;
     return true;
   }
 
@@ -222,13 +233,7 @@ export class DriveState {
       file,
       table,
       { tail, synced: Math.min(synced, tail) },
-      {
-        before: () => this.#freeze(),
-        after: (end) => {
-          this.#tail = end;
-          this.#view.extend(end);
-        },
-      },
+      this.#hooks,
     );
   }
 

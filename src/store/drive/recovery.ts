@@ -15,9 +15,8 @@
  */
 import type { DiskFile, FileView } from '../../io/index.ts';
 import { type DriveTable, METADATA_BYTES } from '../../kernels/index.ts';
-import { crc32 } from '../archive/crc32.ts';
 import { indexChain, MIN_RECORD, placeOf, RecordReader } from './chain.ts';
-import { readU32 } from './entry-metadata.ts';
+import { RecordSearch } from './record-search.ts';
 
 const SCAN_BYTES = 1 << 20;
 
@@ -47,10 +46,10 @@ export async function findEnd(
   const search = new Search(view, 0);
   let found: FoundEnd = { tail: size, damaged: false };
   if (synced !== undefined) {
-    const isSound = whole && synced <= size && doubtful.every((tail) => search.isSound(tail));
-    if (!isSound) found = endOfSession(view, size, synced);
-  } else if (size > 0 && !(whole && search.isSound(size))) {
-    const tail = search.last(size - 1);
+    const isSound = whole && synced <= size && (await search.areSound(doubtful));
+    if (!isSound) found = await endOfSession(view, size, synced);
+  } else if (size > 0 && !(whole && (await search.isSound(size)))) {
+    const tail = await search.last(size - 1);
     const damaged = whole && records > 1 && records > search.length(tail)!;
     found = { tail: damaged ? size : tail, damaged };
   }
@@ -66,25 +65,41 @@ export async function findEnd(
  * sound itself is believed in: in front of zeros (padding whose payload was never written) many a place
  * looks like a record whose chain leads to the beginning.
  */
-function endOfSession(view: FileView, size: number, synced: number): FoundEnd {
+async function endOfSession(view: FileView, size: number, synced: number): Promise<FoundEnd> {
   const whole = new Search(view, 0);
   const isThere = synced > 0 && synced <= size && whole.length(synced) !== undefined;
-  const floor = isThere && whole.isSound(synced) ? synced : 0;
+  const floor = isThere && (await whole.isSound(synced)) ? synced : 0;
   const search = floor === 0 ? whole : new Search(view, floor);
-  const last = search.last(size);
+  const last = await search.last(size);
   let tail = floor;
   for (let end = last; end > tail; ) {
-    const { sound, damaged } = search.soundUpTo(end);
+    const { sound, damaged } = await search.soundUpTo(end);
     tail = Math.max(tail, sound);
     // Nothing that follows the damaged record counts, but the chain in front of it may be a chance.
-    end = damaged === undefined ? floor : search.last(damaged - 1);
+    end = damaged === undefined ? floor : await search.last(damaged - 1);
   }
   return { tail, damaged: false, dropped: tail < last };
 }
 
-/** For readers: the tail of the records that have come behind `floor`; the floor itself when none are whole. Errors: as `findEnd`. */
-export function findNewEnd(file: DiskFile, floor: number, size: number): number {
-  return new Search(viewOf(file, size, Number.POSITIVE_INFINITY), floor).last(size);
+/**
+ * The end of the first record of a file where one ends behind `found`, else `found`; of several the last: others
+ * lie in its payload. Metadata is looked for from `from` on. Errors: INPUT_CHANGED.
+ */
+export async function findFirst(
+  view: FileView,
+  size: number,
+  from: number,
+  found = 0,
+): Promise<number> {
+  const search = new RecordSearch(view, size);
+  let last = found;
+  for (let next = from; ; ) {
+    const end = await search.next(0, next);
+    if (end === undefined) return last;
+    next = end - METADATA_BYTES + 1;
+    // In long zeros some place has a sum of 0: no reason to give up records.
+    if (last === 0 || search.sum !== 0) last = end;
+  }
 }
 
 /** A view of the first `end` bytes: of files from `mapFrom` on by maps, of shorter ones by reading. */
@@ -108,9 +123,14 @@ class Search {
   }
 
   /** Whether the record that ends here has its checksum. */
-  isSound(tail: number): boolean {
+  isSound(tail: number): boolean | Promise<boolean> {
     const record = this.#records.at(tail);
     return record !== undefined && this.#records.isWhole(record);
+  }
+
+  async areSound(tails: readonly number[]): Promise<boolean> {
+    for (const tail of tails) if (!(await this.isSound(tail))) return false;
+    return true;
   }
 
   /** Records from the floor to a tail; undefined when no chain leads there. */
@@ -132,62 +152,35 @@ class Search {
   }
 
   /** The last tail at or before `from` with a sound record and a chain to the floor. */
-  last(from: number): number {
-    if (this.length(from) !== undefined && this.isSound(from)) return from;
+  async last(from: number): Promise<number> {
+    if (this.length(from) !== undefined && (await this.isSound(from))) return from;
     for (let high = from; high >= this.#floor + MIN_RECORD; ) {
       const low = Math.max(this.#floor + MIN_RECORD, high - SCAN_BYTES + 1);
       const start = low - MIN_RECORD;
-      const bytes = this.#view.bytes(start, high - start);
+      const bytes = await this.#view.fetch(start, high - start);
       for (let tail = high; tail >= low; tail--) {
         const at = tail - METADATA_BYTES - start;
         // Offsets have at most 48 bits. The first record is looked for in another way.
         if (bytes[at + 14] !== 0 || bytes[at + 15] !== 0) continue;
         const record = placeOf(bytes, at, tail, bytes[at - 1]!);
         if (record === undefined || record.before < this.#floor || record.before === 0) continue;
-        if (this.length(record.before) === undefined || !this.#records.isWhole(record)) continue;
-        return this.#floor > 0 ? tail : this.#first(from, tail);
+        if (this.length(record.before) === undefined) continue;
+        if (!(await this.#records.isWhole(record))) continue;
+        return this.#floor > 0 ? tail : findFirst(this.#view, from, tail, tail);
       }
       high = low - 1;
     }
-    return this.#floor > 0 ? this.#floor : this.#first(from, 0);
-  }
-
-  /**
-   * The end of a first record that reaches behind `behind`, a place where the sum of all before is what is
-   * written there; `behind` itself where there is none. What is in front is only read where one may be.
-   */
-  #first(from: number, behind: number): number {
-    let sum: number | undefined;
-    let summed = behind;
-    let found = behind;
-    for (let start = behind; start + METADATA_BYTES <= from; start += SCAN_BYTES) {
-      const length = Math.min(SCAN_BYTES + METADATA_BYTES, from - start);
-      const bytes = this.#view.bytes(start, length);
-      for (let at = start === 0 ? 1 : 0; at < SCAN_BYTES && at + METADATA_BYTES <= length; at++) {
-        if (readU32(bytes, at + 8) !== 0 || readU32(bytes, at + 12) !== 0) continue;
-        const stored = readU32(bytes, at + 16);
-        // In long zeros some place has a sum of 0: no reason to give up records.
-        if (stored === 0 && behind > 0) continue;
-        sum ??= this.#records.sumOf(0, start);
-        sum = crc32(bytes.subarray(summed - start, at), sum);
-        summed = start + at;
-        if (stored === sum) found = start + at + METADATA_BYTES;
-      }
-      const rest = Math.min(SCAN_BYTES, length);
-      if (sum !== undefined) sum = crc32(bytes.subarray(summed - start, rest), sum);
-      summed = start + rest;
-    }
-    return found;
+    return this.#floor > 0 ? this.#floor : findFirst(this.#view, from, 0);
   }
 
   /**
    * Of the chain that ends at `tail`: the last tail in front of the first damaged record, the floor when
    * that is the first, and the tail of that record.
    */
-  soundUpTo(tail: number): { readonly sound: number; readonly damaged?: number } {
+  async soundUpTo(tail: number): Promise<{ readonly sound: number; readonly damaged?: number }> {
     let sound = this.#floor;
     for (const next of this.#records.tails(tail, this.#floor)!) {
-      if (!this.isSound(next)) return { sound, damaged: next };
+      if (!(await this.isSound(next))) return { sound, damaged: next };
       sound = next;
     }
     return { sound };

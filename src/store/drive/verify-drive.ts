@@ -41,7 +41,8 @@ export async function verifyChain(
   for (let at = tail; at > 0; ) {
     const record = reader.at(at);
     // Chains were whole when the drive was opened: what is not now has been written over.
-    if (record === undefined || !reader.isWhole(record)) {
+    const whole = record !== undefined && reader.isWhole(record);
+    if (!(whole instanceof Promise ? await whole : whole)) {
       damaged++;
       const { start, end } = record ?? { start: 0, end: at };
       if (places.length < MAX_NAMED) places.push({ start, end });
