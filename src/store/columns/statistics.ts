@@ -161,8 +161,8 @@ function knownValues({ type }: Column, stats: ColumnStats): Known | undefined {
 
 function compareNumbers({ min, max }: ColumnStats, value: number | bigint, exact: boolean) {
   if (min === undefined || max === undefined) return ANY;
-  // Fractions were rounded to what is stored; an integer that no number holds lies between two of them.
-  if (!exact && typeof value === 'bigint' && BigInt(Number(value)) !== value) return ANY;
+  // Beyond what numbers hold exactly, integers on either side may have been rounded to what is stored.
+  if (!exact && typeof value === 'bigint' && !Number.isSafeInteger(Number(value))) return ANY;
   const asWritten = (bound: number | string) =>
     typeof value === 'bigint' && typeof bound === 'string' ? BigInt(bound) : Number(bound);
   const low = asWritten(min);
