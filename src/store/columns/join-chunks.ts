@@ -14,12 +14,13 @@ import type { Chunk } from './manifest.ts';
 /** Longest column to be had in one piece of memory. */
 const MAX_BYTES = 1 << 30;
 
-/** Undefined where a column is not plain, or too long. Errors: what `unlessDamaged` takes. */
+/** Undefined where there are no chunks, a column is not plain, or too long. Errors: what `unlessDamaged` takes. */
 export async function joinChunks(
   chunks: readonly Chunk[],
   decode: (index: number) => DecodedChunk,
   schema: Schema,
 ): Promise<RecordBatch | undefined> {
+  if (chunks.length === 0) return undefined;
   const rows = chunks.reduce((sum, chunk) => sum + chunk.rows, 0);
   const reads: Promise<void>[] = [];
   const columns: Uint8Array[] = [];

@@ -163,6 +163,19 @@ describe('a column snapshot', () => {
     expect(new Set(times.getChild('at')!)).toEqual(new Set([Date.parse('2024-02-29T00:00:00Z')]));
   });
 
+  it('of no rows gives a table of none, and of what comes behind it', async () => {
+    await using store = await open();
+    const schema = { n: 'float64' } as const;
+    expect(await store.snapshot({ schema })).toMatchObject({ rows: 0, chunks: 0 });
+    expect((await store.table()).numRows).toBe(0);
+    put(store, 0, 2);
+    expect([...(await store.table()).getChild('n')!]).toEqual([0, 1]);
+    await store.flush();
+    expect((await collectionTable(root, 'c', { schema })).numRows).toBe(2);
+    await store.snapshot({ columns: ['n'], where: gt('n', 100) });
+    expect((await store.table()).numRows).toBe(0);
+  });
+
   it('lets scans pass over what cannot match', async () => {
     const store = await open();
     put(store, 0, 4000, 'x'.repeat(200));
