@@ -31,7 +31,7 @@ export interface ColumnSummary {
 type Value = number | bigint | string | boolean;
 
 const SHOWN_TEXT = 64;
-const decoder = new TextDecoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** Describes every column of record batches of one schema; none when there is no batch. */
 export async function describeColumns(

@@ -2,7 +2,7 @@
 import type { SchemaElement } from 'hyparquet';
 import type { Column, ColumnData, ColumnType } from '../kernels/types.ts';
 
-const decoder = new TextDecoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const OPTIONAL = 'OPTIONAL' as const;
 
 /** The Parquet schema of columns; every field may be null. */

@@ -35,7 +35,7 @@ function escapeValue(text: string): string {
 
 function escapeName(text: string): string {
   // Lone surrogates have no name: what is shown in their place has.
-  const shown = new TextDecoder().decode(new TextEncoder().encode(text));
+  const shown = Buffer.from(text).toString();
   return shown
     .replace(/[\p{Cc}"#%'*/:<=>?\\[\]^{|}]/gu, escapeChar)
     .replace(/^[. ]|[. ]$/g, escapeChar);

@@ -16,6 +16,7 @@ for (const char of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
   idByte[char.charCodeAt(0)] = 1;
 }
 const DOT = 46;
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** True for an id that may be written. ASCII ids make no garbage. */
 export function isValidId(id: string): boolean {
@@ -37,7 +38,7 @@ export function isValidIdAt(bytes: Uint8Array, start: number, end: number): bool
   let before = DOT;
   for (let i = start; i < end; i++) {
     const byte = bytes[i]!;
-    if (byte > 127) return isValidUnicodeId(new TextDecoder().decode(bytes.subarray(start, end)));
+    if (byte > 127) return isValidUnicodeId(decoder.decode(bytes.subarray(start, end)));
     if (idByte[byte] === 0 || (byte === DOT && before === DOT)) return false;
     before = byte;
   }

@@ -83,6 +83,16 @@ describe.each(Object.entries(sinks))('%s', (name, { sink, source }) => {
     const at = '2020-09-13T12:26:40.123456Z';
     expect(found).toEqual(whole.map((row, i) => ({ ...row, at: i === 1 ? null : at })));
   });
+
+  it('keeps a byte order mark that begins a text or stands in it', async () => {
+    const path = join(temporaryFolder(), 'a');
+    const text = '\ufeffa\ufeff';
+    const row = { t: text, l: [text, '\ufeff'], s: { x: text }, m: text };
+    await pipeline(Readable.from([row, { ...row, m: 1 }]), sink(path));
+    const found: Document[] = [];
+    for await (const document of source(path)) found.push(document);
+    expect(found).toEqual([row, { ...row, m: 1 }]);
+  });
 });
 
 describe('parquetSink', () => {

@@ -40,8 +40,8 @@ describe('describeColumns', () => {
   });
 
   it('shows the beginning of long text', async () => {
-    const [column] = await summaries([{ t: 'x'.repeat(100) }]);
-    expect(column!.min).toBe(`${'x'.repeat(63)}…`);
+    const [column] = await summaries([{ t: 'x'.repeat(100) }, { t: '\ufeffy' }]);
+    expect(column).toMatchObject({ min: `${'x'.repeat(63)}…`, max: '\ufeffy' });
   });
 });
 

@@ -91,6 +91,7 @@ describe('partitions', () => {
     ['"C:\\\\a"', 'k=C%3A%5Ca'],
     ['"__HIVE_DEFAULT_PARTITION__"', 'k=%5F_HIVE_DEFAULT_PARTITION__'],
     ['"null"', 'k=null'],
+    ['"\ufeffa"', 'k=\ufeffa'],
     ['null', 'k=__HIVE_DEFAULT_PARTITION__'],
     ['true', 'k=true'],
   ])('the value %s gets the name %s', async (value, name) => {

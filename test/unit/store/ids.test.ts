@@ -31,6 +31,7 @@ const bad = [
   'é'.repeat(128),
   '\ud800',
   'a"',
+  '\ufeffa',
 ];
 
 describe('ids', () => {
