@@ -8,7 +8,7 @@
  */
 import { assert } from '../core/assert.ts';
 import { type Batch, LineRecord, RECORD_WORDS } from '../core/batch.ts';
-import { checkChoice } from '../core/check-option.ts';
+import { checkChoice, checkNumber } from '../core/check-option.ts';
 import { EtlError, type Place } from '../core/errors.ts';
 import { formatPath, type Path } from '../core/path.ts';
 import { and, type Predicate } from '../core/predicate.ts';
@@ -103,11 +103,11 @@ export class Assembler {
     checkChoice('onNewField', onNewField, ['error', 'ignore']);
     this.#kernel = kernel;
     this.#query = { ...(where ? { where } : {}), ...(select ? { select } : {}) };
-    this.#batchRows = checkLimit('batchRows', options.batchRows ?? 65_536, 2 ** 31 - 1);
+    this.#batchRows = checkNumber('batchRows', options.batchRows ?? 65_536, 1, 2 ** 31 - 1);
     this.#slack = where === undefined ? 0 : this.#batchRows >>> 4;
     const { batchBytes = DEFAULT_BATCH_BYTES } = options;
-    this.#batchBytes = checkLimit('batchBytes', batchBytes, MAX_BATCH_BYTES);
-    this.#inferBytes = checkLimit('inferBytes', inferBytes, Number.POSITIVE_INFINITY);
+    this.#batchBytes = checkNumber('batchBytes', batchBytes, 1, MAX_BATCH_BYTES);
+    this.#inferBytes = checkNumber('inferBytes', inferBytes, 1);
     if (schema !== undefined) this.#start(resolveSchema(schema));
     if (schema === undefined || onNewField === 'error') {
       this.#observer = kernel.observer(this.#query);
@@ -279,9 +279,4 @@ function checkBad(batch: Batch, [bad]: readonly BadLine[], from: number): void {
 
 function schemaChanged(message: string, place: Place): EtlError {
   return new EtlError('SCHEMA_CHANGED', message, { place });
-}
-
-function checkLimit(name: string, value: number, most: number): number {
-  if (typeof value === 'number' && value >= 1 && value <= most) return value;
-  throw new EtlError('INVALID_ARGUMENT', `${name} must be a number from 1 to ${most}`);
 }

@@ -5,7 +5,7 @@
  */
 
 import { unlessAborted } from './abort.ts';
-import { checkCount } from './check-option.ts';
+import { checkCount, checkNumber } from './check-option.ts';
 import { timerMs } from './timer.ts';
 
 export interface RetryOptions {
@@ -33,6 +33,15 @@ export interface RetryHooks {
   readonly random?: () => number;
 }
 
+/** Errors: INVALID_ARGUMENT for a number that cannot be. */
+export function checkRetry({ retries = 0, ...delays }: RetryOptions): void {
+  checkCount('retries', retries, 0);
+  const { baseDelayMs = 0, maxDelayMs = 0, maxRetryAfterMs = 0 } = delays;
+  for (const [name, ms] of Object.entries({ baseDelayMs, maxDelayMs, maxRetryAfterMs })) {
+    checkNumber(name, ms, 0);
+  }
+}
+
 /**
  * Runs until it succeeds, fails for good, or has failed `retries` + 1 times; `attempt` counts from 0.
  * Errors: those of `run`, the last one, unchanged; the signal's reason.
@@ -44,7 +53,7 @@ export async function retry<T>(
 ): Promise<T> {
   const { retries = 5, maxRetryAfterMs = 300_000 } = options;
   const { signal, judge = judgeByClass, onRetry } = hooks;
-  checkCount('retries', retries, 0);
+  checkRetry(options);
   for (let attempt = 0; ; attempt++) {
     signal?.throwIfAborted();
     try {

@@ -3,6 +3,7 @@
  * and the types of its columns. A pure function of the samples and of what is said beforehand, so that
  * the same file is always read the same way; every choice comes with its reason.
  */
+import { checkCount } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
 import {
   afterLine,
@@ -58,7 +59,7 @@ export function sniffSamples(input: CsvSniffInput, options: CsvRowOptions = {}):
   const reasons: string[] = [];
   const head = input.head.subarray(0, HEAD_SAMPLE_BYTES);
   const whole = input.whole && head.length === input.head.length;
-  const start = passLines(head, options.skipLines ?? 0);
+  const start = passLines(head, checkCount('skipLines', options.skipLines ?? 0, 0));
   const body = { bytes: head.subarray(start.offset), whole };
   const characters = chooseCharacters(body, options, reasons);
   const dialect = buildDialect(characters, options);

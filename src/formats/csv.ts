@@ -18,6 +18,7 @@ import {
   SITE_WORDS,
   sourcePlace,
 } from '../core/batch.ts';
+import { checkCount, checkLimits } from '../core/check-option.ts';
 import { EtlError, type Place } from '../core/errors.ts';
 import { type OnError, readOnError } from '../core/reject.ts';
 import type { ByteReader } from '../core/stage.ts';
@@ -115,9 +116,12 @@ export async function* decodeRows(
   options: CsvOptions = {},
 ): AsyncGenerator<Batch, void, void> {
   const { batchBytes: most = DEFAULT_BATCH_BYTES, documents } = options;
+  const { maxRowBytes = DEFAULT_MAX_ROW_BYTES } = options;
   const batchBytes = documents ? Math.min(most, OBJECT_PIECE_BYTES) : most;
   let next: Promise<Uint8Array | undefined> | undefined;
   try {
+    checkCount('batchBytes', most);
+    checkLimits({ maxRowBytes });
     const start = options.from ? NOTHING : await readHead(reader, options.source);
     const isWhole = start.length < HEAD_SAMPLE_BYTES;
     const decoder = new RowDecoder(options, start, isWhole);

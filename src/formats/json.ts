@@ -25,8 +25,6 @@ export interface JsonCursor {
 }
 
 export interface JsonOptions extends Omit<DecoderOptions, 'cursorAt'> {
-  /** Size of a batch, roughly. Default 1 MiB. */
-  readonly batchBytes?: number;
   /** Keys from a top-level object to the array of documents. Default none: the top level itself. */
   readonly path?: Path;
   /** Where the first byte stands in its source. Default its very start. */

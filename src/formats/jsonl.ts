@@ -20,8 +20,6 @@ import {
 } from './line-decoder.ts';
 
 export interface JsonlOptions extends DecoderOptions {
-  /** Size of a batch, roughly. Default 1 MiB. */
-  readonly batchBytes?: number;
   /** Batches are released, so that their memory may be lent. Default false. */
   readonly releases?: boolean;
   /** Where the first byte stands in its source. Default its very start. */
@@ -35,7 +33,7 @@ export const DEFAULT_BATCH_BYTES: number = 1 << 20;
  * Batches of the documents in `chunks`, which may be cut anywhere. `batch.cursor` is a LineCursor. A
  * batch may hold no documents, where there were only blank and bad lines.
  * Errors: JSON_ERROR, INVALID_UTF8, NESTING_TOO_DEEP, NOT_AN_OBJECT and LINE_TOO_LONG with the
- * place of the first bad byte, and whatever the iterable throws, unchanged.
+ * place of the first bad byte, INVALID_ARGUMENT, and whatever the iterable throws, unchanged.
  */
 export async function* decodeJsonl(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
@@ -53,8 +51,8 @@ export async function* decodeLines(
   const { maxLineBytes = DEFAULT_MAX_LINE_BYTES, from = { offset: 0, line: 0 } } = options;
   // What follows an end of input without a line end belongs to the line before.
   const line = from.line - (reader.startsMidLine ? 1 : 0);
-  const decoder = new LineDecoder(options, { ...from, line });
   try {
+    const decoder = new LineDecoder(options, { ...from, line });
     for await (const block of cutLines(reader, { maxLineBytes, offset: from.offset })) {
       const { piece } = block;
       const isLent = options.releases && !options.documents && piece;

@@ -3,6 +3,7 @@
  * cuts the blocks out of a stream is the format's business.
  */
 import { Batch, type Origin, sourcePlace } from '../core/batch.ts';
+import { checkCount, checkLimits } from '../core/check-option.ts';
 import { type ErrorCode, EtlError, type Place } from '../core/errors.ts';
 import { type OnError, readOnError } from '../core/reject.ts';
 import { sharedKernel } from '../kernels/index.ts';
@@ -22,6 +23,8 @@ export interface LineCursor {
 export interface DecoderOptions {
   /** Path, URL or name, for messages. */
   readonly source?: string;
+  /** Size of a batch, roughly. Default 1 MiB. */
+  readonly batchBytes?: number;
   /** Longest line, its end excluded. Default 16 MiB. Error: LINE_TOO_LONG. */
   readonly maxLineBytes?: number;
   /** Deepest nesting, the document itself being 1. Default 512. Error: NESTING_TOO_DEEP. */
@@ -67,21 +70,25 @@ export class LineDecoder {
   #line: number;
   #ordinal: number;
 
+  /** Errors: INVALID_ARGUMENT. */
   constructor(options: DecoderOptions, start: DecoderStart) {
+    const { batchBytes = 1, maxLineBytes = DEFAULT_MAX_LINE_BYTES, maxDepth } = options;
+    checkCount('batchBytes', batchBytes);
+    checkLimits({ maxLineBytes });
+    checkCount('maxDepth', maxDepth ?? 1);
     this.#kernel = options.kernel ?? sharedKernel();
     this.#source = options.source;
     this.#onError = readOnError(options.onError);
-    this.#maxLineBytes = options.maxLineBytes ?? DEFAULT_MAX_LINE_BYTES;
+    this.#maxLineBytes = maxLineBytes;
     this.#cursorAt = options.cursorAt ?? ((place) => place);
     this.#countsLines = start.line !== undefined;
     this.#line = start.line ?? 0;
     this.#ordinal = options.ordinal ?? 0;
     this.#linesOptions = {
       ...(options.key ? { key: options.key } : {}),
-      ...(options.maxDepth === undefined ? {} : { maxDepth: options.maxDepth }),
+      ...(maxDepth === undefined ? {} : { maxDepth }),
     };
-    const { documents, maxDepth } = options;
-    this.#selector = documents ? this.#kernel.selector({ maxDepth }) : undefined;
+    this.#selector = options.documents ? this.#kernel.selector({ maxDepth }) : undefined;
   }
 
   /**

@@ -4,6 +4,7 @@
  *
  * No error, place or message shows a URL's user, password or query values, nor a header's value.
  */
+import { checkLimits, checkNumber } from '../core/check-option.ts';
 import { EtlError, type Place } from '../core/errors.ts';
 import { redactUrl } from '../core/redact.ts';
 import { isTransientError, isTransientStatus, parseRetryAfter } from '../core/retry.ts';
@@ -81,6 +82,13 @@ export function judgeExchange(error: unknown): number | false {
     return isTransientStatus(error.status) ? (error.retryAfterMs ?? 0) : false;
   }
   return isTransientError(error) ? 0 : false;
+}
+
+/** Errors: INVALID_ARGUMENT for a limit that cannot be. */
+export function checkHttpOptions(options: HttpOptions): void {
+  const { connectTimeoutMs = 1, idleTimeoutMs = 1, totalTimeoutMs = 1, maxBodyBytes = 1 } = options;
+  checkLimits({ connectTimeoutMs, idleTimeoutMs, totalTimeoutMs, maxBodyBytes });
+  checkNumber('maxRedirects', options.maxRedirects ?? 0, 0);
 }
 
 /** A URL and the credentials that stood in it. Errors: INVALID_ARGUMENT. */

@@ -19,10 +19,11 @@
  */
 import { EventEmitter } from 'node:events';
 import type { Batch } from '../core/batch.ts';
+import { checkNumber } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
 import { createIdGenerator } from '../core/generate-id.ts';
 import type { Predicate } from '../core/predicate.ts';
-import { backoffMs, waitMs } from '../core/retry.ts';
+import { backoffMs, checkRetry, waitMs } from '../core/retry.ts';
 import type { RunOutcome, RunTotals } from '../core/run-info.ts';
 import type { Sink, Source } from '../core/stage.ts';
 import { Chain, positionOf } from './chain.ts';
@@ -101,6 +102,8 @@ export class Runner<Summary> {
     if (!(maxMemory >= 0)) {
       throw new EtlError('INVALID_ARGUMENT', 'maxMemory is a number of bytes');
     }
+    checkNumber('progressMs', options.progressMs ?? 0, 0);
+    checkRetry(options.retry ?? {});
     this.#options = options;
     this.#maxMemory = maxMemory;
     this.#source = 'source' in source ? source.source : source;

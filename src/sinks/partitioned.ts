@@ -12,7 +12,7 @@
 import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import type { Batch } from '../core/batch.ts';
-import { checkChoice } from '../core/check-option.ts';
+import { checkChoice, checkLimits } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
 import type { Path, PathInput } from '../core/path.ts';
 import type { OnReject } from '../core/reject.ts';
@@ -145,10 +145,8 @@ class PartitionedSink implements Sink<PartitionedSummary> {
   ) {
     const { rotate = {}, maxOpenFiles: open = 32, maxFiles: files = 10_000 } = options;
     const { documents = Infinity, bytes = Infinity } = rotate;
+    checkLimits({ documents, bytes, maxOpenFiles: open, maxFiles: files });
     this.#limits = { documents, bytes, open, files };
-    for (const [name, limit] of Object.entries(this.#limits)) {
-      if (!(limit >= 1)) throw new EtlError('INVALID_ARGUMENT', `the limit of ${name} is below 1`);
-    }
     this.#folder = folder;
     this.#work = folder;
     this.#makeSink = makeSink;

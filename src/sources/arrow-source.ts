@@ -4,6 +4,7 @@ import type { ColumnView } from '../arrow/column-view.ts';
 import { IpcReader } from '../arrow/ipc-reader.ts';
 import type { JsonOut } from '../arrow/json-out.ts';
 import { type Batch, type Document, sourcePlace } from '../core/batch.ts';
+import { checkLimits } from '../core/check-option.ts';
 import { EtlError, isEtlError, type Place } from '../core/errors.ts';
 import type { Source, Wants } from '../core/stage.ts';
 import { joinBytes } from '../formats/chunk-reader.ts';
@@ -31,7 +32,7 @@ export interface ArrowSourceOptions extends RowsOptions {
  *
  * Errors: those of `jsonlSource` for inputs; CORRUPTED_INPUT and TRUNCATED_INPUT for what is no Arrow
  * or is damaged, UNSUPPORTED for types that cannot be read, INVALID_ARGUMENT for a column that is not
- * there, INVALID_UTF8 with the row's ordinal, CURSOR_MISMATCH, ABORTED.
+ * there or a size that cannot be, INVALID_UTF8 with the row's ordinal, CURSOR_MISMATCH, ABORTED.
  */
 export function arrowSource<T extends object = Document>(
   input: ByteInput,
@@ -63,6 +64,7 @@ interface ArrowPlace {
 
 const COUNTS = ['batch', 'row', 'ordinal'] as const;
 const CHUNK_BYTES = 1 << 20;
+const DEFAULT_MAX_BATCH_BYTES = 2 ** 30;
 /** Bytes at the end of a body that it is known by, beside its metadata. */
 const TAIL_BYTES = 512;
 
@@ -75,6 +77,7 @@ async function* readAll(
   wants: Wants,
   cursor: Cursor | undefined,
 ): AsyncGenerator<Batch, void, void> {
+  checkLimits({ maxBatchBytes: options.maxBatchBytes ?? DEFAULT_MAX_BATCH_BYTES });
   const toBatches = new RowsToBatches(options, wants);
   const how = { signal, chunkBytes: CHUNK_BYTES };
   let ordinal = cursor ? cursor.ordinal - cursor.row : 0;
@@ -113,7 +116,7 @@ async function* readInput(
 ): AsyncGenerator<Batch, number, void> {
   const place = sourcePlace(source);
   const start = reader.placeAt(0);
-  const { maxBatchBytes = 2 ** 30 } = options;
+  const { maxBatchBytes = DEFAULT_MAX_BATCH_BYTES } = options;
   const ipc = new IpcReader(reader, {
     place,
     decompress: decompressBlock,

@@ -1,6 +1,6 @@
 /** Documents over HTTP: bodies of any length that survive broken connections, and paged answers. */
 import type { Batch, Document } from '../core/batch.ts';
-import { checkChoice, checkCount, checkPositive } from '../core/check-option.ts';
+import { checkChoice, checkCount, checkLimits, checkPositive } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
 import { type Path, type PathInput, parsePath } from '../core/path.ts';
 import { type RetryOptions, waitMs } from '../core/retry.ts';
@@ -11,7 +11,12 @@ import { decodeElements, type JsonOptions } from '../formats/json.ts';
 import { decodeLines, type JsonlOptions } from '../formats/jsonl.ts';
 import type { DecoderOptions } from '../formats/line-decoder.ts';
 import type { BodyOptions } from '../io/http-body.ts';
-import { type HttpOptions, type HttpRequest, parseUrl } from '../io/http-exchange.ts';
+import {
+  checkHttpOptions,
+  type HttpOptions,
+  type HttpRequest,
+  parseUrl,
+} from '../io/http-exchange.ts';
 import { SourceStream } from '../streams/source-stream.ts';
 import { httpInput } from './byte-input.ts';
 import type { HttpPages } from './http-next-page.ts';
@@ -84,8 +89,15 @@ export function createHttpSource(
 ): Source {
   const { requestsPerSecond, pages, concurrency = 1, path, format, csv, ...rest } = options;
   checkCount('concurrency', concurrency);
+  const { maxPages = 1, maxPageBytes = 1 } = options;
+  checkLimits({ maxPages, maxPageBytes });
+  checkHttpOptions(options);
   if (format !== undefined) checkChoice('format', format, ['jsonl', 'json', 'csv']);
-  if (typeof pages === 'object') checkChoice('pages.type', pages.type, PAGES);
+  if (typeof pages === 'object') {
+    checkChoice('pages.type', pages.type, PAGES);
+    if ('size' in pages) checkCount('pages.size', pages.size ?? 1);
+    if ('first' in pages) checkCount('pages.first', pages.first ?? 1, 0);
+  }
   if (requestsPerSecond !== undefined) checkPositive('requestsPerSecond', requestsPerSecond);
   const pace = requestsPerSecond === undefined ? undefined : new Pace(1000 / requestsPerSecond);
   const sending: BodyOptions = {

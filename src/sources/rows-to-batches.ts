@@ -8,6 +8,7 @@ import type { CellWriter } from '../arrow/cell-writers.ts';
 import type { JsonOut } from '../arrow/json-out.ts';
 import { RowText } from '../arrow/row-text.ts';
 import { Batch, LineRecord, RECORD_WORDS, sourcePlace } from '../core/batch.ts';
+import { checkCount } from '../core/check-option.ts';
 import { EtlError, type Place } from '../core/errors.ts';
 import type { Predicate } from '../core/predicate.ts';
 import { type OnError, readOnError } from '../core/reject.ts';
@@ -66,8 +67,10 @@ export class RowsToBatches {
   readonly #linesOptions: LinesOptions;
   readonly #test: RowTest | undefined;
 
+  /** Errors: INVALID_ARGUMENT. */
   constructor(options: RowsOptions, wants: Wants) {
     const { columns, where, batchBytes = 1 << 20 } = options;
+    checkCount('batchBytes', batchBytes);
     this.#columns = columns;
     this.#onError = readOnError(options.onError ?? wants.onReject);
     this.#text = new RowText(wants.documents ? OBJECT_PIECE_BYTES : batchBytes);

@@ -15,6 +15,7 @@
 import { watch } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Batch, Document } from '../core/batch.ts';
+import { checkLimits, checkNumber } from '../core/check-option.ts';
 import { EtlError, isEtlError } from '../core/errors.ts';
 import { readOnError } from '../core/reject.ts';
 import { waitMs } from '../core/retry.ts';
@@ -72,6 +73,9 @@ export function createTailSource(
   paths: string | readonly string[],
   options: Omit<TailSourceOptions, 'signal'> = {},
 ): Source {
+  const { pollMs = 1, idleMs = 0, maxFiles = 1 } = options;
+  checkLimits({ pollMs, maxFiles });
+  checkNumber('idleMs', idleMs, 0);
   const list = typeof paths === 'string' ? [paths] : paths;
   return {
     name: 'tailSource',

@@ -12,10 +12,7 @@ import { type InputReader, parsePlace } from './input-place.ts';
 
 /** What every text source can be told. */
 export interface TextSourceOptions
-  extends Pick<DecoderOptions, 'maxLineBytes' | 'maxDepth' | 'onError'> {
-  /** Size of a batch, roughly. Default 1 MiB. */
-  readonly batchBytes?: number;
-}
+  extends Pick<DecoderOptions, 'batchBytes' | 'maxLineBytes' | 'maxDepth' | 'onError'> {}
 
 /** What a format needs to go on: an offset and a number of its own. */
 type Mark<K extends string> = { readonly offset: number } & { readonly [key in K]: number };

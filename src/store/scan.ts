@@ -104,7 +104,8 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
   constructor(host: ScanHost | LooseHost, options: ScanOptions) {
     this.#host = host;
     this.#options = options;
-    const { where, select, limit, offset } = options;
+    const { where, select, limit, offset, pieceBytes = 1 } = options;
+    checkCount('pieceBytes', pieceBytes);
     for (const [name, value] of Object.entries({ limit, offset })) {
       if (value !== undefined && value !== Number.POSITIVE_INFINITY) checkCount(name, value, 0);
     }

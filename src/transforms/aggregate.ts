@@ -1,5 +1,6 @@
 /** A document per group: counts, sums and the like of all documents with the same key. */
 import { Batch } from '../core/batch.ts';
+import { checkLimits } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
 import { formatPath, type Path, type PathInput, parsePath } from '../core/path.ts';
 import type { Transform } from '../core/stage.ts';
@@ -62,6 +63,7 @@ interface Group {
  */
 export function aggregateTransform(options: AggregateOptions): Transform {
   const { maxBytes = 256 << 20 } = options;
+  checkLimits({ maxBytes });
   const keys = namedPaths(options.by);
   const specs = Object.entries(options.measures).map(([name, spec]) => parseMeasure(name, spec));
   checkNames([...keys.map(({ name }) => name), ...specs.map(({ name }) => name)]);

@@ -4,8 +4,8 @@
  * For runs that resume, the keys taken in are told as they come, 16 bytes each: four words of 32 bits,
  * little-endian, in the order of their coming, behind a first four that tell what makes a key.
  */
-import { assert } from '../core/assert.ts';
 import type { Batch } from '../core/batch.ts';
+import { checkLimits } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
 import { formatPath, type PathInput } from '../core/path.ts';
 import type { OnReject } from '../core/reject.ts';
@@ -34,7 +34,7 @@ export interface DedupeOptions {
  * written. Documents that have none of the fields go through.
  *
  * A run that resumes knows the keys of the one before, 16 bytes each on the disk; any other run begins
- * anew. Errors: LIMIT_EXCEEDED; CURSOR_MISMATCH on resuming with another `by` or `window`.
+ * anew. Errors: INVALID_ARGUMENT; LIMIT_EXCEEDED; CURSOR_MISMATCH on resuming with another `by` or `window`.
  */
 export function dedupeTransform(options: DedupeOptions = {}): Transform {
   return new Dedupe(options);
@@ -57,7 +57,7 @@ class Dedupe implements Transform {
     this.#reader = new KeyReader(paths);
     this.#maxKeys = maxKeys;
     this.#window = window;
-    assert((window ?? maxKeys) >= 1, 'maxKeys and window are at least 1');
+    checkLimits({ maxKeys, window: window ?? 1 });
     const header = new Fingerprints(sharedKernel());
     header.add(JSON.stringify([paths.map(formatPath), window]));
     this.#header = header.last.slice();

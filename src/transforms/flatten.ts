@@ -1,4 +1,5 @@
 /** Brings the fields of nested objects to the top, on bytes: values stay as they were written. */
+import { checkLimits } from '../core/check-option.ts';
 import type { Transform } from '../core/stage.ts';
 import { ByteWriter, LineBuilder } from './line-editor.ts';
 import {
@@ -21,10 +22,11 @@ export interface FlattenOptions {
 
 /**
  * `{"a":{"b":1}}` becomes `{"a_b":1}`. Arrays, and objects without fields, stay as they are.
- * Rejects: INVALID_DOCUMENT where two fields would have the same name.
+ * Errors: INVALID_ARGUMENT. Rejects: INVALID_DOCUMENT where two fields would have the same name.
  */
 export function flattenTransform(options: FlattenOptions = {}): Transform {
   const { separator = '_', maxDepth = Number.POSITIVE_INFINITY } = options;
+  checkLimits({ maxDepth });
   const between = new TextEncoder().encode(JSON.stringify(separator).slice(1, -1));
   return {
     name: 'flatten',

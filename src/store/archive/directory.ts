@@ -11,6 +11,7 @@ import {
   RandomAccessReader,
   type ZipFile,
 } from 'yauzl';
+import { checkLimits } from '../../core/check-option.ts';
 import { EtlError, isEtlError } from '../../core/errors.ts';
 import type { DiskFile } from '../../io/disk.ts';
 import type { ArchiveLimits } from './options.ts';
@@ -42,13 +43,14 @@ const FILE_TYPE = 0o170000;
 /**
  * All entries of an archive, as they stand in its directory.
  * Errors: NOT_A_STORE for a file that is no ZIP archive, TRUNCATED_INPUT, CORRUPTED_INPUT,
- * UNSAFE_ARCHIVE for links and past the limits, UNSUPPORTED, IO_ERROR.
+ * UNSAFE_ARCHIVE for links and past the limits, UNSUPPORTED, IO_ERROR, INVALID_ARGUMENT.
  */
 export async function readDirectory(
   file: DiskFile,
   limits: ArchiveLimits = {},
 ): Promise<ArchiveEntry[]> {
-  const { maxEntries = 1_000_000, maxBytes = 64 * 2 ** 30 } = limits;
+  const { maxEntries = 1_000_000, maxBytes = 64 * 2 ** 30, maxRatio = 1 } = limits;
+  checkLimits({ maxEntries, maxBytes, maxRatio });
   const { path } = file;
   if (!(await isArchive(file))) {
     throw new EtlError('NOT_A_STORE', 'neither a store nor an archive of one', { place: { path } });

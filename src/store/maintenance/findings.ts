@@ -1,4 +1,5 @@
 /** What is wrong with a collection, and where. */
+import { checkNumber } from '../../core/check-option.ts';
 import type { ErrorCode, Place } from '../../core/errors.ts';
 import type { LayoutProblem } from '../layout.ts';
 
@@ -23,8 +24,9 @@ export class Findings {
   indexDamage = 0;
   readonly #most: number;
 
+  /** Errors: INVALID_ARGUMENT. */
   constructor(most: number) {
-    this.#most = most;
+    this.#most = checkNumber('maxFindings', most, 0);
   }
 
   add(level: Finding['level'], code: ErrorCode, place: Place, message: string): void {

@@ -1,19 +1,58 @@
 /** Options that cannot be are refused wherever one could pass for another. */
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { describe, expect, it } from 'vitest';
+import { gt } from '../../../src/core/predicate.ts';
 import { retry } from '../../../src/core/retry.ts';
+import { run } from '../../../src/pipeline/index.ts';
 import { arrowSink } from '../../../src/sinks/arrow-sink.ts';
 import { httpSink } from '../../../src/sinks/http-sink.ts';
 import { jsonlSink } from '../../../src/sinks/jsonl-sink.ts';
+import { parquetSink } from '../../../src/sinks/parquet-sink.ts';
 import { zdsSink } from '../../../src/sinks/zds-sink.ts';
+import { arrowSource } from '../../../src/sources/arrow-source.ts';
+import { csvSource, sniffCsv } from '../../../src/sources/csv-source.ts';
 import { generateSource } from '../../../src/sources/generate-source.ts';
 import { httpSource } from '../../../src/sources/http-source.ts';
-import { batch, contract, lookup, map, sample, throttle } from '../../../src/stages.ts';
-import { BufferedWriter, DataStore, FastStore, pack, ZdsRoot } from '../../../src/store/index.ts';
+import { jsonSource } from '../../../src/sources/json-source.ts';
+import { jsonlSource } from '../../../src/sources/jsonl-source.ts';
+import { parquetSource } from '../../../src/sources/parquet-source.ts';
+import { tailSource } from '../../../src/sources/tail-source.ts';
+import {
+  aggregate,
+  batch,
+  contract,
+  dedupe,
+  flatten,
+  lookup,
+  map,
+  sample,
+  throttle,
+} from '../../../src/stages.ts';
+import {
+  BufferedWriter,
+  DataStore,
+  FastStore,
+  pack,
+  unpack,
+  verify,
+  ZdsRoot,
+} from '../../../src/store/index.ts';
 import { temporaryFolder } from '../../support/stages.ts';
 
 const wrong = (word: string) => word as never;
 const at = (name: string) => join(temporaryFolder(), name);
+const file = (text: string) => {
+  const path = at('x');
+  writeFileSync(path, text);
+  return path;
+};
+const stages = () => ({
+  name: 'x',
+  source: jsonlSource(file('')),
+  sink: jsonlSink(at('y')),
+});
 const URL = 'http://127.0.0.1:1/';
 const packed = async (options: object) => {
   await (await FastStore.open(at('lake'), 'c')).close();
@@ -66,11 +105,68 @@ describe('numbers that no option can be', () => {
     ['commitIntervalMs', () => zdsSink(at('lake'), 'c', { commitIntervalMs: 0 })],
     ['maxDocuments', () => httpSink(URL, { maxDocuments: 0 })],
     ['retries', () => retry(async () => 1, { retries: -1 })],
+    ['baseDelayMs', () => retry(async () => 1, { baseDelayMs: Number.NaN })],
+    ['progressMs', () => run({ ...stages(), progressMs: -1 })],
+    ['retries', () => run({ ...stages(), retry: { retries: Number.NaN } })],
+    ['maxDepth', () => jsonSource(file('[]'), { maxDepth: 0 }).toArray()],
+    ['maxLineBytes', () => jsonlSource(file('{}'), { maxLineBytes: Number.NaN }).toArray()],
+    ['maxRowBytes', () => csvSource(file('a'), { maxRowBytes: 0 }).toArray()],
+    ['skipLines', () => sniffCsv(file('a'), { skipLines: -1 })],
+    ['pollMs', () => tailSource(file('{}'), { pollMs: 0 })],
+    ['idleMs', () => tailSource(file('{}'), { idleMs: Number.NaN })],
+    ['maxFiles', () => tailSource(file('{}'), { maxFiles: 0 })],
+    ['maxPages', () => httpSource(URL, { maxPages: Number.NaN })],
+    ['maxPageBytes', () => httpSource(URL, { maxPageBytes: 0 })],
+    ['pages.size', () => httpSource(URL, { pages: { type: 'offset', size: 0 } })],
+    ['pages.first', () => httpSource(URL, { pages: { type: 'page', first: Number.NaN } })],
+    ['connectTimeoutMs', () => httpSource(URL, { connectTimeoutMs: Number.NaN })],
+    ['maxRedirects', () => httpSource(URL, { maxRedirects: -1 })],
+    ['maxBatchBytes', () => arrowSource(file(''), { maxBatchBytes: 0 }).toArray()],
+    ['batchRows', () => write(arrowSink(at('x.arrow'), { batchRows: 0 }))],
+    ['maxOpenFiles', () => jsonlSink(at('x'), { partitionBy: 'n', maxOpenFiles: 0 })],
+    ['window', () => dedupe({ window: 0 })],
+    ['maxBytes', () => aggregate({ measures: { n: { count: true } }, maxBytes: Number.NaN })],
+    ['maxDepth', () => flatten({ maxDepth: Number.NaN })],
+    [
+      'maxFindings',
+      async () => {
+        const lake = at('lake');
+        await (await FastStore.open(lake, 'c')).close();
+        await verify(lake, 'c', { maxFindings: Number.NaN });
+      },
+    ],
+    ['maxRatio', () => unpack(file(''), at('lake'), { maxRatio: Number.NaN })],
   ])('are refused: %s', async (name, work) => {
     await expect((async () => work())()).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
       message: expect.stringMatching(new RegExp(`^${name}.* must be `)),
     });
+  });
+
+  it.each([0, -1, Number.NaN, 1.5])('are refused: batchBytes of %s', async (batchBytes) => {
+    const [lines, table, rows] = [file('{"n":1}\n'), at('x.arrow'), at('x.parquet')];
+    await pipeline(jsonlSource(lines), arrowSink(table));
+    await pipeline(jsonlSource(lines), parquetSink(rows));
+    const where = gt('n', 0);
+    for (const source of [
+      jsonlSource(lines, { batchBytes }),
+      jsonSource(lines, { batchBytes }),
+      csvSource(lines, { batchBytes }),
+      tailSource(lines, { batchBytes, idleMs: 0 }),
+      arrowSource(table, { batchBytes }),
+      arrowSource(table, { batchBytes, where }),
+      parquetSource(rows, { batchBytes }),
+    ]) {
+      await expect(source.toArray()).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringMatching(/^batchBytes must be /),
+      });
+    }
+  });
+
+  it('are refused: pieceBytes of a scan', async () => {
+    await using store = await FastStore.open(at('lake'), 'c');
+    expect(() => store.scan({ pieceBytes: 0 })).toThrow('pieceBytes must be');
   });
 });
 
