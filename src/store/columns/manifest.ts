@@ -6,8 +6,9 @@
  *
  * Everything in it can be made anew from the documents, and it is used only where that would give the same:
  * the manifest is written and synced after its chunks, carries its checksum, and names the generation of the
- * collection and the bytes that it covers by their beginning and end. Whatever is wrong with the file, or was
- * written for another collection, is as if it were not there.
+ * collection and the bytes that it covers by their beginning and end. Where these are others (it was compacted, say),
+ * only the columns' definition is taken, to make the same anew. Whatever is wrong with the file is as if it were not
+ * there.
  */
 
 import { isEtlError } from '../../core/errors.ts';
@@ -105,41 +106,53 @@ export async function probe(
   return { head, tail };
 }
 
-/** The manifest in a drive, if it holds for the collection as it is. */
+/** The manifest in a drive, and whether its chunks are of the collection as it is. */
+export interface FoundManifest {
+  readonly manifest: Manifest;
+  /** Where false it only tells what the snapshot is made of. */
+  readonly holds: boolean;
+}
+
+/** Undefined where there is none that can be read. */
 export async function readManifest(
   drive: Pick<EntryLookup, 'read'>,
   state: CollectionState,
-): Promise<Manifest | undefined> {
+): Promise<FoundManifest | undefined> {
   const entry = drive.read(MANIFEST_KEY);
   if (entry === undefined || !entry.isValidChecksum()) return undefined;
   const manifest = parse(entry);
-  const { snapshot, generation, lines, documents } = state;
   if (manifest?.format !== 'zds-columns' || manifest.version !== 1) return undefined;
-  if (manifest.generation !== generation) return undefined;
-  if (manifest.end > snapshot.end || manifest.lines > lines) return undefined;
+  return { manifest, holds: await holdsFor(manifest, state) };
+}
+
+async function holdsFor(
+  { generation, end, lines, documents, head, tail }: Manifest,
+  state: CollectionState,
+): Promise<boolean> {
+  const { snapshot } = state;
+  if (!state.isLogged || generation !== state.generation) return false;
+  if (end > snapshot.end || lines > state.lines) return false;
   // Lines that died stay dead: where more have than here, it was made later, without what lives here.
-  if (manifest.lines - manifest.documents > lines - documents) return undefined;
-  const { head, tail } = await probe(snapshot.file, manifest.end, state.kernel);
-  return head === manifest.head && tail === manifest.tail ? manifest : undefined;
+  if (lines - documents > state.lines - state.documents) return false;
+  const found = await probe(snapshot.file, end, state.kernel);
+  return found.head === head && found.tail === tail;
 }
 
-/** A snapshot that holds, with its drive, open for reading. */
-export interface OpenSnapshot {
+/** A snapshot with its drive, open for reading. */
+export interface OpenSnapshot extends FoundManifest {
   readonly drive: EntryLookup;
-  readonly manifest: Manifest;
 }
 
-/** Opens the snapshot of a collection; undefined where there is none that can be used. */
+/** Opens the snapshot of a collection; undefined where there is none that can be read. */
 export async function openSnapshot(state: CollectionState): Promise<OpenSnapshot | undefined> {
-  const { disk, paths, isLogged } = state;
-  if (!isLogged) return undefined;
+  const { disk, paths } = state;
   let drive: EntryLookup | undefined;
   try {
     drive =
       (await openLookup(disk, paths.columns, MAP_FROM)) ??
       (await DataStore.open(paths.columns, { mode: 'read', disk, mapFrom: MAP_FROM }));
-    const manifest = await readManifest(drive, state);
-    if (manifest) return { drive, manifest };
+    const found = await readManifest(drive, state);
+    if (found) return { drive, ...found };
   } catch (error) {
     await drive?.close();
     if (isEtlError(error)) return undefined;

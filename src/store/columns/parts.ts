@@ -12,8 +12,8 @@ import { mayMatch } from './statistics.ts';
 export async function partsOf(state: CollectionState, where: Predicate): Promise<readonly Part[]> {
   const all: Part = [0, state.snapshot.end];
   const found = await openSnapshot(state);
-  if (found === undefined) return [all];
-  await found.drive.close();
+  await found?.drive.close();
+  if (!found?.holds) return [all];
   const { definition, columns, chunks } = found.manifest;
   // Of documents that the snapshot did not take nothing is known.
   if (definition.where !== undefined) return [all];

@@ -104,7 +104,7 @@ export async function readTable(state: CollectionState, options: ColumnsOptions)
   const found = await openSnapshot(state);
   try {
     const wish = found && asksNothing(options) ? wishOf(found.manifest) : parseWish(options);
-    if (found && answers(found.manifest, wish)) {
+    if (found?.holds && answers(found.manifest, wish)) {
       const table = await fromSnapshot(state, found, wish, signal);
       if (table) return table;
     }

@@ -1,5 +1,5 @@
 /**
- * Writing a column snapshot (manifest.ts says what it is). What an earlier one has of the same columns
+ * Writing a column snapshot (manifest.ts says what it is). What an earlier one that holds has of the same columns
  * stays: only bytes behind it are read, with the last chunk again as long as it is not full, and chunks of
  * which much has died. Chunks are written and synced first, then the manifest, then what nobody needs is
  * deleted; the file is compacted when more than half of it is such.
@@ -100,7 +100,7 @@ export async function writeSnapshot(
 /** Leaves the snapshot that was there, or no file. */
 async function takeBack(drive: DataStore, state: CollectionState): Promise<void> {
   const old = await readManifest(drive, state);
-  if (old) await tidyUp(drive, old);
+  if (old) await tidyUp(drive, old.manifest);
   await drive.close();
   if (!old) await state.disk.remove(state.paths.columns);
 }
@@ -135,12 +135,13 @@ async function update(
   chunkRows: number,
 ): Promise<Updated> {
   const { signal } = options;
-  const old = await readManifest(drive, state);
+  const found = await readManifest(drive, state);
+  const old = found?.manifest;
   const wish = old && asksNothing(options) ? wishOf(old) : parseWish(options);
   // Chunks that the snapshot in use names must not be overwritten.
   const lastId = Math.max(0, ...(old?.chunks.map(({ id }) => id) ?? []));
   const job = { drive, state, wish, chunkRows, lastId, signal };
-  if (old && isSameWish(old, wish)) {
+  if (old && found?.holds && isSameWish(old, wish)) {
     const parts = await unlessDamaged(() => keepParts(drive, state, old, chunkRows));
     if (parts?.every((part) => 'id' in part && old.chunks.includes(part))) {
       return { manifest: old, written: [] };

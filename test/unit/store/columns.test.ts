@@ -209,6 +209,32 @@ describe('a column snapshot', () => {
     expect((await store.table({ columns: ['n'] })).numRows).toBe(12);
   });
 
+  it('is made of the same columns where its chunks are of a collection before', async () => {
+    const store = await open();
+    put(store, 0, 10);
+    const shape = (table: Awaited<ReturnType<typeof store.table>>) =>
+      [
+        table.schema.fields.map(({ name, type }) => `${name}:${type}`).join(),
+        table.numRows,
+      ] as const;
+    await store.snapshot({ schema: { n: 'float64' }, where: gt('n', 3) });
+    put(store, 0, 1);
+    await store.compact();
+    expect(shape(await store.table())).toEqual(['n:Float64', 6]);
+    expect(await store.snapshot()).toMatchObject({ columns: ['n'], rows: 6, rowsWritten: 6 });
+    put(store, 20, 21);
+    await store.compact();
+    await store.close();
+    for (const make of [collectionTable, loadedTable]) {
+      expect(shape(await make(root, 'c'))).toEqual(['n:Float64', 7]);
+    }
+    await using again = await open();
+    const stop = { signal: AbortSignal.abort(new Error('enough')) };
+    await expect(again.snapshot(stop)).rejects.toMatchObject({ code: 'ABORTED' });
+    expect(await again.snapshot()).toMatchObject({ columns: ['n'], rows: 7 });
+    expect(await again.scan({ where: eq('n', 20) }).toArray()).toHaveLength(1);
+  });
+
   it('refuses what cannot be, one writer at a time', async () => {
     await using store = await open();
     put(store, 0, 3);
