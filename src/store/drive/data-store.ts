@@ -25,8 +25,9 @@ import type {
 import { DriveState } from './drive-state.ts';
 import { EntryHandle } from './entry-handle.ts';
 import type { EntryMetadata } from './entry-metadata.ts';
-import { high, KeyIndexer, low } from './key-indexer.ts';
+import { hashKey, high, KeyIndexer, low } from './key-indexer.ts';
 import { type EntryPartition, makePartitions } from './partition.ts';
+import { KeyTurns } from './turns.ts';
 import { type DriveVerifyReport, verifyChain } from './verify-drive.ts';
 
 export class DataStore implements DataStoreReader, DataStoreWriter {
@@ -35,6 +36,7 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
   readonly recovery: DriveRecovery;
   readonly mode: 'read' | 'write';
   readonly #state: DriveState;
+  readonly #tables = new KeyTurns();
   readonly #readEach = readEach;
 
   private constructor(path: string, mode: 'read' | 'write', state: DriveState) {
@@ -207,10 +209,11 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
   /**
    * Stores a table under a key, an entry for each record batch, and makes it durable as one: batches
    * given one by one are held one at a time. A table that was there before stays until this one is whole.
+   * Waits for tables that are being written or deleted under the same key.
    * Errors: INVALID_ARGUMENT for no batch at all, and for batches of several schemas.
    */
   writeTable(key: DriveKey, table: TableInput): Promise<number> {
-    return writeTable(this, key, table);
+    return this.#tables.take(hashKey(key), () => writeTable(this, key, table));
   }
 
   /**
@@ -228,44 +231,51 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
 
   /** Deletes a table with all of its entries. */
   deleteTable(key: DriveKey): Promise<number> {
-    return deleteTable(this, key);
+    return this.#tables.take(hashKey(key), () => deleteTable(this, key));
   }
 
   async rename(oldKey: DriveKey, newKey: DriveKey): Promise<number> {
-    const table = this.#state.writable();
-    table.hashKey(oldKey);
-    const [oldLow, oldHigh] = table.keyHash.slice() as unknown as [number, number];
-    table.hashKey(newKey);
-    const [newLow, newHigh] = table.keyHash.slice() as unknown as [number, number];
-    if (oldLow === newLow && oldHigh === newHigh) {
+    const [oldHash, newHash] = [hashKey(oldKey), hashKey(newKey)];
+    if (oldHash === newHash) {
       throw new EtlError('INVALID_ARGUMENT', 'a key cannot be renamed to itself');
     }
     return this.#state.exclusively(async ({ appender }) => {
-      const entry = this.#state.handle(this.#state.table().find(oldLow, oldHigh));
-      if (entry === undefined) throw this.#noSuchKey();
-      await appender.appendStream(newLow, newHigh, entry.chunks());
-      return appender.append([{ low: oldLow, high: oldHigh }]);
+      const entry = this.#readExisting(oldHash);
+      await appender.appendStream(low(newHash), high(newHash), entry.chunks());
+      return appender.append([{ low: low(oldHash), high: high(oldHash) }]);
     });
   }
 
   async copy(key: DriveKey, target: DataStoreWriter): Promise<number> {
-    if (target === this || (target instanceof DataStore && target.path === this.path)) {
-      throw new EtlError('INVALID_ARGUMENT', 'an entry is copied to another drive; see rename');
-    }
-    const entry = this.read(key);
-    if (entry === undefined) throw this.#noSuchKey();
-    return target.writeStreamWithKeyHash(entry.keyHash, entry.chunks());
+    this.#checkOther(target);
+    const keyHash = hashKey(key);
+    const find = () => this.#readExisting(keyHash);
+    const entry = this.mode === 'write' ? await this.#state.exclusively(find) : find();
+    return target.writeStreamWithKeyHash(keyHash, entry.chunks());
   }
 
   async transfer(key: DriveKey, target: DataStoreWriter): Promise<number> {
-    this.#state.writable();
-    await this.copy(key, target);
-    await target.sync();
-    return this.delete(key);
+    this.#checkOther(target);
+    const keyHash = hashKey(key);
+    const copy = async (entry: EntryHandle) => {
+      await target.writeStreamWithKeyHash(keyHash, entry.chunks());
+      await target.sync();
+    };
+    return this.#state.transfer(() => this.#readExisting(keyHash), copy);
   }
 
   async delete(key: DriveKey): Promise<number> {
     return this.batchDelete([key]);
+  }
+
+  /** Deletes the entry of a key if there is one when all asked for before is done, and it passes the test. */
+  async deleteIf(key: DriveKey, test: (entry: EntryHandle) => boolean): Promise<number> {
+    const keyHash = hashKey(key);
+    return this.#state.exclusively(({ appender }) => {
+      const entry = this.readWithKeyHash(keyHash);
+      const isMeant = entry !== undefined && test(entry);
+      return appender.append(isMeant ? [{ low: low(keyHash), high: high(keyHash) }] : []);
+    });
   }
 
   async batchDelete(keys: readonly DriveKey[]): Promise<number> {
@@ -358,10 +368,17 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
     });
   }
 
-  #noSuchKey(): EtlError {
-    return new EtlError('KEY_NOT_FOUND', 'there is no entry of this key', {
-      place: { path: this.path },
-    });
+  #checkOther(target: DataStoreWriter): void {
+    if (target === this || (target instanceof DataStore && target.path === this.path)) {
+      throw new EtlError('INVALID_ARGUMENT', 'an entry is copied to another drive; see rename');
+    }
+  }
+
+  #readExisting(keyHash: bigint): EntryHandle {
+    const entry = this.readWithKeyHash(keyHash);
+    if (entry !== undefined) return entry;
+    const place = { path: this.path };
+    throw new EtlError('KEY_NOT_FOUND', 'there is no entry of this key', { place });
   }
 }
 

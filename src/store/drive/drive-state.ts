@@ -17,6 +17,13 @@ import { type DriveFile, type OpenedDrive, openDrive } from './open-drive.ts';
 import { Follower } from './refresh.ts';
 import { Turns } from './turns.ts';
 
+/** An entry that is being transferred, and where its metadata lies by now; -1 when it is no longer its key's. */
+interface Leaving {
+  readonly low: number;
+  readonly high: number;
+  offset: number;
+}
+
 /** A file with its index. */
 type Held = Pick<OpenedDrive, 'file' | 'view' | 'table' | 'tail'>;
 
@@ -39,6 +46,7 @@ export class DriveState {
       this.#view.extend(end);
     },
   };
+  readonly #leaving = new Set<Leaving>();
   /** Files that were replaced, for handles that still read from them. */
   readonly #retired: { readonly file: DiskFile; readonly view: FileView }[] = [];
   #held: Held;
@@ -128,6 +136,31 @@ export class DriveState {
     return new EntryIterator(walk, this.#view);
   }
 
+  /**
+   * Finds an entry in turn, copies it while others have theirs, and then deletes it in turn, unless its key
+   * has another one by then; a compaction in between only moves it. Answers the tail.
+   */
+  async transfer(
+    find: () => EntryHandle,
+    copy: (entry: EntryHandle) => Promise<void>,
+  ): Promise<number> {
+    const { entry, leaving } = await this.exclusively(() => {
+      const entry = find();
+      const { hashLow: low, hashHigh: high } = entry.metadata;
+      const leaving: Leaving = { low, high, offset: entry.endOffset };
+      this.#leaving.add(leaving);
+      return { entry, leaving };
+    });
+    try {
+      await copy(entry);
+      return await this.exclusively(({ appender }) =>
+        appender.append(isThere(this.table(), leaving) ? [leaving] : []),
+      );
+    } finally {
+      this.#leaving.delete(leaving);
+    }
+  }
+
   /** As `DataStore.compact`. */
   compact(signal?: AbortSignal): Promise<DriveCompactReport> {
     return this.exclusively(async ({ appender }) => {
@@ -211,6 +244,10 @@ export class DriveState {
   /** Goes over to the file that was put in the place of this one. */
   async #replace(): Promise<void> {
     const opened = await openDrive(this.#where, 'write');
+    for (const each of this.#leaving) {
+      const stays = isThere(this.#held.table, each);
+      each.offset = stays ? opened.table.find(each.low, each.high) : -1;
+    }
     this.#take(opened);
     this.#tail = opened.tail;
     this.#appender = this.#appenderOf(opened);
@@ -240,4 +277,9 @@ export class DriveState {
   #error(code: 'CLOSED' | 'READ_ONLY', message: string): EtlError {
     return new EtlError(code, message, { place: { path: this.#where.path } });
   }
+}
+
+/** Whether the key leads to this entry still. */
+function isThere(table: DriveTable, { low, high, offset }: Leaving): boolean {
+  return offset >= 0 && table.find(low, high) === offset;
 }

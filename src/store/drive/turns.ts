@@ -28,3 +28,18 @@ export class Turns {
     return result;
   }
 }
+
+/** Turns for each key: work waits for what was asked for before it under the same key, and for nothing else. */
+export class KeyTurns {
+  readonly #last = new Map<bigint, Promise<void>>();
+
+  take<R>(key: bigint, work: () => Promise<R>): Promise<R> {
+    const result = (this.#last.get(key) ?? Promise.resolve()).then(work);
+    const ended = (): void => {
+      if (this.#last.get(key) === settled) this.#last.delete(key);
+    };
+    const settled = result.then(ended, ended);
+    this.#last.set(key, settled);
+    return result;
+  }
+}

@@ -93,12 +93,16 @@ export async function readWithTtl<T>(
     const place = { path: store.path };
     throw new EtlError('CORRUPTED_DATA', 'a timed value has no time', { place });
   }
-  const view = new DataView(payload.buffer, payload.byteOffset, EXPIRY_BYTES);
-  if (BigInt(nowSeconds()) < view.getBigUint64(0, true)) {
-    return codec.decode(payload.subarray(EXPIRY_BYTES));
-  }
-  if (store.mode === 'write') await store.delete(name);
+  if (!isExpired(payload)) return codec.decode(payload.subarray(EXPIRY_BYTES));
+  // By then another value may be there.
+  if (store.mode === 'write') await store.deleteIf(name, (entry) => isExpired(entry.payload));
   return undefined;
+}
+
+function isExpired(payload: Uint8Array): boolean {
+  if (payload.length < EXPIRY_BYTES) return false;
+  const view = new DataView(payload.buffer, payload.byteOffset, EXPIRY_BYTES);
+  return BigInt(nowSeconds()) >= view.getBigUint64(0, true);
 }
 
 function nowSeconds(): number {
