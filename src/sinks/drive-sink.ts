@@ -81,7 +81,7 @@ export class DriveSink extends Writable {
     for (const item of items) {
       const keyHash = hashOf(item);
       const { payload } = item;
-      if (payload instanceof Uint8Array) batch.push([keyHash, payload]);
+      if (!isInPieces(payload)) batch.push([keyHash, payload]);
       else {
         await flush();
         await this.#store!.writeStreamWithKeyHash(keyHash, payload);
@@ -90,6 +90,11 @@ export class DriveSink extends Writable {
     }
     await flush();
   }
+}
+
+function isInPieces(payload: DriveSinkItem['payload']): payload is ByteSource {
+  if (ArrayBuffer.isView(payload)) return false;
+  return Symbol.asyncIterator in payload || Symbol.iterator in payload;
 }
 
 function hashOf({ key, keyHash, payload }: DriveSinkItem): bigint {

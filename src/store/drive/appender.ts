@@ -23,6 +23,7 @@ import {
 } from '../../kernels/index.ts';
 import { crc32 } from '../archive/crc32.ts';
 import { MAX_OFFSET } from './chain.ts';
+import { checkBytes } from './check-bytes.ts';
 import { EntryMetadata } from './entry-metadata.ts';
 import { PieceBuffer } from './piece-buffer.ts';
 import { SessionMark } from './session-mark.ts';
@@ -213,7 +214,7 @@ export class Appender {
     try {
       for await (const piece of source) {
         if (signal?.aborted) throw aborted(signal);
-        if (!(piece instanceof Uint8Array)) throw notBytes();
+        checkBytes(piece);
         sum = crc32(piece, sum);
         length += piece.length;
         single |= piece[0] ?? 0;
@@ -224,7 +225,7 @@ export class Appender {
       }
       // A source may end because it was stopped.
       if (signal?.aborted) throw aborted(signal);
-      checkPayload(length, single);
+      checkLength(length, single);
     } catch (error) {
       if (written > 0 && this.#poison === undefined) {
         await this.#poisoning(() => this.#file.truncate(this.#tail), true);
@@ -294,8 +295,14 @@ export class Appender {
   }
 }
 
-/** Throws INVALID_ARGUMENT for what the format has no room for: nothing, and the mark of a deletion. */
-export function checkPayload(length: number, first: number | undefined): void {
+/** Throws INVALID_ARGUMENT for what is no bytes, and for what the format has no room for. */
+export function checkPayload(payload: Uint8Array): void {
+  checkBytes(payload);
+  if (payload.length <= 1) checkLength(payload.length, payload[0]);
+}
+
+/** There is no room for nothing, and for the mark of a deletion. */
+function checkLength(length: number, first: number | undefined): void {
   if (length > 1) return;
   if (length === 0) throw new EtlError('INVALID_ARGUMENT', 'a payload has at least one byte');
   if (first === 0) {
@@ -323,8 +330,4 @@ function areHashed(changes: Changes): changes is readonly HashedChange[] {
 
 function aborted(signal: AbortSignal): EtlError {
   return new EtlError('ABORTED', 'the write was stopped', { cause: signal.reason });
-}
-
-function notBytes(): EtlError {
-  return new EtlError('INVALID_ARGUMENT', 'a stream of bytes gives Uint8Arrays');
 }

@@ -31,7 +31,10 @@ export interface DataStoreReader {
 }
 
 export interface DataStoreWriter {
-  /** Errors: INVALID_ARGUMENT for an empty payload and for a single zero byte. */
+  /**
+   * Errors: INVALID_ARGUMENT for an empty payload, for a single zero byte, and for what is no Uint8Array
+   * (a Float64Array, say).
+   */
   write(key: DriveKey, payload: Uint8Array): Promise<number>;
   writeWithKeyHash(keyHash: bigint, payload: Uint8Array): Promise<number>;
   /**

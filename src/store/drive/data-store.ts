@@ -14,6 +14,7 @@ import { nodeDisk } from '../../io/index.ts';
 import { type DriveKey, METADATA_BYTES } from '../../kernels/index.ts';
 import { type ByteSource, type Changes, checkPayload } from './appender.ts';
 import { deleteTable, readTable, readTableBatches, type TableInput, writeTable } from './arrow.ts';
+import { checkKey } from './check-bytes.ts';
 import { compactedSize, type DriveCompactReport } from './compact-drive.ts';
 import type {
   DataStoreOptions,
@@ -160,7 +161,8 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
   }
 
   async write(key: DriveKey, payload: Uint8Array): Promise<number> {
-    checkPayload(payload.length, payload[0]);
+    checkKey(key);
+    checkPayload(payload);
     return this.#append([[key, payload]]);
   }
 
@@ -170,8 +172,8 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
 
   async batchWrite(entries: readonly (readonly [DriveKey, Uint8Array])[]): Promise<number> {
     for (let i = 0; i < entries.length; i++) {
-      const payload = entries[i]![1];
-      if (payload.length <= 1) checkPayload(payload.length, payload[0]);
+      checkKey(entries[i]![0]);
+      checkPayload(entries[i]![1]);
     }
     return this.#append(entries);
   }
@@ -181,7 +183,7 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
   ): Promise<number> {
     return this.#append(
       entries.map(([keyHash, payload]) => {
-        checkPayload(payload.length, payload[0]);
+        checkPayload(payload);
         return { low: low(keyHash), high: high(keyHash), payload };
       }),
     );
@@ -282,6 +284,7 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
     const table = this.#state.writable();
     return this.#delete(
       keys.map((key) => {
+        checkKey(key);
         table.hashKey(key);
         const [hashLow, hashHigh] = table.keyHash;
         return { low: hashLow!, high: hashHigh! };

@@ -8,6 +8,7 @@
  */
 import { EtlError } from '../../core/errors.ts';
 import { type DriveKey, type DriveTable, sharedKernel } from '../../kernels/index.ts';
+import { checkKey } from './check-bytes.ts';
 
 const TAG_BITS = 16n;
 const OFFSET_BITS = 48n;
@@ -100,8 +101,9 @@ export class KeyIndexer {
   }
 }
 
-/** XXH3-64 of a key; text stands for its UTF-8. */
+/** XXH3-64 of a key; text stands for its UTF-8. Errors: INVALID_ARGUMENT for what is neither text nor bytes. */
 export function hashKey(key: DriveKey): bigint {
+  checkKey(key);
   return sharedKernel().hash(typeof key === 'string' ? new TextEncoder().encode(key) : key);
 }
 

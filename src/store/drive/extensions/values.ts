@@ -6,6 +6,7 @@
 import { checkCount } from '../../../core/check-option.ts';
 import { EtlError } from '../../../core/errors.ts';
 import type { DriveKey } from '../../../kernels/index.ts';
+import { checkBytes } from '../check-bytes.ts';
 import type { DataStore } from '../data-store.ts';
 import { type NamespaceHasher, reservedNamespace } from './namespace-hasher.ts';
 
@@ -70,6 +71,7 @@ export async function writeWithTtl<T>(
 ): Promise<number> {
   checkCount('ttlSeconds', ttlSeconds, 0);
   const bytes = codec.encode(value);
+  checkBytes(bytes);
   const payload = new Uint8Array(EXPIRY_BYTES + bytes.length);
   const expiry = BigInt(nowSeconds()) + BigInt(ttlSeconds);
   new DataView(payload.buffer).setBigUint64(0, expiry < MAX_U64 ? expiry : MAX_U64, true);

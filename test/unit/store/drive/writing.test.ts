@@ -1,0 +1,54 @@
+/** What a drive takes for bytes, and how writing of a stream ends before the stream does. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { type DriveSinkItem, driveSink } from '../../../../src/index.ts';
+import { DataStore, writeOption, writeWithTtl } from '../../../../src/store/index.ts';
+
+let folder = '';
+let path = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'drive-writing-'));
+  path = join(folder, 'd');
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+it.each([
+  ['numbers', Float64Array.of(1.5, 2.5)],
+  ['many numbers', new Float64Array(100_000).fill(1.5)],
+  ['signed bytes', Int8Array.of(1, 2)],
+  ['a DataView', new DataView(new ArrayBuffer(3))],
+  ['an ArrayBuffer', new ArrayBuffer(3)],
+  ['an object', { length: 5 }],
+  ['text', 'text'],
+  ['nothing', undefined],
+])('refuses %s for bytes, as payload and as key, and goes on', async (_, value) => {
+  const bytes = value as Uint8Array;
+  const ok = Buffer.from('x');
+  const drive = await DataStore.open(path);
+  const codec = { encode: () => bytes, decode: () => 1 };
+  const asKey = (use: (key: Uint8Array) => Promise<unknown>) =>
+    typeof value === 'string' ? [] : [() => use(bytes)];
+  for (const attempt of [
+    () => drive.write('k', bytes),
+    () => drive.batchWrite([['j', ok] as const, ['k', bytes] as const]),
+    () => drive.writeWithKeyHash(1n, bytes),
+    () => drive.batchWriteWithKeyHashes([[1n, bytes]]),
+    () => drive.writeStream('k', [bytes]),
+    () => writeOption(drive, 'k', 1, codec),
+    () => writeWithTtl(drive, 'k', 1, 5, codec),
+    ...asKey((key) => drive.write(key, ok)),
+    ...asKey((key) => drive.delete(key)),
+    ...asKey((key) => drive.rename(key, 'j')),
+  ]) {
+    await expect(attempt()).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  }
+  expect(drive.len()).toBe(0);
+  await drive.write('k', ok);
+  await drive.close();
+  const sink = driveSink(path);
+  const failure = new Promise((resolve) => sink.once('error', resolve));
+  sink.write({ key: 'k', payload: bytes } satisfies DriveSinkItem);
+  expect(await failure).toMatchObject({ code: 'INVALID_ARGUMENT' });
+});
