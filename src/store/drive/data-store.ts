@@ -189,23 +189,22 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
     );
   }
 
-  writeStream(
+  async writeStream(
     key: DriveKey,
     source: ByteSource,
     options: StreamWriteOptions = {},
   ): Promise<number> {
-    const table = this.#state.table();
-    table.hashKey(key);
-    const [hashLow, hashHigh] = table.keyHash;
-    return this.#writeStream(hashLow!, hashHigh!, source, options);
+    return this.writeStreamWithKeyHash(hashKey(key), source, options);
   }
 
   async writeStreamWithKeyHash(
     keyHash: bigint,
     source: ByteSource,
-    options: StreamWriteOptions = {},
+    { signal }: StreamWriteOptions = {},
   ): Promise<number> {
-    return this.#writeStream(low(keyHash), high(keyHash), source, options);
+    return this.#state.exclusively(({ appender }) =>
+      appender.appendStream(low(keyHash), high(keyHash), source, signal),
+    );
   }
 
   /**
@@ -214,7 +213,7 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
    * Waits for tables that are being written or deleted under the same key.
    * Errors: INVALID_ARGUMENT for no batch at all, and for batches of several schemas.
    */
-  writeTable(key: DriveKey, table: TableInput): Promise<number> {
+  async writeTable(key: DriveKey, table: TableInput): Promise<number> {
     return this.#tables.take(hashKey(key), () => writeTable(this, key, table));
   }
 
@@ -232,7 +231,7 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
   }
 
   /** Deletes a table with all of its entries. */
-  deleteTable(key: DriveKey): Promise<number> {
+  async deleteTable(key: DriveKey): Promise<number> {
     return this.#tables.take(hashKey(key), () => deleteTable(this, key));
   }
 
@@ -345,17 +344,6 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
 
   #append(changes: Changes): Promise<number> {
     return this.#state.exclusively(({ appender }) => appender.append(changes));
-  }
-
-  #writeStream(
-    hashLow: number,
-    hashHigh: number,
-    source: ByteSource,
-    { signal }: StreamWriteOptions,
-  ): Promise<number> {
-    return this.#state.exclusively(({ appender }) =>
-      appender.appendStream(hashLow, hashHigh, source, signal),
-    );
   }
 
   /** Marks those that have an entry, each once. */

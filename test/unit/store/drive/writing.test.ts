@@ -2,8 +2,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type Table, tableFromArrays } from 'apache-arrow';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type DriveSinkItem, driveSink } from '../../../../src/index.ts';
+import type { DriveKey } from '../../../../src/kernels/index.ts';
 import { DataStore, writeOption, writeWithTtl } from '../../../../src/store/index.ts';
 
 let folder = '';
@@ -51,4 +53,45 @@ it.each([
   const failure = new Promise((resolve) => sink.once('error', resolve));
   sink.write({ key: 'k', payload: bytes } satisfies DriveSinkItem);
   expect(await failure).toMatchObject({ code: 'INVALID_ARGUMENT' });
+});
+
+it('every call that gives a promise rejects; none throws', async () => {
+  const writer = await DataStore.open(path);
+  const x = Buffer.from('x');
+  await writer.write('k', x);
+  const other = await DataStore.open(join(folder, 'other'));
+  const table = tableFromArrays({ n: [1] }) as Table;
+  const calls = (drive: DataStore, key: DriveKey): (() => Promise<unknown>)[] => [
+    () => drive.write(key, x),
+    () => drive.batchWrite([[key, x] as const]),
+    () => drive.writeStream(key, [x]),
+    () => drive.writeTable(key, table),
+    () => drive.deleteTable(key),
+    () => drive.rename(key, 'j'),
+    () => drive.transfer(key, other),
+    () => drive.delete(key),
+    () => drive.batchDelete([key]),
+    () => drive.deleteIf(key, () => true),
+  ];
+  const withoutKey = (drive: DataStore): (() => Promise<unknown>)[] => [
+    () => drive.writeWithKeyHash(1n, x),
+    () => drive.writeStreamWithKeyHash(1n, [x]),
+    () => drive.batchDeleteKeyHashes([1n]),
+    () => drive.sync(),
+    () => drive.compact(),
+  ];
+  const expectCode = async (code: string, attempts: readonly (() => Promise<unknown>)[]) => {
+    for (const attempt of attempts) await expect(attempt()).rejects.toMatchObject({ code });
+  };
+  const reader = await DataStore.open(path, { mode: 'read' });
+  await expectCode('READ_ONLY', [...calls(reader, 'k'), ...withoutKey(reader)]);
+  await expectCode('INVALID_ARGUMENT', calls(writer, 5 as unknown as DriveKey));
+  for (const each of [reader, writer, other]) await each.close();
+  await expectCode('CLOSED', [
+    ...calls(writer, 'k'),
+    ...withoutKey(writer),
+    () => writer.copy('k', other),
+    () => reader.refresh(),
+    () => reader.verify(),
+  ]);
 });
