@@ -33,6 +33,7 @@ export class DriveSink extends Writable {
   entries = 0;
   readonly #path: string;
   readonly #options: Pick<DataStoreOptions, 'disk'>;
+  readonly #controller = new AbortController();
   #store: DataStore | undefined;
 
   constructor(path: string, options: Pick<DataStoreOptions, 'disk'> = {}) {
@@ -64,6 +65,8 @@ export class DriveSink extends Writable {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    // A payload that is being written may never end.
+    this.#controller.abort();
     const end = this.#store?.close() ?? Promise.resolve();
     end.then(
       () => done(error),
@@ -84,7 +87,7 @@ export class DriveSink extends Writable {
       if (!isInPieces(payload)) batch.push([keyHash, payload]);
       else {
         await flush();
-        await this.#store!.writeStreamWithKeyHash(keyHash, payload);
+        await this.#store!.writeStreamWithKeyHash(keyHash, payload, this.#controller);
         this.entries++;
       }
     }

@@ -1,5 +1,6 @@
 /** Entries of a drive as a stream of objects. */
 import { Readable } from 'node:stream';
+import { untilAborted } from '../core/abort.ts';
 import { EtlError } from '../core/errors.ts';
 import type { DriveKey } from '../kernels/index.ts';
 import type { DataStoreOptions } from '../store/drive/contracts.ts';
@@ -28,12 +29,24 @@ export interface DriveSourceOptions extends Pick<DataStoreOptions, 'disk'> {
  */
 export function driveSource(path: string, options: DriveSourceOptions = {}): Readable {
   const { signal } = options;
-  return Readable.from(items(path, options), signal ? { signal } : {});
+  const controller = new AbortController();
+  const iterator = items(path, options, controller.signal);
+  // What the stream uses of an iterator. A key that is waited for when it is destroyed may never come.
+  const ending: AsyncIterableIterator<DriveItem, void> = {
+    [Symbol.asyncIterator]: () => ending,
+    next: () => iterator.next(),
+    return() {
+      controller.abort();
+      return iterator.return();
+    },
+  };
+  return Readable.from(ending, signal ? { signal } : {});
 }
 
 async function* items(
   path: string,
   { keys, disk }: DriveSourceOptions,
+  signal: AbortSignal,
 ): AsyncGenerator<DriveItem, void, void> {
   const store = await DataStore.openExisting(path, { mode: 'read', ...(disk ? { disk } : {}) });
   try {
@@ -41,7 +54,7 @@ async function* items(
       for (const { keyHash, payload } of store.iterEntries()) yield { keyHash, payload };
       return;
     }
-    for await (const key of keys) {
+    for await (const key of untilAborted(keys, signal)) {
       const entry = store.read(key);
       if (entry === undefined) {
         const text = `there is no entry ${JSON.stringify(String(key))}`;

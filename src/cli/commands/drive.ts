@@ -6,7 +6,6 @@ import { EtlError } from '../../core/errors.ts';
 import type { DataStore } from '../../store/drive/data-store.ts';
 import { formatBytes, importDirRecursively } from '../../store/drive/extensions/index.ts';
 import type { Command, OptionSpec, Terminal } from '../command.ts';
-import { untilInterrupt } from '../interrupt.ts';
 import { formatCount } from '../text.ts';
 
 const jsonOption: OptionSpec = { help: 'as JSON' };
@@ -56,7 +55,7 @@ const write: Command = {
     const [path, key] = args.positionals as [string, string];
     const data = args.text('data');
     const { stdin, interrupt } = terminal;
-    const source = data === undefined ? untilInterrupt(stdin, interrupt) : [Buffer.from(data)];
+    const source = data === undefined ? stdin : [Buffer.from(data)];
     return withDrive(path, 'create', terminal, async (store) => {
       await store.writeStream(key, source, { signal: interrupt.signal });
       return 0;

@@ -13,6 +13,7 @@
  */
 import { dirname } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
+import { untilAborted } from '../../core/abort.ts';
 import { EtlError } from '../../core/errors.ts';
 import type { Disk, DiskFile } from '../../io/index.ts';
 import {
@@ -212,8 +213,7 @@ export class Appender {
     let sum = 0;
     let single = 0;
     try {
-      for await (const piece of source) {
-        if (signal?.aborted) throw aborted(signal);
+      for await (const piece of signal ? untilAborted(source, signal) : source) {
         checkBytes(piece);
         sum = crc32(piece, sum);
         length += piece.length;
@@ -224,11 +224,14 @@ export class Appender {
         }
       }
       // A source may end because it was stopped.
-      if (signal?.aborted) throw aborted(signal);
+      signal?.throwIfAborted();
       checkLength(length, single);
     } catch (error) {
       if (written > 0 && this.#poison === undefined) {
         await this.#poisoning(() => this.#file.truncate(this.#tail), true);
+      }
+      if (signal?.aborted && error === signal.reason) {
+        throw new EtlError('ABORTED', 'the write was stopped', { cause: error });
       }
       throw error;
     }
@@ -326,8 +329,4 @@ function stage(table: DriveTable, changes: Changes, from: number): number {
 
 function areHashed(changes: Changes): changes is readonly HashedChange[] {
   return 'low' in changes[0]!;
-}
-
-function aborted(signal: AbortSignal): EtlError {
-  return new EtlError('ABORTED', 'the write was stopped', { cause: signal.reason });
 }

@@ -65,7 +65,10 @@ export interface DataStoreWriter {
 }
 
 export interface StreamWriteOptions {
-  /** Stops the write; nothing of it stays. */
+  /**
+   * Stops the write with ABORTED, also while the source is silent; nothing of it stays. The source is told to
+   * end (its iterator's `return`), which is not waited for.
+   */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -1,8 +1,9 @@
 /** Entries of drives as streams: out of one, into another, in pieces, and what happens to bad ones. */
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { DataStore, type DriveItem, driveSink, driveSource } from '../../../src/index.ts';
@@ -63,4 +64,36 @@ it('end with the first bad one; what came before stays', async () => {
   const missing = driveSource(at('c'), { keys: ['nothing'] });
   await expect(missing.toArray()).rejects.toMatchObject({ code: 'KEY_NOT_FOUND' });
   await expect(driveSource(at('none')).toArray()).rejects.toMatchObject({ code: 'INVALID_PATH' });
+});
+
+/** Gives what it is given, and then nothing any more; tells when that is waited for. */
+async function* stalling<T>(first: T, silent: () => void): AsyncGenerator<T> {
+  yield first;
+  silent();
+  await new Promise(() => {});
+}
+
+it('close when they are destroyed while a payload or a key is waited for', async () => {
+  const sink = driveSink(at('d'));
+  await new Promise<void>((resolve) => {
+    sink.write({ key: 'a', payload: Buffer.from('kept') });
+    sink.write({ key: 'b', payload: stalling(Buffer.from('half'), resolve) });
+  });
+  const stop = new Error('stop');
+  const failure = new Promise((resolve) => sink.once('error', resolve));
+  sink.destroy(stop);
+  expect(await failure).toBe(stop);
+  // The lock is free, which is let go of last.
+  await using store = await DataStore.open(at('d'));
+  expect([store.len(), store.recovery.cutBytes]).toEqual([1, 0]);
+
+  const controller = new AbortController();
+  const { signal } = controller;
+  const ignoring = () => new Writable({ objectMode: true, write: (_, __, done) => done() });
+  const keys = stalling('a', () => controller.abort(stop));
+  const copying = pipeline(driveSource(at('d'), { keys, signal }), ignoring());
+  await expect(copying).rejects.toMatchObject({ name: 'AbortError', cause: stop });
+  const source: Readable = driveSource(at('d'), { keys: stalling('a', () => source.destroy()) });
+  source.resume();
+  await once(source, 'close');
 });

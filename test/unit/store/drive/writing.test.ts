@@ -1,5 +1,5 @@
 /** What a drive takes for bytes, and how writing of a stream ends before the stream does. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Table, tableFromArrays } from 'apache-arrow';
@@ -94,4 +94,42 @@ it('every call that gives a promise rejects; none throws', async () => {
     () => reader.refresh(),
     () => reader.verify(),
   ]);
+});
+
+it.each([
+  ['nothing', 0],
+  ['little', 10],
+  ['much', 3 << 20],
+])('a signal stops the write of a source that has given %s and is silent', async (_, length) => {
+  const drive = await DataStore.open(path);
+  await drive.write('k', Buffer.from('old'));
+  const size = drive.fileSize();
+  const controller = new AbortController();
+  const { signal } = controller;
+  let told = false;
+  const source = {
+    sent: length === 0,
+    [Symbol.asyncIterator]: () => source,
+    async next(): Promise<IteratorResult<Uint8Array>> {
+      if (source.sent) return new Promise(() => {});
+      source.sent = true;
+      return { done: false, value: Buffer.alloc(length, 1) };
+    },
+    return(): Promise<IteratorResult<Uint8Array>> {
+      told = true;
+      return new Promise(() => {});
+    },
+  };
+  const writing = drive.writeStream('k', source, { signal });
+  const closing = drive.close();
+  setTimeout(() => controller.abort(new Error('enough')), 20);
+  const cause = new Error('enough');
+  await expect(writing).rejects.toMatchObject({ code: 'ABORTED', cause });
+  expect(told).toBe(true);
+  await closing;
+  expect(statSync(path).size).toBe(size);
+  const again = await DataStore.open(path);
+  const late = again.writeStream('k', [Buffer.from('x')], { signal });
+  await expect(late).rejects.toMatchObject({ code: 'ABORTED' });
+  await again.close();
 });
