@@ -3,9 +3,10 @@
  * `finish` gives it its name, after syncing it; then the folder is synced. `abort` removes it.
  *
  * Bytes are taken over, not copied: whoever writes must not change them afterwards. Small writes
- * are gathered to 1 MiB. One write is under way while the next is gathered; `write` resolves at once
- * as long as no more than half of `maxMemory` waits behind it, so that a record batch of an Arrow file
- * is written while the next is filled. After a failure every call fails with it.
+ * are gathered to 1 MiB, or to half of `maxMemory` where that is less. One write is under way while
+ * the next is gathered; `write` resolves at once as long as no more than half of `maxMemory` waits
+ * behind it, so that a record batch of an Arrow file is written while the next is filled. After a
+ * failure every call fails with it.
  */
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -56,6 +57,8 @@ class FileWriter implements WriteTarget {
   readonly #temporary: string;
   /** Bytes that may wait behind those being written. */
   readonly #mostHeld: number;
+  /** Bytes that are enough for a write; not more than may wait, or what waits would wait for ever. */
+  readonly #enough: number;
   #parts: Uint8Array[] = [];
   #held = 0;
   #total = 0;
@@ -71,6 +74,7 @@ class FileWriter implements WriteTarget {
     this.#path = path;
     this.#temporary = temporary;
     this.#mostHeld = mostHeld;
+    this.#enough = Math.max(1, Math.min(WRITE_BYTES, mostHeld));
   }
 
   get released(): number {
@@ -82,7 +86,7 @@ class FileWriter implements WriteTarget {
     if (bytes.byteLength === 0) return;
     this.#parts.push(bytes);
     this.#held += bytes.byteLength;
-    if (this.#held >= WRITE_BYTES) this.#flush();
+    if (this.#held >= this.#enough) this.#flush();
     while (this.#held > this.#mostHeld) await this.#written();
   }
 
@@ -119,7 +123,7 @@ class FileWriter implements WriteTarget {
       () => {
         this.#writing = undefined;
         if (this.#total - this.#synced >= SYNC_BYTES) this.#syncEarly();
-        if (this.#held >= WRITE_BYTES) this.#flush();
+        if (this.#held >= this.#enough) this.#flush();
       },
       (cause: unknown) => {
         this.#writing = undefined;
