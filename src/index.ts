@@ -31,6 +31,7 @@ export {
 } from './sinks/parquet-sink.ts';
 export {
   type FileSummary,
+  type FolderOptions,
   type PartitionedOptions,
   type PartitionedSummary,
   type PartitionOptions,

@@ -22,6 +22,8 @@ import { sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
 import { Held } from './held.ts';
 import {
+  asksForFolder,
+  type FolderOptions,
   folderOf,
   type PartitionedSummary,
   type PartitionOptions,
@@ -66,13 +68,13 @@ export function arrowSink(
  */
 export function arrowSink(
   folder: string,
-  options: ArrowSinkOptions & PartitionOptions,
+  options: ArrowSinkOptions & FolderOptions,
 ): SinkStream<PartitionedSummary>;
 export function arrowSink(
   target: string | Writable,
   options: ArrowSinkOptions & PartitionOptions = {},
 ): SinkStream<ArrowSinkSummary> | SinkStream<PartitionedSummary> {
-  if (options.partitionBy !== undefined || options.rotate !== undefined) {
+  if (asksForFolder('arrowSink', options)) {
     return arrowFiles(folderOf('arrowSink', target), options);
   }
   const { signal, kernel = sharedKernel(), ...rest } = options;
@@ -221,7 +223,7 @@ export function createArrowSink(
 
 function arrowFiles(
   folder: string,
-  options: ArrowSinkOptions & PartitionOptions,
+  options: ArrowSinkOptions & FolderOptions,
 ): SinkStream<PartitionedSummary> {
   const { maxOpenFiles = 32, format = 'file', signal: _signal, ...rest } = options;
   const share = Math.max(1 << 20, Math.floor((256 << 20) / maxOpenFiles));

@@ -10,6 +10,8 @@ import type { Compression } from '../io/decompress.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
 import {
+  asksForFolder,
+  type FolderOptions,
   folderOf,
   type PartitionedSummary,
   type PartitionOptions,
@@ -53,14 +55,14 @@ export function csvSink(
  */
 export function csvSink(
   folder: string,
-  options: CsvSinkOptions & PartitionOptions,
+  options: CsvSinkOptions & FolderOptions,
 ): SinkStream<PartitionedSummary>;
 export function csvSink(
   target: string | Writable,
   options: CsvSinkOptions & PartitionOptions = {},
 ): SinkStream<CsvSinkSummary> | SinkStream<PartitionedSummary> {
   const { signal, ...rest } = options;
-  if (options.partitionBy !== undefined || options.rotate !== undefined) {
+  if (asksForFolder('csvSink', options)) {
     const { compression = 'none', header = true, columns } = options;
     if (!header && !columns) {
       throw new EtlError('INVALID_ARGUMENT', 'csvSink: files without header need columns');

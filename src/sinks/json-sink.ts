@@ -6,6 +6,7 @@ import { compressionByName } from '../io/compress.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
 import type { JsonlSinkOptions, JsonlSinkSummary } from './jsonl-sink.ts';
+import { refuseFolder } from './partitioned.ts';
 import { openTextTarget, type TextTarget } from './text-target.ts';
 
 const NEWLINE = 10;
@@ -19,6 +20,7 @@ export function jsonSink(
   target: string | Writable,
   options: JsonlSinkOptions = {},
 ): SinkStream<JsonlSinkSummary> {
+  refuseFolder('jsonSink', options);
   const { signal, ...rest } = options;
   const sink = createJsonSink(target, rest);
   return new SinkStream(sink, sharedKernel().codec, signal ? { signal } : {});

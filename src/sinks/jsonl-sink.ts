@@ -8,6 +8,8 @@ import { sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
 import { Held } from './held.ts';
 import {
+  asksForFolder,
+  type FolderOptions,
   folderOf,
   type PartitionedSummary,
   type PartitionOptions,
@@ -45,14 +47,14 @@ export function jsonlSink(
 /** Writes a folder of files, with `partitionBy` or `rotate`; see `partitioned`. */
 export function jsonlSink(
   folder: string,
-  options: JsonlSinkOptions & PartitionOptions,
+  options: JsonlSinkOptions & FolderOptions,
 ): SinkStream<PartitionedSummary>;
 export function jsonlSink(
   target: string | Writable,
   options: JsonlSinkOptions & PartitionOptions = {},
 ): SinkStream<JsonlSinkSummary> | SinkStream<PartitionedSummary> {
   const { signal, ...rest } = options;
-  if (options.partitionBy !== undefined || options.rotate !== undefined) {
+  if (asksForFolder('jsonlSink', options)) {
     const { compression = 'none' } = options;
     const make = (path: string) => createJsonlSink(path, { compression });
     const extension = `.jsonl${endingOf(compression)}`;

@@ -14,6 +14,7 @@ import { createFileWriter, type WriteTarget } from '../io/file-writer.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
 import { columnValues, parquetSchema } from './parquet-columns.ts';
+import { refuseFolder } from './partitioned.ts';
 
 export interface ParquetSinkOptions extends RecordBatchOptions {
   /** How pages are compressed. Default 'snappy'. */
@@ -45,6 +46,7 @@ export function parquetSink(
   path: string,
   options: ParquetSinkOptions = {},
 ): SinkStream<ParquetSinkSummary> {
+  refuseFolder('parquetSink', options);
   const { signal, kernel = sharedKernel(), ...rest } = options;
   const sink = createParquetSink(path, { kernel, ...rest });
   return new SinkStream(sink, kernel.codec, signal ? { signal } : {});

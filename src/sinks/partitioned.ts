@@ -53,6 +53,13 @@ export interface PartitionOptions {
   readonly existing?: 'error' | 'append';
 }
 
+/** Options with which a sink of one file writes a folder of them: one of the two at least. */
+export type FolderOptions = PartitionOptions &
+  (
+    | { readonly partitionBy: NonNullable<PartitionOptions['partitionBy']> }
+    | { readonly rotate: NonNullable<PartitionOptions['rotate']> }
+  );
+
 export interface PartitionedOptions extends PartitionOptions {
   /** Ending of the files' names, `.jsonl` for example. */
   readonly extension: string;
@@ -91,6 +98,36 @@ export function partitioned(
   const sink = createPartitionedSink(folder, makeSink, options);
   return new SinkStream(sink, sharedKernel().codec, signal ? { signal } : {});
 }
+
+/**
+ * Whether a sink is to write a folder of files. Errors: INVALID_ARGUMENT for options of a folder where
+ * none is asked for: `existing: 'append'` must not replace a file.
+ */
+export function asksForFolder<O extends PartitionOptions>(
+  sink: string,
+  options: O,
+): options is O & FolderOptions {
+  if (options.partitionBy !== undefined || options.rotate !== undefined) return true;
+  refuseFolder(sink, options);
+  return false;
+}
+
+/** For a sink of one file. Errors: INVALID_ARGUMENT for options of a folder. */
+export function refuseFolder(sink: string, options: object): void {
+  const name = Object.keys(FOLDER_OPTIONS).find((key) => Reflect.get(options, key) !== undefined);
+  if (name === undefined) return;
+  const reason = `${sink}: ${name} is for a folder of files, and this writes one file`;
+  throw new EtlError('INVALID_ARGUMENT', reason);
+}
+
+const FOLDER_OPTIONS: Record<keyof PartitionOptions, true> = {
+  partitionBy: true,
+  rotate: true,
+  maxOpenFiles: true,
+  maxFiles: true,
+  publish: true,
+  existing: true,
+};
 
 /** The target of a sink that is to write many files. Errors: INVALID_ARGUMENT for a stream. */
 export function folderOf(sink: string, target: unknown): string {

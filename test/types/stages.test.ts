@@ -23,9 +23,11 @@ import {
   jsonlSource,
   lookup,
   map,
+  type PartitionedSummary,
   project,
   rename,
   run,
+  type SinkStream,
   type SourceStream,
   type StandardSchema,
   sample,
@@ -67,6 +69,15 @@ describe('types', () => {
     expectTypeOf(tap((event: Event) => event.id)).toEqualTypeOf<TransformStage<Event>>();
     // @ts-expect-error a document is an object
     map((event: Event) => event.score);
+  });
+
+  it('tell a folder of files from one file', () => {
+    const one = () => jsonlSink('a', { compression: 'gzip' });
+    expectTypeOf(one).returns.toEqualTypeOf<SinkStream<JsonlSinkSummary>>();
+    const folder = () => jsonlSink('a', { rotate: { documents: 2 }, existing: 'append' });
+    expectTypeOf(folder).returns.toEqualTypeOf<SinkStream<PartitionedSummary>>();
+    // @ts-expect-error one file is not added to
+    () => jsonlSink('a', { existing: 'append' });
   });
 
   it('change with names and values', () => {

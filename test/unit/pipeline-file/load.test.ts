@@ -155,6 +155,10 @@ ${foot}`;
   it('is what the function of a stage says, when the form is right', async () => {
     const text = `${head}transforms:\n  - type: filter\n    where: 'true'\n  - type: sample\n${foot}`;
     expect(await lint('w.yaml', text)).toEqual(['6:5 sample takes one of share, every and count']);
+    const append = `${head}sink: { type: csv, path: ${at('a.csv')}, existing: append }\n`;
+    expect(await lint('v.yaml', append)).toEqual([
+      '3:7 csvSink: existing is for a folder of files, and this writes one file',
+    ]);
     await expect(loadPipeline(at('w.yaml'))).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
       place: { path: at('w.yaml'), line: 6, column: 5 },

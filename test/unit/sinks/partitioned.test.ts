@@ -12,7 +12,9 @@ import type { Disk } from '../../../src/io/disk.ts';
 import { nodeDisk } from '../../../src/io/node-disk.ts';
 import { arrowSink } from '../../../src/sinks/arrow-sink.ts';
 import { type CsvSinkOptions, csvSink } from '../../../src/sinks/csv-sink.ts';
+import { jsonSink } from '../../../src/sinks/json-sink.ts';
 import { createJsonlSink, jsonlSink } from '../../../src/sinks/jsonl-sink.ts';
+import { parquetSink } from '../../../src/sinks/parquet-sink.ts';
 import {
   createPartitionedSink,
   type PartitionedOptions,
@@ -278,6 +280,26 @@ describe('publishing', () => {
     await pipeline(fromIterable([batchOf(texts)]), sink);
     expect(filesBelow(folder)).toHaveLength(10);
     expect(() => jsonlSink('-', { rotate })).toThrow(/need a folder/);
+  });
+
+  it.each<[string, (path: string, options: object) => unknown]>([
+    ['jsonlSink', jsonlSink],
+    ['jsonSink', jsonSink],
+    ['csvSink', csvSink],
+    ['arrowSink', arrowSink],
+    ['parquetSink', parquetSink],
+  ])('are asked for where options of a folder are given: %s', (name, sink) => {
+    for (const options of [
+      { existing: 'append' },
+      { publish: 'end' },
+      { maxFiles: 3 },
+    ] as object[]) {
+      const [option] = Object.keys(options);
+      const reason = `${name}: ${option} is for a folder of files, and this writes one file`;
+      expect(() => sink('log', options)).toThrow(
+        expect.objectContaining({ code: 'INVALID_ARGUMENT', reason }),
+      );
+    }
   });
 
   it('does not write over a file that has appeared meanwhile', async () => {
