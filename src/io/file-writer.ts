@@ -1,6 +1,7 @@
 /**
  * Writes a file as a whole or not at all: bytes go to a temporary name in the same folder, and only
- * `finish` gives it its name, after syncing it; then the folder is synced. `abort` removes it.
+ * `finish` gives it its name, after syncing it; then the folder is synced. `abort` removes it, also
+ * while `finish` is under way, up to the moment when it is renamed.
  *
  * Bytes are taken over, not copied: whoever writes must not change them afterwards. Small writes
  * are gathered to 1 MiB, or to half of `maxMemory` where that is less. One write is under way while
@@ -10,6 +11,7 @@
  */
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { EtlError } from '../core/errors.ts';
 import { ioStep } from './file-reader.ts';
 import { temporaryBeside } from './temporary.ts';
 import { forgetTemporary } from './temporary-registry.ts';
@@ -35,7 +37,7 @@ export interface WriteTarget {
 
 /**
  * Holds at most `maxMemory` bytes (32 MiB, if more are allowed) and what one call gives.
- * Errors: IO_ERROR naming the path, from here and from every call.
+ * Errors: IO_ERROR naming the path, from here and from every call; ABORTED after `abort`.
  */
 export async function createFileWriter(
   path: string,
@@ -99,6 +101,8 @@ class FileWriter implements WriteTarget {
     this.#rethrow();
     await this.#step(() => this.#handle.sync());
     await this.#close();
+    // It may have been given up meanwhile.
+    this.#rethrow();
     await this.#step(() => rename(this.#temporary, this.#path));
     forgetTemporary(this.#temporary);
     await this.#step(() => syncFolder(dirname(this.#path)));
@@ -106,6 +110,8 @@ class FileWriter implements WriteTarget {
   }
 
   async abort(): Promise<void> {
+    const place = { path: this.#path };
+    this.#failure ??= { cause: new EtlError('ABORTED', 'the file was given up', { place }) };
     await this.#writing;
     await this.#syncing;
     await this.#close().catch(() => {});

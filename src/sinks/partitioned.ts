@@ -341,6 +341,7 @@ class PartitionedSink implements Sink<PartitionedSummary> {
     for (const { path } of this.#closed) await this.#makeFolder(dirname(join(this.#folder, path)));
     for (const { path } of this.#closed) {
       const target = join(this.#folder, path);
+      this.#signal!.throwIfAborted();
       await disk.rename(join(this.#work, path), target);
       this.#published.push(target);
     }

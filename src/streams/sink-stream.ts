@@ -140,7 +140,9 @@ export class SinkStream<Summary = unknown> extends Writable {
   async #finish(): Promise<void> {
     this.#opening ??= this.sink.open(this.#controller.signal);
     await this.#opening;
+    this.#controller.signal.throwIfAborted();
     await this.#intake.drain();
+    this.#controller.signal.throwIfAborted();
     const summary = await this.sink.finish();
     this.#finished = true;
     this.#outcome.resolve(summary);

@@ -5,7 +5,7 @@ import { PassThrough, Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import zlib from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { jsonlSink } from '../../../src/sinks/jsonl-sink.ts';
+import { createJsonlSink, jsonlSink } from '../../../src/sinks/jsonl-sink.ts';
 import { fromIterable } from '../../../src/sources/from-iterable.ts';
 import { jsonlSource } from '../../../src/sources/jsonl-source.ts';
 import { tap } from '../../../src/stages.ts';
@@ -91,6 +91,19 @@ describe('jsonlSink', () => {
       expect(openDescriptors()).toBeLessThanOrEqual(before);
     },
   );
+
+  it('leaves the old file when it is given up while it finishes', async () => {
+    const folder = temporaryFolder();
+    const path = join(folder, 'a.jsonl');
+    writeFileSync(path, 'old');
+    const sink = createJsonlSink(path);
+    await sink.open(new AbortController().signal);
+    const finishing = expect(sink.finish()).rejects.toMatchObject({ code: 'ABORTED' });
+    await sink.abort(new Error('enough'));
+    await finishing;
+    expect(readFileSync(path, 'utf8')).toBe('old');
+    expect(readdirSync(folder)).toEqual(['a.jsonl']);
+  });
 
   it('names what it cannot write', async () => {
     const folder = temporaryFolder();

@@ -315,6 +315,26 @@ describe('publishing', () => {
     expect(textOf(folder, 'part-0001.jsonl')).toBe('mine');
   });
 
+  it('leaves nothing when it is aborted in the middle', async () => {
+    const folder = temporaryFolder();
+    const make = (path: string) => createJsonlSink(path);
+    const stop = new AbortController();
+    const disk: Disk = Object.create(nodeDisk, {
+      rename: {
+        value: async (from: string, to: string) => {
+          await nodeDisk.rename(from, to);
+          stop.abort(new Error('enough'));
+        },
+      },
+    });
+    const sink = createPartitionedSink(folder, make, { extension: '.jsonl', rotate }, disk);
+    await sink.open(stop.signal);
+    await sink.write(batchOf(texts));
+    await expect(sink.finish()).rejects.toThrow('enough');
+    await sink.abort(stop.signal.reason);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   it('leaves nothing when the disk is full, wherever that happens', async () => {
     const full = () => {
       const cause = Object.assign(new Error('no space left'), { code: 'ENOSPC' });

@@ -142,6 +142,22 @@ describe('SinkStream', () => {
     expect(sink.events).toEqual(['open', 'abort']);
   });
 
+  it('does not finish what was given up between its end and its finish', async () => {
+    const sink = probeSink({ delayMs: 5 });
+    const error = new Error('changed my mind');
+    for (const documents of [[], numbers(1)]) {
+      const stream = sinkStream(sink);
+      stream.on('error', () => {});
+      for (const document of documents) stream.write(document);
+      stream.end();
+      await Promise.resolve();
+      stream.destroy(error);
+      await expect(stream.summary).rejects.toBe(error);
+      await sleep(10);
+      expect(sink.events.splice(0)).toEqual(['open', 'abort']);
+    }
+  });
+
   it('is a Web stream too', async () => {
     const sink = probeSink();
     await ReadableStream.from(numbers(1500)).pipeTo(sinkStream(sink).toWeb());
