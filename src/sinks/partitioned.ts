@@ -70,14 +70,16 @@ export interface PartitionedOptions extends PartitionOptions {
 export interface FileSummary {
   readonly documents: number;
   readonly bytesWritten: number;
+  /** Documents that it passed over. */
+  readonly filtered?: number;
 }
 
-export interface WrittenFile extends FileSummary {
+export interface WrittenFile extends Required<FileSummary> {
   /** Below the folder, with `/`. */
   readonly path: string;
 }
 
-export interface PartitionedSummary extends FileSummary {
+export interface PartitionedSummary extends Required<FileSummary> {
   /** In the order in which they were closed. */
   readonly files: readonly WrittenFile[];
 }
@@ -87,7 +89,7 @@ export interface PartitionedSummary extends FileSummary {
  * Missing and null values go to `field=__HIVE_DEFAULT_PARTITION__`.
  *
  * Errors: INVALID_ARGUMENT for a folder that is not empty, LIMIT_EXCEEDED, IO_ERROR, those of the
- * sinks. Rejects: INVALID_DOCUMENT for a value that cannot be the name of a folder.
+ * sinks. Rejects: those of the sinks, and INVALID_DOCUMENT for a value that cannot be the name of a folder.
  */
 export function partitioned(
   folder: string,
@@ -223,10 +225,11 @@ class PartitionedSink implements Sink<PartitionedSummary> {
     for (const partition of [...this.#open.keys()]) await this.#close(partition);
     if (this.#work !== this.#folder) await this.#publish();
     await this.#syncFolders();
-    const total = { documents: 0, bytesWritten: 0 };
-    for (const { documents, bytesWritten } of this.#closed) {
+    const total = { documents: 0, bytesWritten: 0, filtered: 0 };
+    for (const { documents, bytesWritten, filtered = 0 } of this.#closed) {
       total.documents += documents;
       total.bytesWritten += bytesWritten;
+      total.filtered += filtered;
     }
     return { ...total, files: this.#closed };
   }
@@ -243,7 +246,7 @@ class PartitionedSink implements Sink<PartitionedSummary> {
 
   async #write(batch: Batch, onReject: OnReject | undefined): Promise<void> {
     for (const [partition, chosen] of this.#divide(batch, onReject)) {
-      await this.#writeTo(partition, batch.pick(chosen));
+      await this.#writeTo(partition, batch.pick(chosen), onReject);
     }
   }
 
@@ -268,7 +271,7 @@ class PartitionedSink implements Sink<PartitionedSummary> {
   }
 
   /** Writes in as many files as the limits make of it. */
-  async #writeTo(partition: string, batch: Batch): Promise<void> {
+  async #writeTo(partition: string, batch: Batch, onReject: OnReject | undefined): Promise<void> {
     for (let from = 0; from < batch.length; ) {
       const file = await this.#fileOf(partition);
       let to = from;
@@ -281,7 +284,7 @@ class PartitionedSink implements Sink<PartitionedSummary> {
         to++;
       }
       const whole = from === 0 && to === batch.length;
-      if (to > from) await file.sink.write(whole ? batch : batch.slice(from, to));
+      if (to > from) await file.sink.write(whole ? batch : batch.slice(from, to), onReject);
       from = to;
       const full = from < batch.length || file.documents >= this.#limits.documents;
       if (full || file.bytes >= this.#limits.bytes) await this.#close(partition);
@@ -325,9 +328,9 @@ class PartitionedSink implements Sink<PartitionedSummary> {
 
   async #close(partition: string): Promise<void> {
     const { path, sink } = this.#open.get(partition)!;
-    const { documents, bytesWritten } = await sink.finish();
+    const { documents, bytesWritten, filtered = 0 } = await sink.finish();
     this.#open.delete(partition);
-    this.#closed.push({ path, documents, bytesWritten });
+    this.#closed.push({ path, documents, bytesWritten, filtered });
   }
 
   async #publish(): Promise<void> {

@@ -1,7 +1,7 @@
 /** Every document to one of several sinks. */
 import type { Batch, Document } from '../core/batch.ts';
 import { type PathInput, parsePath } from '../core/path.ts';
-import type { OnReject } from '../core/reject.ts';
+import type { OnReject, Reject } from '../core/reject.ts';
 import type { Sink } from '../core/stage.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
@@ -18,7 +18,7 @@ export interface RouteOptions<Sinks extends { readonly [name: string]: AnySink }
 }
 
 export interface RouteSummary<Summaries> {
-  /** Documents that the sinks were given. */
+  /** Documents that the sinks were given and have not rejected. */
   readonly documents: number;
   /** Documents dropped. */
   readonly filtered: number;
@@ -35,7 +35,8 @@ type SummariesOf<Sinks> = {
  * Sinks are written to at the same time, at the pace of the slowest; a failure of one gives up all.
  * All are opened and finished, also those that nothing came for. The order of documents is kept in
  * each sink. By path no objects are made.
- * Errors: those of the sinks, the first to come. Rejects: INVALID_DOCUMENT for what has no sink.
+ * Errors: those of the sinks, the first to come. Rejects: those of the sinks, and INVALID_DOCUMENT for
+ * what has no sink.
  */
 export function route<const Sinks extends { readonly [name: string]: AnySink }>(
   options: RouteOptions<Sinks>,
@@ -78,10 +79,16 @@ export function createRoute<const Sinks extends { readonly [name: string]: AnySi
     open: (signal, run) => group.open(signal, run),
     async write(batch, onReject) {
       const divided = divide(batch, onReject);
+      const take =
+        onReject &&
+        ((reject: Reject): void => {
+          documents--;
+          onReject(reject);
+        });
       await group.each(async (sink, index) => {
         const chosen = divided[index]!;
         if (chosen.length === 0 || sink.satisfied) return;
-        await sink.write(chosen.length === batch.length ? batch : batch.pick(chosen), onReject);
+        await sink.write(chosen.length === batch.length ? batch : batch.pick(chosen), take);
       });
       for (const chosen of divided) documents += chosen.length;
     },

@@ -3,12 +3,17 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { EtlError } from '../../../src/core/errors.ts';
+import { eq } from '../../../src/core/predicate.ts';
 import type { Reject } from '../../../src/core/reject.ts';
 import type { Transform } from '../../../src/core/stage.ts';
 import { type MaxErrors, type RunOnError, run } from '../../../src/pipeline/index.ts';
+import { arrowSink } from '../../../src/sinks/arrow-sink.ts';
+import { csvSink } from '../../../src/sinks/csv-sink.ts';
+import { route } from '../../../src/sinks/route.ts';
 import { zdsSink } from '../../../src/sinks/zds-sink.ts';
 import { csvSource } from '../../../src/sources/csv-source.ts';
 import { jsonlSource } from '../../../src/sources/jsonl-source.ts';
+import type { SinkStream } from '../../../src/streams/sink-stream.ts';
 import { probeSink, temporaryFolder } from '../../support/stages.ts';
 
 /** Refuses every document whose `n` ends in 7. */
@@ -138,5 +143,65 @@ describe('bad records in a run', () => {
     handle.on('reject', (_, stage) => stages.push(stage));
     await handle;
     expect(new Set(stages)).toEqual(new Set(['jsonlSource', 'picky', 'zdsSink']));
+  });
+});
+
+describe('what a sink under another rejects in a run', () => {
+  const lines = ['{"t":"a","x":1}', '{"t":"a","y":2}', '{"t":"b","x":3}', '{"t":{},"x":4}'];
+  const read = () => jsonlSource([Buffer.from(lines.join('\n'))]);
+  const csv = (path: string) => csvSink(path, { columns: ['t', 'x'] });
+
+  it.each<[string, (out: string) => SinkStream, string]>([
+    [
+      'route',
+      (out: string) => route({ by: 't', to: { a: csv(out), b: csv(`${out}.b`) } }),
+      '{"t":"a","y":2}{"t":{},"x":4}',
+    ],
+    [
+      'route in route',
+      (out: string) =>
+        route({ by: () => 'all', to: { all: route({ by: 't', to: { a: csv(out) } }) } }),
+      '{"t":"a","y":2}{"t":"b","x":3}{"t":{},"x":4}',
+    ],
+    [
+      'route to a store',
+      (out: string) => route({ by: () => 'all', to: { all: zdsSink(out, 'c') } }),
+      lines.join(''),
+    ],
+    [
+      'files by value',
+      (out: string) => csvSink(out, { columns: ['t', 'x'], partitionBy: 't' }),
+      '{"t":"a","y":2}{"t":{},"x":4}',
+    ],
+    [
+      'files by count',
+      (out: string) => csvSink(out, { columns: ['t', 'x'], rotate: { documents: 2 } }),
+      '{"t":"a","y":2}',
+    ],
+  ])('is set aside, and counted once: %s', async (_, makeSink, rejected) => {
+    const bad: Reject[] = [];
+    const sink = makeSink(join(temporaryFolder(), 'out'));
+    const onError = (reject: Reject) => void bad.push(reject);
+    const summary = await run({ name: 'x', source: read(), sink, onError });
+    const sorted = bad.sort((a, b) => a.place.line! - b.place.line!);
+    expect(sorted.map(({ bytes }) => Buffer.from(bytes).toString().trimEnd()).join('')).toBe(
+      rejected,
+    );
+    expect(
+      sorted.map(
+        ({ bytes, place }) => lines[place.line! - 1] === `${Buffer.from(bytes)}`.trimEnd(),
+      ),
+    ).not.toContain(false);
+    expect(summary).toMatchObject({ read: 4, rejected: bad.length, written: 4 - bad.length });
+  });
+
+  it('is not what it passes over', async () => {
+    const sink = arrowSink(join(temporaryFolder(), 'out'), {
+      where: eq('x', 1),
+      rotate: { documents: 2 },
+    });
+    const summary = await run({ name: 'x', source: read(), sink });
+    expect(summary).toMatchObject({ read: 4, filtered: 3, written: 1 });
+    expect(summary.sink).toMatchObject({ documents: 1, filtered: 3 });
   });
 });
