@@ -108,7 +108,7 @@ class ElementCutter {
   #found: boolean;
   /** The value being read, an element or one to pass over. */
   readonly #value = new ValueScanner();
-  /** True when a key's end is yet to come. */
+  /** True when the end of a key, or of a byte order mark, is yet to come. */
   #waiting = false;
   /** Where the element being read begins; -1 for a value to be passed over. */
   #start = -1;
@@ -372,9 +372,12 @@ class ElementCutter {
     return new EtlError(code, what, { place: { ...this.#options.place, offset: this.#base + at } });
   }
 
+  /** Waits for the rest of what has begun as one. */
   #skipMark(): void {
-    const [a, b, c] = this.#bytes;
-    if (a === 0xef && b === 0xbb && c === 0xbf) this.#at = 3;
+    const have = Math.min(this.#length, BYTE_ORDER_MARK.length);
+    for (let i = 0; i < have; i++) if (this.#bytes[i] !== BYTE_ORDER_MARK[i]) return;
+    if (have < BYTE_ORDER_MARK.length) this.#waiting = true;
+    else this.#at = have;
   }
 }
 
@@ -384,5 +387,6 @@ function parseKey(text: string): string | undefined {
   } catch {}
 }
 
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 const BACKSLASH = 0x5c;
 const SMALL_N = 0x6e;

@@ -32,9 +32,19 @@ export function detectCompression(head: Uint8Array, name = ''): Compression {
   return /\.br$/i.test(name) ? 'brotli' : 'none';
 }
 
+/** True when more of the first bytes could still tell a compression. */
+export function isTooShortToTell(head: Uint8Array): boolean {
+  return [GZIP, ZSTD].some((magic) => head.length < magic.length && agrees(head, magic));
+}
+
 /** Whether `head` begins as `magic`, or would if its name is right and it did not end within. */
 function begins(head: Uint8Array, magic: readonly number[], name: string, ending: RegExp): boolean {
   if (head.length < magic.length && !ending.test(name)) return false;
+  return agrees(head, magic);
+}
+
+/** As far as both go. */
+function agrees(head: Uint8Array, magic: readonly number[]): boolean {
   return magic.every((byte, i) => i >= head.length || head[i] === byte);
 }
 

@@ -12,7 +12,13 @@ import { EtlError, type Place } from '../core/errors.ts';
 import { redactUrl } from '../core/redact.ts';
 import type { ByteReader } from '../core/stage.ts';
 import { readChunks } from '../formats/chunk-reader.ts';
-import { compressionOf, decompress, detectCompression, SNIFF_BYTES } from '../io/decompress.ts';
+import {
+  compressionOf,
+  decompress,
+  detectCompression,
+  isTooShortToTell,
+  SNIFF_BYTES,
+} from '../io/decompress.ts';
 import { type FileReader, openFileReader, readerChunks } from '../io/file-reader.ts';
 import { expandPaths } from '../io/glob.ts';
 import { type BodyOptions, openBody } from '../io/http-body.ts';
@@ -243,8 +249,14 @@ export async function openStream(
   tap?: { add(bytes: Uint8Array): void },
 ): Promise<InputReader> {
   const reader = readChunks(asBytes(stream, place), { chunkBytes: SNIFF_BYTES, signal });
-  const head = await reader.read(new Uint8Array(0));
-  const compression = detectCompression(head ?? new Uint8Array(0), name);
+  let head: Uint8Array = new Uint8Array(0);
+  // Whoever writes slowly may write the first bytes one by one.
+  while (isTooShortToTell(head)) {
+    const longer = await reader.read(head);
+    if (longer === undefined) break;
+    head = longer;
+  }
+  const compression = detectCompression(head, name);
   const whole = withHead(head, reader);
   const plain = readChunks(decompress(whole, compression, place), { chunkBytes, signal });
   // The offset of compressed bytes is not that of the plain ones.
@@ -257,12 +269,9 @@ export async function openStream(
   }
 }
 
-async function* withHead(
-  head: Uint8Array | undefined,
-  reader: ByteReader,
-): AsyncGenerator<Uint8Array> {
+async function* withHead(head: Uint8Array, reader: ByteReader): AsyncGenerator<Uint8Array> {
   try {
-    if (head) yield head;
+    if (head.length > 0) yield head;
     yield* readerChunks(reader);
   } finally {
     await reader.close();

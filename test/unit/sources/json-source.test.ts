@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { jsonlSink } from '../../../src/sinks/jsonl-sink.ts';
 import { createJsonSource, jsonSource } from '../../../src/sources/json-source.ts';
-import { openDescriptors, temporaryFolder } from '../../support/stages.ts';
+import { openDescriptors, sleep, temporaryFolder } from '../../support/stages.ts';
 import { root } from '../../tidy/project.ts';
 
 const data = (name: string) => join(root, 'node_modules/vega-datasets/data', name);
@@ -29,6 +29,21 @@ describe('jsonSource', () => {
     expect(found).toEqual((JSON.parse(text) as { features: unknown[] }).features);
     expect(await jsonSource(path).toArray()).toEqual([JSON.parse(text)]);
   });
+
+  it.each([1, 2, 3])(
+    'passes over a byte order mark of which %i bytes come first',
+    async (first) => {
+      const bytes = Buffer.from('\ufeff[{"n":1}]');
+      const slowly = async function* () {
+        yield bytes.subarray(0, first);
+        await sleep(20);
+        yield bytes.subarray(first);
+      };
+      expect(await jsonSource(slowly()).toArray()).toEqual([{ n: 1 }]);
+      const cut = jsonSource([bytes.subarray(0, first)]).toArray();
+      await expect(cut).rejects.toMatchObject({ code: 'TRUNCATED_INPUT' });
+    },
+  );
 
   it('passes numbers of any size through to a file', async () => {
     const folder = temporaryFolder();

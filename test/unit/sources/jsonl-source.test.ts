@@ -216,6 +216,30 @@ describe('jsonlSource', () => {
       expect(await read(bytes)).toEqual({ seen: upTo(3), error: undefined });
     });
 
+    it.each([
+      ['gzip', gzipSync(lines(0, 3))],
+      ['zstd', Buffer.concat(frames)],
+      ['nothing', Buffer.from(lines(0, 3))],
+    ])('is told from %s however slowly its first bytes come', async (_, bytes) => {
+      for (const first of [1, 2, 3]) {
+        const slowly = async function* () {
+          yield bytes.subarray(0, first);
+          await sleep(20);
+          yield bytes.subarray(first);
+        };
+        expect(await read(slowly())).toEqual({ seen: upTo(3), error: undefined });
+      }
+    });
+
+    it('does not keep a first document waiting that is shorter than a signature', async () => {
+      const never = async function* () {
+        yield Buffer.from('{}\n');
+        await new Promise(() => {});
+      };
+      const documents = jsonlSource(never())[Symbol.asyncIterator]();
+      expect(await documents.next()).toEqual({ done: false, value: {} });
+    });
+
     it.each([4, 6, 12, 20])('says TRUNCATED_INPUT for %i bytes of a zstd frame', async (size) => {
       const { error } = await read(Readable.from([frames[0]!.subarray(0, size)]));
       expect(error).toMatchObject({ code: 'TRUNCATED_INPUT' });
