@@ -16,7 +16,7 @@ import {
 export interface CsvEncodeOptions {
   /** Fields to write, in this order. Default: those of the first batch, as they come. */
   readonly columns?: readonly string[];
-  /** One ASCII character. Default `,`. */
+  /** One ASCII character that is no letter, digit, sign or full stop. Default `,`. */
   readonly delimiter?: string;
   /** Whether the first row names the columns. Default true. */
   readonly header?: boolean;
@@ -52,6 +52,11 @@ export class CsvEncoder {
     const code = delimiter.charCodeAt(0);
     if (delimiter.length !== 1 || code >= 0x80 || code < 9 || '\n\r"'.includes(delimiter)) {
       throw new EtlError('INVALID_ARGUMENT', 'delimiter must be one ASCII character, no quote');
+    }
+    // Numbers and booleans are never quoted.
+    if (/[a-z\d.+-]/i.test(delimiter)) {
+      const reason = `delimiter must not be "${delimiter}", which stands in numbers or words`;
+      throw new EtlError('INVALID_ARGUMENT', reason);
     }
     const nullText = options.null ?? '';
     if (/["\n\r]/.test(nullText) || nullText.includes(delimiter)) {

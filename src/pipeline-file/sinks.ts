@@ -143,7 +143,7 @@ export const sinkTypes: Readonly<Record<string, StageType<AnySink<unknown>>>> = 
     options: {
       path: target,
       columns: option(texts, 'Fields to write, in this order.', 'those of the first batch'),
-      delimiter: option(character, 'One character.', ','),
+      delimiter: option(character, 'One character, no letter, digit, sign or full stop.', ','),
       header: option(flag, 'Whether the first row names the columns.', true),
       null: option(anyText, 'How null and missing fields are written.', 'empty'),
       quote: option(oneOf('needed', 'strings'), 'Which texts are quoted.', 'needed'),

@@ -13,6 +13,7 @@ import { CsvEncoder } from '../../../src/formats/csv-encode.ts';
 import { sharedKernel } from '../../../src/kernels/index.ts';
 import { type CsvSinkOptions, createCsvSink, csvSink } from '../../../src/sinks/csv-sink.ts';
 import { linesBatch, temporaryFolder } from '../../support/stages.ts';
+import { batchOf } from '../../support/transforms.ts';
 
 async function write(documents: readonly Document[], options: CsvSinkOptions = {}) {
   const path = join(temporaryFolder(), 'out.csv');
@@ -124,14 +125,15 @@ describe('csvSink', () => {
     expect(Buffer.from(rejects[0]!.bytes).toString()).toBe('{"b":1}');
   });
 
-  it.each([{ delimiter: '"' }, { delimiter: ',,' }, { null: 'a,b' }, { columns: ['a', 'a'] }])(
-    'refuses %j',
-    (options) => {
-      expect(() => createCsvSink('x.csv', options)).toThrow(
-        expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
-      );
-    },
-  );
+  it.each([
+    ...['"', ',,', '1', '.', '-', '+', 'e', 'T'].map((delimiter) => ({ delimiter })),
+    { null: 'a,b' },
+    { columns: ['a', 'a'] },
+  ])('refuses %j', (options) => {
+    expect(() => createCsvSink('x.csv', options)).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+    );
+  });
 });
 
 describe('CSV written and read again', () => {
@@ -140,6 +142,30 @@ describe('CSV written and read again', () => {
     fc.constantFrom('', '"', ',', '\n', '\r', ' ', 'NA', '\ufeff', '\\', '7', 'true'),
     fc.constant(null),
   );
+
+  it('is the same whatever separates the fields, of those that may', async () => {
+    const scalars = '"a":-1.5e+3,"b":2E-7,"c":1234567890,"t":true,"f":false,"z":null';
+    const lines = batchOf([`{${scalars},"s":"x y","l":[1,[]],"o":{"p":{}}}`]).lines();
+    const all = Array.from({ length: 0x80 }, (_, code) => String.fromCharCode(code));
+    const able = all.filter((delimiter) => {
+      try {
+        return new CsvEncoder({ delimiter });
+      } catch {
+        return false;
+      }
+    });
+    expect(able.length).toBeGreaterThan(30);
+    const read = async (delimiter: string) => {
+      const rows = new CsvEncoder({ delimiter }).encode(lines, () => expect.unreachable()).slice();
+      const found: unknown[] = [];
+      for await (const batch of decodeCsv([rows], { delimiter, types: 'string' })) {
+        found.push(...batch.documents());
+      }
+      return found;
+    };
+    const expected = await read(',');
+    for (const delimiter of able) expect(await read(delimiter), delimiter).toEqual(expected);
+  });
 
   it('is the same, and to csv-parse too', async () => {
     await fc.assert(
