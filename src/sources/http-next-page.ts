@@ -1,4 +1,5 @@
 /** Where the next page of an answer is. */
+import { checkCount } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
 import { type PathInput, parsePath } from '../core/path.ts';
 import { redactUrl } from '../core/redact.ts';
@@ -18,8 +19,8 @@ export interface HttpPage {
 
 /**
  * Where the next page is: the `Link` header's `rel="next"`; a URL in the body; a cursor in the body
- * that goes into a parameter; an offset or a page number that grows until a page is empty, or has
- * fewer documents than `size`; or what a function says, undefined being the end.
+ * that goes into a parameter; an offset or a page number that grows, from that in the request's URL on if
+ * there is one, until a page is empty, or has fewer documents than `size`; or what a function says, undefined being the end.
  */
 export type HttpPages =
   | { readonly type: 'link' }
@@ -35,7 +36,7 @@ export type HttpPages =
     }
   | {
       readonly type: 'page';
-      /** Default 1. */
+      /** Default: the one in the request's URL, else 1. */
       readonly first?: number;
       /** Default `page`. */
       readonly parameter?: string;
@@ -51,13 +52,18 @@ export function neededOf(pages: HttpPages | undefined): 'none' | 'frame' | 'whol
   return pages?.type === 'body' || pages?.type === 'cursor' ? 'frame' : 'none';
 }
 
-/** The URL of a request's first page. */
+/** The URL of a request's first page. Errors: INVALID_ARGUMENT for a number in it that is none. */
 export function firstUrl(pages: HttpPages | undefined, url: URL): URL {
   if (typeof pages !== 'object' || (pages.type !== 'offset' && pages.type !== 'page')) return url;
   const { size, sizeParameter = pages.type === 'offset' ? 'limit' : 'per_page' } = pages;
   const made = new URL(url);
   if (size !== undefined) made.searchParams.set(sizeParameter, String(size));
-  return withNumber(made, pages, pages.type === 'offset' ? 0 : (pages.first ?? 1));
+  const number = pages.type === 'offset' ? undefined : pages.first;
+  return withNumber(
+    made,
+    pages,
+    number ?? numberIn(url, pages) ?? (pages.type === 'offset' ? 0 : 1),
+  );
 }
 
 /** Errors: HTTP_ERROR when the next page is the same, on another server, or has no usable URL. */
@@ -101,10 +107,17 @@ function findNext(
     }
     default: {
       if (documents === 0 || documents < (pages.size ?? 1)) return undefined;
-      const now = Number(url.searchParams.get(pages.parameter ?? pages.type));
+      const now = numberIn(url, pages) ?? 0;
       return withNumber(url, pages, now + (pages.type === 'offset' ? documents : 1));
     }
   }
+}
+
+/** The offset or page number that a URL names. Errors: INVALID_ARGUMENT. */
+function numberIn(url: URL, pages: { type: string; parameter?: string }): number | undefined {
+  const { parameter = pages.type } = pages;
+  const text = url.searchParams.get(parameter);
+  return text ? checkCount(`the URL's ${parameter}`, Number(text), 0) : undefined;
 }
 
 function withNumber(url: URL, pages: { type: string; parameter?: string }, value: number): URL {

@@ -7,6 +7,7 @@
  * in the middle of a page that one is asked for again. What the URL shares with the request's own query is
  * left out of the cursor, keys and tokens given by the user among it.
  */
+import { isDeepStrictEqual } from 'node:util';
 import pLimit from 'p-limit';
 import { Batch } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
@@ -265,7 +266,7 @@ async function* startAhead(
 function withoutOwn(url: URL, own: URL): { url: string; same: string[] } {
   const short = new URL(url);
   const same = [...new Set(own.searchParams.keys())].filter((name) => {
-    return short.searchParams.get(name) === own.searchParams.get(name);
+    return isDeepStrictEqual(short.searchParams.getAll(name), own.searchParams.getAll(name));
   });
   for (const name of same) short.searchParams.delete(name);
   return { url: short.href, same };
@@ -273,7 +274,9 @@ function withoutOwn(url: URL, own: URL): { url: string; same: string[] } {
 
 function withOwn({ url, same }: PageCursor, own: URL): URL {
   const whole = new URL(url!);
-  for (const name of same) whole.searchParams.set(name, own.searchParams.get(name) ?? '');
+  for (const [name, value] of own.searchParams) {
+    if (same.includes(name)) whole.searchParams.append(name, value);
+  }
   if (whole.origin === own.origin) return whole;
   throw new EtlError('CURSOR_MISMATCH', 'the cursor is of another server');
 }

@@ -95,6 +95,40 @@ describe('httpSource with pages', () => {
     }
   });
 
+  it('goes on with all values of a parameter that stands in the URL several times', async () => {
+    const { base, requests } = await serve((request, response) => {
+      const { searchParams } = new URL(request.url!, 'http://host');
+      const from = Number(searchParams.get('offset'));
+      response.end(
+        [0, 1, 2]
+          .slice(from, from + 2)
+          .map((n) => `{"n":${n}}\n`)
+          .join(''),
+      );
+    });
+    const source = createHttpSource(`${base}/?id=1&id=2&id=1`, {
+      pages: { type: 'offset', size: 2 },
+    });
+    const { signal } = new AbortController();
+    const { value: first } = await source.batches(signal, {}).next();
+    for await (const _ of source.batches(signal, {}, first!.cursor));
+    const last = new URL(requests.at(-1)!.url!, base).searchParams;
+    expect([...last].sort().join(' ')).toBe('id,1 id,1 id,2 limit,2 offset,2');
+  });
+
+  it.each<[string, HttpSourceOptions['pages'], unknown]>([
+    ['offset=20', { type: 'offset', size: 10 }, [20, 21, 22, 23, 24]],
+    ['cursor=1&offset=', { type: 'offset', size: 10 }, numbers],
+    ['page=3', { type: 'page', size: 10 }, [20, 21, 22, 23, 24]],
+    ['page=3', { type: 'page', size: 10, first: 2 }, numbers.slice(10)],
+    ['page=b', { type: 'page', size: 10 }, 'INVALID_ARGUMENT'],
+  ])('begins at %s of the URL', async (query, pages, expected) => {
+    const { base } = await serve(answerPage);
+    const url = `${base}/list?key=geheim&${query}`;
+    const reading = read(url, { path: 'data.items', pages: pages! });
+    expect(await reading.catch(({ code }) => code)).toEqual(expected);
+  });
+
   it('keeps documents before a bad one, and stops there without a cursor behind it', async () => {
     const { base } = await serve((_, response) => {
       response.setHeader('content-type', 'application/x-ndjson');
