@@ -1,9 +1,18 @@
 /** Where the next page of an answer is. */
 import { checkCount } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
-import { type PathInput, parsePath } from '../core/path.ts';
+import { type Path, type PathInput, parsePath } from '../core/path.ts';
 import { redactUrl } from '../core/redact.ts';
 import { type HttpHeaders, parseUrl } from '../io/http-exchange.ts';
+import { decodeText } from '../kernels/twin/text.ts';
+import {
+  eachElement,
+  findMember,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  skipSpace,
+  skipValue,
+} from '../transforms/members.ts';
 
 /** A page that has been read, for a function that finds the next. */
 export interface HttpPage {
@@ -13,8 +22,13 @@ export interface HttpPage {
   readonly index: number;
   /** Documents on it, bad ones included. */
   readonly documents: number;
-  /** The body as JSON.parse gives it. */
+  /** The body as JSON.parse gives it. Errors: SyntaxError for what is no JSON. */
   json(): unknown;
+}
+
+/** What is known of a page that has been read; `text` is JSON if its body is. */
+export interface ReadPage extends Omit<HttpPage, 'json'> {
+  text(): string;
 }
 
 /**
@@ -67,11 +81,11 @@ export function firstUrl(pages: HttpPages | undefined, url: URL): URL {
 }
 
 /** Errors: HTTP_ERROR when the next page is the same, on another server, or has no usable URL. */
-export async function nextUrl(pages: HttpPages, page: HttpPage): Promise<URL | undefined> {
-  const { url } = page;
+export async function nextUrl(pages: HttpPages, page: ReadPage): Promise<URL | undefined> {
+  const { url, text, ...about } = page;
   const found =
     typeof pages === 'function'
-      ? await pages({ ...page, url: new URL(url) })
+      ? await pages({ ...about, url: new URL(url), json: () => JSON.parse(text()) })
       : findNext(pages, page);
   if (found === undefined || found === null || found === '') return undefined;
   const place = { url: redactUrl(url) };
@@ -91,15 +105,15 @@ export async function nextUrl(pages: HttpPages, page: HttpPage): Promise<URL | u
 
 function findNext(
   pages: Exclude<HttpPages, (...args: never[]) => unknown>,
-  { url, headers, documents, json }: HttpPage,
+  { url, headers, documents, text }: ReadPage,
 ): unknown {
   switch (pages.type) {
     case 'link':
       return nextLink(headers.get('link') ?? '');
     case 'body':
-      return valueAt(json(), pages.next);
+      return valueAt(text(), pages.next);
     case 'cursor': {
-      const cursor = valueAt(json(), pages.cursor);
+      const cursor = valueAt(text(), pages.cursor);
       if (cursor === undefined || cursor === null || cursor === '') return undefined;
       const next = new URL(url);
       next.searchParams.set(pages.parameter ?? 'cursor', String(cursor));
@@ -138,8 +152,30 @@ function nextLink(header: string): string | undefined {
 /** A link: its target, and parameters whose values may be quoted. */
 const LINK = /<([^>]*)>((?:\s*;\s*[\w*-]+(?:\s*=\s*(?:"[^"]*"|[^\s",;]*))?)*)/g;
 
-function valueAt(value: unknown, path: PathInput): unknown {
-  let at = value;
-  for (const step of parsePath(path)) at = (at as HttpHeaders | null | undefined)?.[step];
-  return at;
+/** The value at a path of JSON text; a number as it is written, which may have more digits than a double. */
+function valueAt(text: string, input: PathInput): unknown {
+  const path = parsePath(input);
+  let value: unknown = JSON.parse(text);
+  for (const step of path) value = (value as HttpHeaders | null | undefined)?.[step];
+  return typeof value === 'number' ? (writtenAt(text, path) ?? value) : value;
+}
+
+/** The text of the value at a path, of JSON that has been checked. */
+function writtenAt(text: string, path: Path): string | undefined {
+  const encoder = new TextEncoder();
+  const bytes = encoder.encode(text);
+  let found: number | undefined = skipSpace(bytes, 0);
+  for (const step of path) {
+    const at: number = found;
+    found = undefined;
+    if (bytes[at] === OPEN_BRACE) found = findMember(bytes, at, step, encoder.encode(step))?.start;
+    else if (bytes[at] === OPEN_BRACKET) {
+      let index = 0;
+      eachElement(bytes, at, (start) => {
+        if (String(index++) === step) found = start;
+      });
+    }
+    if (found === undefined) return undefined;
+  }
+  return decodeText(bytes, found, skipValue(bytes, found));
 }

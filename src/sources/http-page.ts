@@ -144,17 +144,17 @@ export class KeptBody {
     this.#openAt = offset;
   }
 
-  /** Errors: SyntaxError for what is no JSON. */
-  json(): unknown {
+  /** JSON, if the body is: what was dropped were documents and commas. */
+  text(): string {
     const decoder = new TextDecoder();
     const first = decoder.decode(joinBytes(this.#kept, this.#keptBytes));
     const rest = decoder.decode(this.#open);
-    if (!this.#isInside) return JSON.parse(first + rest);
+    if (!this.#isInside) return first + rest;
     // What was passed may end on either side of a comma, as the pieces came.
     const [before, behind] = [first.trimEnd(), rest.trimStart()];
     const start = before.endsWith(',') ? before.slice(0, -1) : before;
     const end = behind.startsWith(',') ? behind.slice(1).trimStart() : behind;
-    return JSON.parse(end.startsWith(']') ? start + end : `${start},${end}`);
+    return end.startsWith(']') ? start + end : `${start},${end}`;
   }
 
   #keep(bytes: Uint8Array): void {

@@ -18,7 +18,7 @@ import type { Wants } from '../core/stage.ts';
 import type { BodyOptions } from '../io/http-body.ts';
 import { type HttpRequest, parseUrl } from '../io/http-exchange.ts';
 import { sharedKernel } from '../kernels/index.ts';
-import { firstUrl, type HttpPage, type HttpPages, neededOf, nextUrl } from './http-next-page.ts';
+import { firstUrl, type HttpPages, neededOf, nextUrl, type ReadPage } from './http-next-page.ts';
 import { type DecodeBody, KeptBody, openPage, type Page } from './http-page.ts';
 import type { TextSourceOptions } from './text-source.ts';
 
@@ -233,9 +233,9 @@ class PageReading {
     return last;
   }
 
-  about(index: number): HttpPage {
+  about(index: number): ReadPage {
     const { url, headers } = this.#page;
-    return { url, headers, index, documents: this.#documents, json: () => this.#kept!.json() };
+    return { url, headers, index, documents: this.#documents, text: () => this.#kept!.text() };
   }
 }
 

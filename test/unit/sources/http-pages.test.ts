@@ -116,6 +116,19 @@ describe('httpSource with pages', () => {
     expect([...last].sort().join(' ')).toBe('id,1 id,1 id,2 limit,2 offset,2');
   });
 
+  it.each([
+    [`{"items":[{"n":1}],"next":1374004777531007833}`, 'next'],
+    [`{"next":1,"items":[{"n":1}],"ne\\u0078t":1374004777531007833}`, 'next'],
+    [`{"items":[{"n":1}],"a":[0,{"b":{"c": 1374004777531007833 }}]}`, 'a.1.b.c'],
+  ])('takes the number of a cursor as it is written: %s', async (body, cursor) => {
+    const { base, requests } = await serve((request, response) => {
+      response.end(request.url === '/' ? body : '{"items":[]}');
+    });
+    const options = { path: 'items', pages: { type: 'cursor', cursor } } as const;
+    expect(await read(base, options)).toEqual([1]);
+    expect(requests[1]!.url).toBe('/?cursor=1374004777531007833');
+  });
+
   it.each<[string, HttpSourceOptions['pages'], unknown]>([
     ['offset=20', { type: 'offset', size: 10 }, [20, 21, 22, 23, 24]],
     ['cursor=1&offset=', { type: 'offset', size: 10 }, numbers],
