@@ -5,6 +5,7 @@
  * than `lingerMs`, what has been gathered is given out, so a slow trickle flows.
  */
 import { unlessAborted } from '../core/abort.ts';
+import { iterate } from '../core/iterate.ts';
 import type { ByteReader } from '../core/stage.ts';
 import { timerMs } from '../core/timer.ts';
 
@@ -23,8 +24,7 @@ type Step = IteratorResult<Uint8Array, unknown>;
 /** Errors: those of the iterable, unchanged. */
 export function readChunks(chunks: Chunks, options: ChunkReaderOptions = {}): ByteReader {
   const { chunkBytes = 1 << 20, lingerMs = 5, signal } = options;
-  const iterator: AsyncIterator<Uint8Array> | Iterator<Uint8Array> =
-    Symbol.asyncIterator in chunks ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]();
+  const iterator = iterate(chunks);
   let waiting: Promise<Step> | undefined;
   let ended = false;
 

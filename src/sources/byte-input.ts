@@ -9,6 +9,7 @@
 import { fileURLToPath } from 'node:url';
 import { sourcePlace } from '../core/batch.ts';
 import { EtlError, type Place } from '../core/errors.ts';
+import { iterate } from '../core/iterate.ts';
 import { redactUrl } from '../core/redact.ts';
 import type { ByteReader } from '../core/stage.ts';
 import { readChunks } from '../formats/chunk-reader.ts';
@@ -249,43 +250,54 @@ export async function openStream(
   tap?: { add(bytes: Uint8Array): void },
 ): Promise<InputReader> {
   const reader = readChunks(asBytes(stream, place), { chunkBytes: SNIFF_BYTES, signal });
-  let head: Uint8Array = new Uint8Array(0);
-  // Whoever writes slowly may write the first bytes one by one.
-  while (isTooShortToTell(head)) {
-    const longer = await reader.read(head);
-    if (longer === undefined) break;
-    head = longer;
-  }
-  const compression = detectCompression(head, name);
-  const whole = withHead(head, reader);
-  const plain = readChunks(decompress(whole, compression, place), { chunkBytes, signal });
-  // The offset of compressed bytes is not that of the plain ones.
-  const named = compression === 'none' ? at : { ...at, etag: undefined };
+  let close = reader.close;
   try {
-    return await readThrough(closingToo(plain, below, tap), named, from, signal);
+    let head: Uint8Array = new Uint8Array(0);
+    // Whoever writes slowly may write the first bytes one by one.
+    while (isTooShortToTell(head)) {
+      const longer = await reader.read(head);
+      if (longer === undefined) break;
+      head = longer;
+    }
+    const compression = detectCompression(head, name);
+    const whole = withHead(head, reader);
+    const chunks = readChunks(decompress(whole, compression, place), { chunkBytes, signal });
+    const plain = closingToo(chunks, below, tap);
+    close = async () => {
+      // First, as what is above may be waiting for a stream that is silent.
+      await reader.close();
+      await plain.close();
+    };
+    // The offset of compressed bytes is not that of the plain ones.
+    const named = compression === 'none' ? at : { ...at, etag: undefined };
+    return await readThrough({ ...plain, close }, named, from, signal);
   } catch (error) {
-    await plain.close();
+    await close();
     throw error;
   }
 }
 
 async function* withHead(head: Uint8Array, reader: ByteReader): AsyncGenerator<Uint8Array> {
-  try {
-    if (head.length > 0) yield head;
-    yield* readerChunks(reader);
-  } finally {
-    await reader.close();
-  }
+  if (head.length > 0) yield head;
+  yield* readerChunks(reader);
 }
 
 /** Bytes as they come; text chunks of foreign streams are encoded, anything else is refused. */
-async function* asBytes(stream: ByteStream, place: Place): AsyncGenerator<Uint8Array> {
+function asBytes(stream: ByteStream, place: Place): AsyncIterable<Uint8Array> {
   const encoder = new TextEncoder();
-  for await (const chunk of stream as AsyncIterable<unknown>) {
-    if (chunk instanceof Uint8Array) yield chunk;
-    else if (typeof chunk === 'string') yield encoder.encode(chunk);
-    else {
-      throw new EtlError('INVALID_ARGUMENT', `expected bytes, found ${typeof chunk}`, { place });
-    }
-  }
+  const steps = iterate<unknown>(stream);
+  const iterator: AsyncIterator<Uint8Array> = {
+    async next() {
+      const { done, value } = await steps.next();
+      if (done) return { done, value: undefined };
+      if (value instanceof Uint8Array) return { value };
+      if (typeof value === 'string') return { value: encoder.encode(value) };
+      throw new EtlError('INVALID_ARGUMENT', `expected bytes, found ${typeof value}`, { place });
+    },
+    async return() {
+      await steps.return?.();
+      return { done: true, value: undefined };
+    },
+  };
+  return { [Symbol.asyncIterator]: () => iterator };
 }

@@ -5,6 +5,7 @@
  */
 import { unlessAborted } from '../core/abort.ts';
 import { Batch, type BatchCodec, type Document, isDocument } from '../core/batch.ts';
+import { iterate } from '../core/iterate.ts';
 import { GATHER_COUNT, notADocument } from './intake.ts';
 
 /**
@@ -51,8 +52,7 @@ class Gathering {
 
   constructor(items: AsyncIterable<unknown> | Iterable<unknown>) {
     this.#synchronous = !(Symbol.asyncIterator in items);
-    this.#iterator =
-      Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
+    this.#iterator = iterate(items);
   }
 
   /** Resolves when there are documents and the iterable pauses, or there is no room for more. */
