@@ -23,32 +23,3 @@ export function unlessAborted<T>(value: T | PromiseLike<T>, signal?: AbortSignal
     );
   });
 }
-
-/**
- * The items of a source until the signal fires, also while the next is awaited; then its reason is thrown.
- * A source left waiting is told to end, and that is not waited for: it may never come.
- */
-export async function* untilAborted<T>(
-  source: Iterable<T> | AsyncIterable<T>,
-  signal: AbortSignal,
-): AsyncGenerator<T, void, void> {
-  const iterator =
-    Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
-  let ended = false;
-  try {
-    for (;;) {
-      signal.throwIfAborted();
-      const step = await unlessAborted(iterator.next(), signal);
-      ended = step.done === true;
-      if (step.done) return;
-      yield step.value;
-    }
-  } catch (error) {
-    ended = !signal.aborted;
-    throw error;
-  } finally {
-    const closing = ended ? undefined : Promise.resolve(iterator.return?.());
-    if (signal.aborted) closing?.catch(() => {});
-    else await closing;
-  }
-}

@@ -1,4 +1,5 @@
 /** Anybody's iterable or stream, step by step. */
+import { unlessAborted } from './abort.ts';
 
 type Steps<T> = Iterator<T, unknown> | AsyncIterator<T, unknown>;
 
@@ -31,6 +32,34 @@ export function iterate<T>(items: Iterable<T> | AsyncIterable<T>): Steps<T> {
       return (await iterator.return?.()) ?? { done: true, value: undefined };
     },
   };
+}
+
+/**
+ * The items until the signal fires, also while the next is awaited; then its reason is thrown. Items left
+ * waiting are told to end, and that is not waited for: it may never come. Errors: those of the iterable too.
+ */
+export async function* iterateUntil<T>(
+  items: Iterable<T> | AsyncIterable<T>,
+  signal: AbortSignal,
+): AsyncGenerator<T, void, void> {
+  const steps = iterate(items);
+  let ended = false;
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      const { done, value } = await unlessAborted(steps.next(), signal);
+      ended = done === true;
+      if (done) return;
+      yield value;
+    }
+  } catch (error) {
+    ended = !signal.aborted;
+    throw error;
+  } finally {
+    const closing = ended ? undefined : Promise.resolve(steps.return?.());
+    if (signal.aborted) closing?.catch(() => {});
+    else await closing;
+  }
 }
 
 function isWebStream<T>(items: object): items is WebStream<T> {

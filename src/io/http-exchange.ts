@@ -4,6 +4,7 @@
  *
  * No error, place or message shows a URL's user, password or query values, nor a header's value.
  */
+import { unlessAborted } from '../core/abort.ts';
 import { checkLimits, checkNumber } from '../core/check-option.ts';
 import { EtlError, type Place } from '../core/errors.ts';
 import { redactUrl } from '../core/redact.ts';
@@ -38,7 +39,7 @@ export interface HttpOptions {
    * like. The authorities hold for every origin, the rest for the one asked for. Not for a `fetch`.
    */
   readonly tls?: HttpTls;
-  /** Longest wait for an answer's headers. Default 30,000. */
+  /** Longest wait for an answer's headers, that for a function's `headers` included. Default 30,000. */
   readonly connectTimeoutMs?: number;
   /** Longest wait for more of the body. Default 30,000. */
   readonly idleTimeoutMs?: number;
@@ -135,7 +136,8 @@ export async function exchange(
     for (let redirects = 0; ; ) {
       signal.throwIfAborted();
       const own = url.origin === origin;
-      const asked = own ? await askHeaders(options, url, refused) : {};
+      const asking = own ? askHeaders(options, url, refused) : {};
+      const asked = await unlessAborted(asking, life.signal);
       const mine = own ? { ...parsed.headers, ...request.headers, ...asked } : {};
       const headers = makeHeaders({ ...mine, ...extra }, url);
       const tls = own ? options.tls : { ca: options.tls?.ca };
@@ -184,7 +186,7 @@ function answer(response: RawResponse, url: URL, life: Life, options: HttpOption
     try {
       for (;;) {
         const idle = life.limit(idleTimeoutMs, 'nothing more came in time');
-        const step = await iterator.next().finally(idle.end);
+        const step = await unlessAborted(iterator.next(), life.signal).finally(idle.end);
         if (step.done) return;
         bytes += step.value.byteLength;
         if (bytes > maxBodyBytes) throw tooLong(url, maxBodyBytes);

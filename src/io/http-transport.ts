@@ -7,6 +7,7 @@
 import { request as requestPlain } from 'node:http';
 import { request as requestSecure } from 'node:https';
 import type { ConnectionOptions } from 'node:tls';
+import { unlessAborted } from '../core/abort.ts';
 
 /** What a connection by TLS goes by, as `node:tls` takes it. */
 export type HttpTls = Pick<
@@ -81,7 +82,8 @@ export async function sendByFetch(
 ): Promise<RawResponse> {
   const { body, tls: _, ...rest } = options;
   const made = { ...rest, ...(body === undefined ? {} : { body: body as BodyInit }) };
-  const response = await fetch(url, { ...made, redirect: 'manual' });
+  // One of the user's may not heed the signal.
+  const response = await unlessAborted(fetch(url, { ...made, redirect: 'manual' }), options.signal);
   const { status, statusText, headers } = response;
   return {
     ...{ status, statusText, headers, decoded: true },

@@ -11,6 +11,7 @@
 import { randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import { unlessAborted } from '../core/abort.ts';
 import type { Batch } from '../core/batch.ts';
 import { checkLimits } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
@@ -49,7 +50,7 @@ export interface HttpSinkOptions {
   readonly maxBytes?: number;
   /** Requests under way at a time; with more than one they may arrive in any order. Default 1. */
   readonly concurrency?: number;
-  /** For one attempt, until the answer's headers are there. Default 30,000. */
+  /** For one attempt, from asking a function for headers until the answer's are there. Default 30,000. */
   readonly timeoutMs?: number;
   readonly retry?: RetryOptions;
   /**
@@ -226,15 +227,6 @@ class HttpSink implements Sink<HttpSinkSummary> {
 
   /** Errors: Refused for any status but 2xx, Unanswered, those of the headers. */
   async #attempt(body: Uint8Array, key: string, refresh: boolean): Promise<void> {
-    const { method = 'POST', format = 'jsonl', compression = 'none' } = this.#options;
-    const headers = new Headers({
-      'content-type': format === 'json' ? 'application/json' : 'application/x-ndjson',
-      ...(compression === 'gzip' ? { 'content-encoding': 'gzip' } : {}),
-      'idempotency-key': key,
-      ...this.#login,
-    });
-    const given = await this.#givenHeaders(refresh);
-    for (const [name, value] of Object.entries(given)) headers.set(name, value);
     const controller = new AbortController();
     const { signal } = this.#controller;
     const stop = (): void => controller.abort(signal.reason);
@@ -245,23 +237,44 @@ class HttpSink implements Sink<HttpSinkSummary> {
       controller.abort(new DOMException(`no answer in ${timeoutMs} ms`, 'TimeoutError'));
     }, timerMs(timeoutMs));
     try {
-      const { tls, fetch } = this.#options;
-      const request = { method, headers, body, tls, signal: controller.signal };
-      const response = await (fetch
-        ? sendByFetch(fetch, this.#url, request)
-        : sendByNode(this.#url, request));
-      const after = parseRetryAfter(response.headers.get('retry-after')) ?? 0;
-      await drain(response);
-      const { status } = response;
-      if (status < 200 || status > 299) throw new Refused(status, after);
+      const headers = await unlessAborted(this.#headers(key, refresh), controller.signal);
+      await this.#post(body, headers, controller.signal);
     } catch (error) {
       if (error instanceof Refused) throw error;
       // The client only says that it was stopped.
-      throw new Unanswered(controller.signal.aborted ? controller.signal.reason : error);
+      throw controller.signal.aborted ? new Unanswered(controller.signal.reason) : error;
     } finally {
       clearTimeout(timer);
       signal.removeEventListener('abort', stop);
     }
+  }
+
+  /** Errors: Refused, Unanswered. */
+  async #post(body: Uint8Array, headers: Headers, signal: AbortSignal): Promise<void> {
+    const { method = 'POST', tls, fetch } = this.#options;
+    const request = { method, headers, body, tls, signal };
+    const sending = fetch ? sendByFetch(fetch, this.#url, request) : sendByNode(this.#url, request);
+    const response = await sending.catch((error) => {
+      throw new Unanswered(error);
+    });
+    const after = parseRetryAfter(response.headers.get('retry-after')) ?? 0;
+    await drain(response);
+    const { status } = response;
+    if (status < 200 || status > 299) throw new Refused(status, after);
+  }
+
+  /** Errors: INVALID_ARGUMENT; those of the user's function. */
+  async #headers(key: string, refresh: boolean): Promise<Headers> {
+    const { format = 'jsonl', compression = 'none' } = this.#options;
+    const headers = new Headers({
+      'content-type': format === 'json' ? 'application/json' : 'application/x-ndjson',
+      ...(compression === 'gzip' ? { 'content-encoding': 'gzip' } : {}),
+      'idempotency-key': key,
+      ...this.#login,
+    });
+    const given = await this.#givenHeaders(refresh);
+    for (const [name, value] of Object.entries(given)) headers.set(name, value);
+    return headers;
   }
 
   async #givenHeaders(refresh: boolean): Promise<HeaderInput> {

@@ -1,7 +1,7 @@
 /** Entries of a drive as a stream of objects. */
 import { Readable } from 'node:stream';
-import { untilAborted } from '../core/abort.ts';
 import { EtlError } from '../core/errors.ts';
+import { iterateUntil } from '../core/iterate.ts';
 import type { DriveKey } from '../kernels/index.ts';
 import type { DataStoreOptions } from '../store/drive/contracts.ts';
 import { DataStore } from '../store/drive/data-store.ts';
@@ -54,7 +54,7 @@ async function* items(
       for (const { keyHash, payload } of store.iterEntries()) yield { keyHash, payload };
       return;
     }
-    for await (const key of untilAborted(keys, signal)) {
+    for await (const key of iterateUntil(keys, signal)) {
       const entry = store.read(key);
       if (entry === undefined) {
         const text = `there is no entry ${JSON.stringify(String(key))}`;

@@ -9,6 +9,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import pLimit from 'p-limit';
+import { unlessAborted } from '../core/abort.ts';
 import { Batch } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
 import { redactUrl } from '../core/redact.ts';
@@ -98,7 +99,8 @@ export async function* readPages(
             place: { url: redactUrl(opened.url) },
           });
         }
-        const url = pages && !reading.failure && (await nextUrl(pages, reading.about(page)));
+        const about = pages && !reading.failure && reading.about(page);
+        const url = about && (await unlessAborted(nextUrl(pages, about), signal));
         if (url && page + 1 >= maxPages) {
           throw new EtlError('INVALID_ARGUMENT', `more than ${maxPages} pages`, {
             place: { url: redactUrl(url) },

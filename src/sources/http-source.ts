@@ -2,6 +2,7 @@
 import type { Batch, Document } from '../core/batch.ts';
 import { checkChoice, checkCount, checkLimits, checkPositive } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
+import { iterateUntil } from '../core/iterate.ts';
 import { type Path, type PathInput, parsePath } from '../core/path.ts';
 import { type RetryOptions, waitMs } from '../core/retry.ts';
 import type { ByteReader, Source } from '../core/stage.ts';
@@ -112,10 +113,12 @@ export function createHttpSource(
     return createTextSource('httpSource', 'ordinal', inputs, rest, decode);
   }
   const paging = { pages, concurrency, sending, decode, level: steps.length + 1 };
-  const list = known ?? toRequests(requests as AsyncIterable<HttpRequestInput>);
   return {
     name: 'httpSource',
-    batches: (signal, wants, from) => readPages(list, { ...rest, ...paging }, signal, wants, from),
+    batches(signal, wants, from) {
+      const list = known ?? toRequests(requests as AsyncIterable<HttpRequestInput>, signal);
+      return readPages(list, { ...rest, ...paging }, signal, wants, from);
+    },
   };
 }
 
@@ -177,8 +180,9 @@ function oneOrMany(requests: unknown): HttpRequest[] | undefined {
 
 async function* toRequests(
   requests: Iterable<HttpRequestInput> | AsyncIterable<HttpRequestInput>,
+  signal: AbortSignal,
 ): AsyncGenerator<HttpRequest, void, void> {
-  for await (const request of requests) yield toRequest(request);
+  for await (const request of iterateUntil(requests, signal)) yield toRequest(request);
 }
 
 function toRequest(input: HttpRequestInput): HttpRequest {

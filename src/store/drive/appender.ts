@@ -13,8 +13,8 @@
  */
 import { dirname } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { untilAborted } from '../../core/abort.ts';
 import { EtlError } from '../../core/errors.ts';
+import { iterateUntil } from '../../core/iterate.ts';
 import type { Disk, DiskFile } from '../../io/index.ts';
 import {
   alignPayload,
@@ -213,7 +213,7 @@ export class Appender {
     let sum = 0;
     let single = 0;
     try {
-      for await (const piece of signal ? untilAborted(source, signal) : source) {
+      for await (const piece of signal ? iterateUntil(source, signal) : source) {
         checkBytes(piece);
         sum = crc32(piece, sum);
         length += piece.length;

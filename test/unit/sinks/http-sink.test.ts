@@ -271,6 +271,23 @@ describe('httpSink', () => {
     await expect.poll(() => stuck.sockets.size).toBe(0);
   });
 
+  it.each<[string, HttpSinkOptions]>([
+    ['headers', { headers: () => new Promise<never>(() => {}) }],
+    ['a fetch', { fetch: () => new Promise<never>(() => {}) }],
+  ])('waits neither longer for %s', async (_, hanging) => {
+    const late = httpSink('http://host/', { ...hanging, timeoutMs: 20, retry: { retries: 0 } });
+    await expect(pipeline(fromIterable(numbers(1)), late)).rejects.toMatchObject({
+      code: 'HTTP_ERROR',
+      cause: { name: 'TimeoutError' },
+    });
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 20);
+    const stopped = httpSink('http://host/', { ...hanging, signal: controller.signal });
+    await expect(pipeline(fromIterable(numbers(1)), stopped)).rejects.toMatchObject({
+      code: 'ABORTED',
+    });
+  });
+
   it('has so many requests under way, and the first failure ends all', async () => {
     let under = 0;
     let most = 0;
