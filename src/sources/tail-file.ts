@@ -68,7 +68,10 @@ export class FollowedFile {
       if (now && (now.ino !== mine.ino || now.dev !== mine.dev)) return this.#leave(mine.size);
       this.#quietSince = undefined;
       if (mine.size === this.#seen && mine.mtimeMs === this.#modifiedMs) return 'same';
-      if (mine.size < (this.place?.offset ?? 0)) return 'other';
+      const whole = this.place?.offset ?? 0;
+      if (mine.size < whole) return 'other';
+      // An unfinished line may have been cut off, and another one come in its place.
+      this.#seen = Math.min(this.#seen, whole);
       this.#modifiedMs = mine.mtimeMs;
     } else {
       if (!now) return this.place ? 'other' : 'same';

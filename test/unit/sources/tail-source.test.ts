@@ -75,6 +75,23 @@ describe('tailSource', () => {
     expect(openDescriptors()).toBeLessThanOrEqual(before);
   });
 
+  it.each([
+    ['shorter', '{"n":2}\n', 1],
+    ['as long', `{"n":2}${' '.repeat(20)}\n`, 1],
+    ['the first, and shorter', '{"n":2}\n', 0],
+  ])('gives what came in the place of a torn last line: %s', async (_, line, before) => {
+    const path = join(temporaryFolder(), 'a.jsonl');
+    writeFileSync(path, `${lines(0, before)}${'{"n":9,"t":"'.padEnd(28, 'x')}`);
+    const following = follow(path);
+    await following.until(before);
+    await sleep(20);
+    truncateSync(path, 8 * before);
+    appendFileSync(path, line);
+    await following.until(before + 1);
+    await following.stop();
+    expect(following.seen).toEqual([...upTo(before), 2]);
+  });
+
   it('follows a file that is renamed and made anew', async () => {
     const folder = temporaryFolder();
     const path = join(folder, 'a.log');
