@@ -29,6 +29,12 @@ describe('prettyJson', () => {
       '{\n  "a": 1.0e+02,\n  "a": "\\u00e9\\"{"\n}',
     );
   });
+
+  it('takes a text of any number of escapes, and ends where a string does not', () => {
+    const text = `{"text":"${'\\n'.repeat(9e6)}"}`;
+    expect(prettyJson(text) === `{\n  ${text.slice(1, -1).replace(':', ': ')}\n}`).toBe(true);
+    expect(prettyJson('{"a\\"')).toBe('{\n  "a\\"');
+  });
 });
 
 describe('numbers for people', () => {

@@ -119,6 +119,14 @@ describe('a file per document, read as lines', () => {
     await zds.close();
   });
 
+  it('gives a text of any number of escapes as it stands', async () => {
+    mkdirSync(file(''), { recursive: true });
+    const member = `"text":"${'\\n'.repeat(8e6)}"`;
+    writeFileSync(file('a.json'), `{ ${member} }`);
+    const engine = await Engine.open(root, 'files');
+    expect(Buffer.from(`{"_id":"a",${member}}`).equals(engine.getRaw('a'))).toBe(true);
+  });
+
   it('keeps what stands in a file, whoever wrote it', async () => {
     mkdirSync(file(''), { recursive: true });
     const texts: [string, string, string][] = [
