@@ -98,7 +98,7 @@ interface CheckedFile {
   readonly interpolation: Interpolation;
 }
 
-/** Errors: IO_ERROR, UNSUPPORTED, INVALID_ARGUMENT. */
+/** Errors: IO_ERROR, UNSUPPORTED, INVALID_UTF8, INVALID_ARGUMENT. */
 async function readPipeline(
   path: string,
   environment: Environment,

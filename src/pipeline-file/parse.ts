@@ -8,6 +8,7 @@ import type { Node, parseDocument } from 'yaml';
 import { EtlError, type Place } from '../core/errors.ts';
 import type { Reject } from '../core/reject.ts';
 import { decodeJsonl } from '../formats/index.ts';
+import { decodeText } from '../io/decode-text.ts';
 import type { Fault } from './check.ts';
 
 /** A file's data. */
@@ -17,12 +18,16 @@ export interface ParsedFile {
   locate(fault: Pick<Fault, 'way' | 'atName'>): Place;
 }
 
-/** A file whose name ends in .json is JSON, any other YAML. Errors: IO_ERROR, and INVALID_ARGUMENT with the place. */
+/** A file whose name ends in .json is JSON, any other YAML. Errors: IO_ERROR, INVALID_UTF8, and INVALID_ARGUMENT with the place. */
 export async function parseFile(path: string): Promise<ParsedFile> {
-  const text = await readFile(path, 'utf8').catch((cause) => {
+  const bytes = await readFile(path).catch((cause) => {
     throw new EtlError('IO_ERROR', 'cannot be read', { place: { path }, cause });
   });
-  return parseText(text, path, extname(path).toLowerCase() === '.json' ? 'json' : 'yaml');
+  return parseText(
+    decodeText(bytes, path),
+    path,
+    extname(path).toLowerCase() === '.json' ? 'json' : 'yaml',
+  );
 }
 
 /** Errors: INVALID_ARGUMENT with the place for text that is no YAML, or no JSON where it has to be. */

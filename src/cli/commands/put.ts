@@ -1,6 +1,7 @@
 /** `zds put`: stores one document, its bytes as they were given. */
 import type { Readable } from 'node:stream';
 import { EtlError } from '../../core/errors.ts';
+import { decodeText } from '../../io/decode-text.ts';
 import { type Command, collectionOption } from '../command.ts';
 import { type Interrupt, untilInterrupt } from '../interrupt.ts';
 import { openForEdit } from '../open.ts';
@@ -34,7 +35,7 @@ export const putCommand: Command = {
   },
 };
 
-async function readAll(stdin: Readable, interrupt: Interrupt): Promise<Uint8Array> {
+async function readAll(stdin: Readable, interrupt: Interrupt): Promise<Buffer> {
   const parts: Uint8Array[] = [];
   let size = 0;
   for await (const part of untilInterrupt(stdin, interrupt)) {
@@ -51,10 +52,8 @@ async function readAll(stdin: Readable, interrupt: Interrupt): Promise<Uint8Arra
 }
 
 /** JSON over several lines as one line: line ends between tokens become spaces. */
-function onOneLine(bytes: Uint8Array, source: string): Uint8Array {
-  const text = Buffer.from(bytes)
-    .toString()
-    .replace(/^\uFEFF/, '');
+function onOneLine(bytes: Buffer, source: string): Uint8Array {
+  const text = decodeText(bytes, source).replace(/^\uFEFF/, '');
   try {
     JSON.parse(text);
   } catch (cause) {

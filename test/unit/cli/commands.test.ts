@@ -1,7 +1,7 @@
 /** What each command does to a store, prints, and ends with. */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
 import { tableFromIPC } from 'apache-arrow';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -72,6 +72,9 @@ describe('put, get, delete', () => {
       expect([code, stderr.split('\n').length], data).toEqual([1, 2]);
       expect(stderr).toMatch(message);
     }
+    const stdin = Readable.from([Buffer.from('{"a":"\xe9"}', 'latin1')]);
+    const put = await zds(['put', lake, 'x2', '-c', 'things'], { stdin });
+    expect(put).toMatchObject({ code: 1, stderr: expect.stringMatching(/stdin: .*not UTF-8/) });
     expect(await zds(['get', lake, 'x2', '-c', 'things'])).toMatchObject({ code: 1 });
   });
 });

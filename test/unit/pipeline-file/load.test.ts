@@ -165,6 +165,15 @@ ${foot}`;
     });
   });
 
+  it('is a file that is not UTF-8', async () => {
+    writeFileSync(at('w.yaml'), Buffer.from(`${head}${foot}# \xe9\n`, 'latin1'));
+    const place = { path: at('w.yaml') };
+    await expect(loadPipeline(at('w.yaml'))).rejects.toMatchObject({ code: 'INVALID_UTF8', place });
+    expect(await lintPipeline(at('w.yaml'))).toEqual([
+      { place, problem: 'the bytes are not UTF-8' },
+    ]);
+  });
+
   it('is where a file is no YAML or no JSON', async () => {
     expect(await lint('w.yaml', 'name: x\nname: y\n')).toEqual(['2:1 Map keys must be unique']);
     expect(await lint('w.yaml', 'name: [\n')).toHaveLength(1);
