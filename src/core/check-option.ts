@@ -8,6 +8,12 @@ export function checkChoice<T extends string>(name: string, value: T, choices: r
   throw new EtlError('INVALID_ARGUMENT', text);
 }
 
+/** Answers `value`. Errors: INVALID_ARGUMENT where it is neither true nor false. */
+export function checkFlag(name: string, value: boolean): boolean {
+  if (typeof value === 'boolean') return value;
+  throw new EtlError('INVALID_ARGUMENT', `${name} must be true or false, not ${value}`);
+}
+
 /** Answers `value`. Errors: INVALID_ARGUMENT where it is no whole number from `least` on. */
 export function checkCount(name: string, value: number, least = 1): number {
   if (Number.isSafeInteger(value) && value >= least) return value;

@@ -18,7 +18,7 @@ import {
   SITE_WORDS,
   sourcePlace,
 } from '../core/batch.ts';
-import { checkCount, checkLimits } from '../core/check-option.ts';
+import { checkLimits } from '../core/check-option.ts';
 import { EtlError, type Place } from '../core/errors.ts';
 import { type OnError, readOnError } from '../core/reject.ts';
 import type { ByteReader } from '../core/stage.ts';
@@ -38,7 +38,7 @@ import type { Kernel } from '../kernels/types.ts';
 import { readChunks } from './chunk-reader.ts';
 import { buildDialect, type CsvLayout, type CsvRowOptions } from './csv-options.ts';
 import { type CsvSniff, HEAD_SAMPLE_BYTES, sniffSamples } from './csv-sniff.ts';
-import { DEFAULT_BATCH_BYTES } from './jsonl.ts';
+import { batchBytesOf } from './jsonl.ts';
 import { OBJECT_PIECE_BYTES } from './pieces-of-lines.ts';
 
 /** A place between two rows of one source. */
@@ -106,8 +106,7 @@ export async function* decodeCsv(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   options: CsvOptions = {},
 ): AsyncGenerator<Batch, void, void> {
-  const { batchBytes = DEFAULT_BATCH_BYTES } = options;
-  yield* decodeRows(readChunks(chunks, { chunkBytes: batchBytes }), options);
+  yield* decodeRows(readChunks(chunks, { chunkBytes: batchBytesOf(options) }), options);
 }
 
 /** As `decodeCsv`, over a reader, which it closes. */
@@ -115,12 +114,11 @@ export async function* decodeRows(
   reader: ByteReader,
   options: CsvOptions = {},
 ): AsyncGenerator<Batch, void, void> {
-  const { batchBytes: most = DEFAULT_BATCH_BYTES, documents } = options;
-  const { maxRowBytes = DEFAULT_MAX_ROW_BYTES } = options;
-  const batchBytes = documents ? Math.min(most, OBJECT_PIECE_BYTES) : most;
+  const { documents, maxRowBytes = DEFAULT_MAX_ROW_BYTES } = options;
   let next: Promise<Uint8Array | undefined> | undefined;
   try {
-    checkCount('batchBytes', most);
+    const most = batchBytesOf(options);
+    const batchBytes = documents ? Math.min(most, OBJECT_PIECE_BYTES) : most;
     checkLimits({ maxRowBytes });
     const start = options.from ? NOTHING : await readHead(reader, options.source);
     const isWhole = start.length < HEAD_SAMPLE_BYTES;

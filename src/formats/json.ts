@@ -12,7 +12,7 @@ import type { ByteReader } from '../core/stage.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { readChunks } from './chunk-reader.ts';
 import { cutElements, type ElementBlock } from './cut-elements.ts';
-import { DEFAULT_BATCH_BYTES } from './jsonl.ts';
+import { batchBytesOf } from './jsonl.ts';
 import { DEFAULT_MAX_LINE_BYTES, type DecoderOptions, LineDecoder } from './line-decoder.ts';
 
 /** A place between two elements. */
@@ -44,8 +44,7 @@ export async function* decodeJson(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   options: JsonOptions = {},
 ): AsyncGenerator<Batch, void, void> {
-  const { batchBytes = DEFAULT_BATCH_BYTES } = options;
-  yield* decodeElements(readChunks(chunks, { chunkBytes: batchBytes }), options);
+  yield* decodeElements(readChunks(chunks, { chunkBytes: batchBytesOf(options) }), options);
 }
 
 /** As `decodeJson`, over a reader, which it closes. */

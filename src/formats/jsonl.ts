@@ -9,6 +9,7 @@
  * A bad line stops the reading by default, after all good documents before it have been yielded.
  */
 import type { Batch } from '../core/batch.ts';
+import { checkCount } from '../core/check-option.ts';
 import type { ByteReader } from '../core/stage.ts';
 import { readChunks } from './chunk-reader.ts';
 import { cutLines } from './cut-lines.ts';
@@ -29,6 +30,15 @@ export interface JsonlOptions extends DecoderOptions {
 /** Size of a batch by default, roughly. */
 export const DEFAULT_BATCH_BYTES: number = 1 << 20;
 
+/** The `batchBytes` of options. Errors: INVALID_ARGUMENT where it is no whole number from 1 on. */
+export function batchBytesOf({
+  batchBytes = DEFAULT_BATCH_BYTES,
+}: {
+  readonly batchBytes?: number | undefined;
+}): number {
+  return checkCount('batchBytes', batchBytes);
+}
+
 /**
  * Batches of the documents in `chunks`, which may be cut anywhere. `batch.cursor` is a LineCursor. A
  * batch may hold no documents, where there were only blank and bad lines.
@@ -39,8 +49,7 @@ export async function* decodeJsonl(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   options: JsonlOptions = {},
 ): AsyncGenerator<Batch, void, void> {
-  const { batchBytes = DEFAULT_BATCH_BYTES } = options;
-  yield* decodeLines(readChunks(chunks, { chunkBytes: batchBytes }), options);
+  yield* decodeLines(readChunks(chunks, { chunkBytes: batchBytesOf(options) }), options);
 }
 
 /** As `decodeJsonl`, over a reader, which it closes. */

@@ -10,7 +10,7 @@ import {
   MORE_SAMPLE_BYTES,
   sniffSamples,
 } from '../formats/csv-sniff.ts';
-import { DEFAULT_BATCH_BYTES } from '../formats/jsonl.ts';
+import { batchBytesOf } from '../formats/jsonl.ts';
 import { detectCompression, SNIFF_BYTES } from '../io/decompress.ts';
 import { openFileReader } from '../io/file-reader.ts';
 import { SourceStream } from '../streams/source-stream.ts';
@@ -98,7 +98,7 @@ async function* readAll(
   wants: Wants,
   cursor: (InputPlace & RowPlace) | undefined,
 ): AsyncGenerator<Batch, void, void> {
-  const { batchBytes: chunkBytes = DEFAULT_BATCH_BYTES } = options;
+  const chunkBytes = batchBytesOf(options);
   const { types } = options;
   const onError = options.onError ?? wants.onReject ?? 'stop';
   let row = cursor?.row ?? 0;

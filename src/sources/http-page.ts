@@ -6,7 +6,7 @@ import type { Batch } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
 import { redactUrl } from '../core/redact.ts';
 import { joinBytes } from '../formats/chunk-reader.ts';
-import { DEFAULT_BATCH_BYTES } from '../formats/jsonl.ts';
+import { batchBytesOf } from '../formats/jsonl.ts';
 import { compressionOf, decompress } from '../io/decompress.ts';
 import { type BodyOptions, type HttpBody, openBody } from '../io/http-body.ts';
 import { type HttpRequest, parseUrl } from '../io/http-exchange.ts';
@@ -65,7 +65,7 @@ export class Page {
 
   /** The plain bytes; `kept` is told of them as they come. Errors: CORRUPTED_INPUT, those of the body. */
   open(
-    { batchBytes = DEFAULT_BATCH_BYTES }: { readonly batchBytes?: number },
+    options: { readonly batchBytes?: number },
     signal: AbortSignal,
     kept?: KeptBody,
   ): Promise<InputReader> {
@@ -73,7 +73,7 @@ export class Page {
     const plain = decompress(this.#chunks(), compressionOf(this.#body.encoding, place), place);
     const contentType = this.headers.get('content-type') ?? undefined;
     const at = { name: place.url, input: 0, contentType };
-    const how = { signal, chunkBytes: batchBytes, at };
+    const how = { signal, chunkBytes: batchBytesOf(options), at };
     return openStream(plain, place, this.url.pathname, how, this.#body, kept);
   }
 

@@ -20,7 +20,7 @@ import { EtlError, isEtlError } from '../core/errors.ts';
 import { readOnError } from '../core/reject.ts';
 import { waitMs } from '../core/retry.ts';
 import type { Source, Wants } from '../core/stage.ts';
-import { DEFAULT_BATCH_BYTES, decodeLines } from '../formats/jsonl.ts';
+import { batchBytesOf, decodeLines } from '../formats/jsonl.ts';
 import { expandPaths } from '../io/glob.ts';
 import { SourceStream } from '../streams/source-stream.ts';
 import { type InputPlace, type InputReader, parsePlace } from './input-place.ts';
@@ -163,7 +163,8 @@ class Tail {
   #meet(path: string): FollowedFile {
     const place = this.#places.get(path);
     this.#places.delete(path);
-    const { pollMs = 1000, batchBytes: chunkBytes = DEFAULT_BATCH_BYTES } = this.#options;
+    const { pollMs = 1000 } = this.#options;
+    const chunkBytes = batchBytesOf(this.#options);
     const isOld = this.#rounds === 0 && !this.#resumed;
     const fromEnd = this.#options.begin === 'end' && isOld;
     const graceMs = Math.min(pollMs, 1000);

@@ -5,7 +5,7 @@
 import type { Batch } from '../core/batch.ts';
 import { readOnError } from '../core/reject.ts';
 import type { Source } from '../core/stage.ts';
-import { DEFAULT_BATCH_BYTES } from '../formats/jsonl.ts';
+import { batchBytesOf } from '../formats/jsonl.ts';
 import type { DecoderOptions } from '../formats/line-decoder.ts';
 import { type ByteInput, type Input, openInputs } from './byte-input.ts';
 import { type InputReader, parsePlace } from './input-place.ts';
@@ -47,7 +47,7 @@ export function createTextSource<K extends string, O extends TextSourceOptions>(
       return readAll();
 
       async function* readAll(): AsyncGenerator<Batch, void, void> {
-        const { batchBytes: chunkBytes = DEFAULT_BATCH_BYTES } = options;
+        const chunkBytes = batchBytesOf(options);
         let ordinal = cursor?.ordinal ?? 0;
         for await (const opened of openInputs(input, { signal, chunkBytes }, cursor)) {
           const { name: source, reader, from } = opened;

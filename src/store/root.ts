@@ -91,8 +91,8 @@ export class ZdsRoot {
 
   /**
    * Opens a collection; a writing root makes it when it is missing (`createIfMissing`, default true).
-   * Errors: INVALID_PATH, COLLECTION_NOT_FOUND, INVALID_ARGUMENT for one with a file per document, LOCKED, READ_ONLY,
-   * CORRUPTED_DATA, IO_ERROR.
+   * Errors: INVALID_PATH, COLLECTION_NOT_FOUND, INVALID_ARGUMENT for one with a file per document and for `replace`
+   * with mode `read`, LOCKED, READ_ONLY, CORRUPTED_DATA, IO_ERROR.
    */
   async collection<T extends object = Document>(
     name: string,
@@ -100,8 +100,12 @@ export class ZdsRoot {
   ): Promise<FastStore<T>> {
     this.#check();
     checkCollectionName(name);
-    const { mode = this.mode } = options;
-    const letGo = mode === 'read' ? () => undefined : this.#claim(name);
+    const { mode = this.mode, replace } = options;
+    const reads = checkChoice('mode', mode, ['read', 'write']) === 'read';
+    if (reads && replace) {
+      throw new EtlError('INVALID_ARGUMENT', 'replace is for writing, not for reading');
+    }
+    const letGo = reads ? () => undefined : this.#claim(name);
     const opening = FastStore.attach<T>(this, name, { ...options, mode });
     const dismiss = this.#note(closed(opening));
     try {

@@ -100,15 +100,15 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
   readonly #query: Query;
   readonly #selector: Selector | undefined;
 
-  /** Errors: INVALID_ARGUMENT for a bad limit, offset or path. */
+  /** Errors: INVALID_ARGUMENT for a bad limit, offset, pieceBytes or path. */
   constructor(host: ScanHost | LooseHost, options: ScanOptions) {
     this.#host = host;
     this.#options = options;
-    const { where, select, limit, offset, pieceBytes = 1 } = options;
-    checkCount('pieceBytes', pieceBytes);
+    const { where, select, limit, offset, pieceBytes } = options;
     for (const [name, value] of Object.entries({ limit, offset })) {
       if (value !== undefined && value !== Number.POSITIVE_INFINITY) checkCount(name, value, 0);
     }
+    if (pieceBytes !== undefined) checkCount('pieceBytes', pieceBytes);
     this.#select = select?.map(parsePath);
     this.#query = {
       ...(where === undefined ? {} : { where }),

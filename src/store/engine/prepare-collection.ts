@@ -1,4 +1,5 @@
 /** Opening a collection of files for writing: its folders, its manifest, what it holds. */
+import { checkFlag } from '../../core/check-option.ts';
 import { EtlError } from '../../core/errors.ts';
 import { checkHasNoLines, Layout, noSuchCollection } from '../layout.ts';
 import type { ZdsRoot } from '../root.ts';
@@ -19,6 +20,7 @@ export async function prepareCollection(
   collection: string,
   { strict, createIfMissing = true, reread = false }: CollectionWishes,
 ): Promise<EngineState> {
+  if (strict !== undefined) checkFlag('strict', strict);
   const paths = enginePaths(root, collection);
   await checkHasNoLines(disk, root, collection);
   if ((await disk.stat(paths.docs)) === undefined) {

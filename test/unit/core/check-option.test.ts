@@ -33,8 +33,10 @@ import {
 import {
   BufferedWriter,
   DataStore,
+  Engine,
   FastStore,
   pack,
+  SyncWriter,
   unpack,
   verify,
   ZdsRoot,
@@ -71,6 +73,13 @@ describe('options that are one of some words', () => {
     ['write', async () => write(zdsSink(at('lake'), 'c', { write: wrong('mergee') }))],
     ['mode', async () => void (await ZdsRoot.open(at('lake'), { mode: wrong('reed') }))],
     ['mode', async () => void (await DataStore.open(at('x.drive'), { mode: wrong('reed') }))],
+    [
+      'mode',
+      async () => {
+        await using root = await ZdsRoot.open(at('lake'));
+        await root.collection('c', { mode: wrong('readonly') });
+      },
+    ],
     ['compression', async () => write(jsonlSink(at('x'), { compression: wrong('gzp') }))],
     ['publish', async () => write(jsonlSink(at('x'), { partitionBy: 'n', publish: wrong('no') }))],
     ['existing', async () => write(jsonlSink(at('x'), { partitionBy: 'n', existing: wrong('') }))],
@@ -166,7 +175,24 @@ describe('numbers that no option can be', () => {
 
   it('are refused: pieceBytes of a scan', async () => {
     await using store = await FastStore.open(at('lake'), 'c');
-    expect(() => store.scan({ pieceBytes: 0 })).toThrow('pieceBytes must be');
+    for (const pieceBytes of [0, 1.5, -5, Number.NaN]) {
+      expect(() => store.scan({ pieceBytes })).toThrow('pieceBytes must be');
+    }
+  });
+});
+
+describe('what can be neither of two', () => {
+  it('is refused before a collection is made', async () => {
+    const lake = at('lake');
+    await expect(SyncWriter.open(lake, 'c', { strict: wrong('yes') })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: 'strict must be true or false, not yes',
+    });
+    await expect(Engine.open(lake, 'c')).rejects.toMatchObject({ code: 'COLLECTION_NOT_FOUND' });
+    for (const root of [lake, await ZdsRoot.open(lake, { mode: 'read' })]) {
+      const opening = FastStore.open(root, 'c', { mode: 'read', replace: true });
+      await expect(opening).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    }
   });
 });
 
