@@ -102,6 +102,12 @@ export class EtlError extends Error {
   }
 }
 
+/** What becomes of what a user's function, or `what` else, threw for the document at a place. */
+export function functionFailed(cause: unknown, place: Place = {}, what = 'function'): EtlError {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return new EtlError('FUNCTION_FAILED', `the ${what} threw: ${text}`, { place, cause });
+}
+
 /** True for an EtlError, of this code if one is given; works across copies of the package. */
 export function isEtlError(error: unknown, code?: ErrorCode): error is EtlError {
   return (

@@ -3,7 +3,7 @@
  * that speaks it can type and check documents, without a dependency on one.
  */
 import type { Document } from './batch.ts';
-import { EtlError, type Place } from './errors.ts';
+import { EtlError, functionFailed, type Place } from './errors.ts';
 
 /** A validator. */
 export interface StandardSchema<Output = unknown> {
@@ -28,9 +28,14 @@ export interface ValidationIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
-/** The validated document. Errors: INVALID_DOCUMENT; INVALID_ARGUMENT for an async validator. */
+/** The validated document. Errors: INVALID_DOCUMENT, FUNCTION_FAILED; INVALID_ARGUMENT for an async validator. */
 export function validateNow(schema: StandardSchema, document: object): Document {
-  const result = schema['~standard'].validate(document);
+  let result: ReturnType<StandardSchema['~standard']['validate']>;
+  try {
+    result = schema['~standard'].validate(document);
+  } catch (cause) {
+    throw functionFailed(cause, {}, 'schema');
+  }
   if (result instanceof Promise) {
     result.catch(() => undefined);
     throw new EtlError('INVALID_ARGUMENT', 'this schema validates asynchronously; use append');
@@ -38,7 +43,7 @@ export function validateNow(schema: StandardSchema, document: object): Document 
   return accept(result, {});
 }
 
-/** The validated documents; `place` says where one stands. Errors: INVALID_DOCUMENT. */
+/** The validated documents; `place` says where one stands. Errors: INVALID_DOCUMENT, FUNCTION_FAILED. */
 export async function validateAll(
   schema: StandardSchema,
   documents: readonly Document[],
@@ -46,8 +51,14 @@ export async function validateAll(
 ): Promise<Document[]> {
   const accepted: Document[] = [];
   for (let i = 0; i < documents.length; i++) {
-    const result = schema['~standard'].validate(documents[i]);
-    accepted.push(accept(result instanceof Promise ? await result : result, place(i)));
+    let result: ValidationResult<unknown>;
+    try {
+      const answer = schema['~standard'].validate(documents[i]);
+      result = answer instanceof Promise ? await answer : answer;
+    } catch (cause) {
+      throw functionFailed(cause, place(i), 'schema');
+    }
+    accepted.push(accept(result, place(i)));
   }
   return accepted;
 }

@@ -16,6 +16,8 @@ const RECORD_FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'ID_MISMATCH',
   'DUPLICATE_ID',
   'INVALID_DOCUMENT',
+  'NESTING_TOO_DEEP',
+  'FUNCTION_FAILED',
 ]);
 
 /**

@@ -1,5 +1,6 @@
 /** Every document to one of several sinks. */
 import type { Batch, Document } from '../core/batch.ts';
+import { functionFailed } from '../core/errors.ts';
 import { type PathInput, parsePath } from '../core/path.ts';
 import type { OnReject, Reject } from '../core/reject.ts';
 import type { Sink } from '../core/stage.ts';
@@ -35,8 +36,8 @@ type SummariesOf<Sinks> = {
  * Sinks are written to at the same time, at the pace of the slowest; a failure of one gives up all.
  * All are opened and finished, also those that nothing came for. The order of documents is kept in
  * each sink. By path no objects are made.
- * Errors: those of the sinks, the first to come. Rejects: those of the sinks, and INVALID_DOCUMENT for
- * what has no sink.
+ * Errors: those of the sinks, the first to come. Rejects: those of the sinks, INVALID_DOCUMENT for
+ * what has no sink, FUNCTION_FAILED for what `by` throws for.
  */
 export function route<const Sinks extends { readonly [name: string]: AnySink }>(
   options: RouteOptions<Sinks>,
@@ -114,8 +115,17 @@ type Namer = (
 
 function createNamer(by: PathInput | ((document: Document) => string | undefined)): Namer {
   if (typeof by === 'function') {
-    return (batch, _onReject, take) => {
-      for (const [ordinal, document] of batch.documents().entries()) take(ordinal, by(document));
+    return (batch, onReject, take) => {
+      for (const [ordinal, document] of batch.documents().entries()) {
+        let name: string | undefined;
+        try {
+          name = by(document);
+        } catch (cause) {
+          rejectDocument(batch, ordinal, functionFailed(cause), onReject);
+          continue;
+        }
+        take(ordinal, name);
+      }
     };
   }
   const reader = new KeyReader([parsePath(by)]);

@@ -5,7 +5,7 @@ import type { Path } from '../core/path.ts';
 import { type StandardSchema, validateAll } from '../core/standard-schema.ts';
 import type { Kernel } from '../kernels/index.ts';
 import { checkOwnId, encodeDocument } from './encode.ts';
-import { type IdRule, type PreparedLines, settleId } from './prepare.ts';
+import { type IdRule, makeId, type PreparedLines, settleId } from './prepare.ts';
 
 /**
  * Stored lines of what a schema makes of the documents, under the ids that these had before. Errors, with
@@ -19,9 +19,10 @@ export async function prepareValidated(
 ): Promise<PreparedLines> {
   const documents = batch.documents();
   const ids = documents.map((document, i) => {
-    const own = rule.make ? rule.make(document) : fieldAt(document, rule.path);
-    const id = settleId(own, rule, batch.place(i));
-    checkOwnId(id, document, batch.place(i));
+    const place = batch.place(i);
+    const own = rule.make ? makeId(rule, document, place) : fieldAt(document, rule.path);
+    const id = settleId(own, rule, place);
+    checkOwnId(id, document, place);
     return id;
   });
   const made = await validateAll(schema, documents, (i) => batch.place(i));

@@ -7,8 +7,8 @@
  * function, or are generated for documents that have none. An `_id` of the document's own is left
  * out when it is the same id and refused when it is another.
  *
- * Errors, each naming the document's place: INVALID_ID, MISSING_ID, ID_MISMATCH, DUPLICATE_ID. Nothing of the
- * batch has been taken then.
+ * Errors, each naming the document's place: INVALID_ID, MISSING_ID, ID_MISMATCH, DUPLICATE_ID,
+ * FUNCTION_FAILED. Nothing of the batch has been taken then.
  */
 import {
   Batch,
@@ -18,7 +18,7 @@ import {
   LineRecord,
   RECORD_WORDS,
 } from '../core/batch.ts';
-import { EtlError, type Place } from '../core/errors.ts';
+import { EtlError, functionFailed, type Place } from '../core/errors.ts';
 import { createIdGenerator, type GeneratedIds } from '../core/generate-id.ts';
 import { formatPath, type Path, type PathInput, parsePath } from '../core/path.ts';
 import type { StandardSchema } from '../core/standard-schema.ts';
@@ -210,13 +210,22 @@ function resolveId(
   i: number,
 ): string {
   let id: unknown;
-  if (documents !== undefined) id = rule.make!(documents[i]!);
+  if (documents !== undefined) id = makeId(rule, documents[i]!, batch.place(i));
   else {
     const kind = lines.records[i * RECORD_WORDS + LineRecord.keyKind]!;
     if (kind === KeyKind.escaped) id = keyText(lines.bytes, lines.records, i);
     else if (kind !== KeyKind.missing) id = foreignValue(lines, i);
   }
   return settleId(id, rule, batch.place(i));
+}
+
+/** What the rule's function makes of a document. Errors: FUNCTION_FAILED. */
+export function makeId(rule: IdRule, document: Document, place: Place): unknown {
+  try {
+    return rule.make!(document);
+  } catch (cause) {
+    throw functionFailed(cause, place);
+  }
 }
 
 /** The id of a document that has `own`. Errors: MISSING_ID, INVALID_ID. */

@@ -1,5 +1,5 @@
 /** Turns values of some fields into values of other types, on bytes: all else stays as it was. */
-import { EtlError } from '../core/errors.ts';
+import { EtlError, functionFailed } from '../core/errors.ts';
 import { parsePath } from '../core/path.ts';
 import type { Transform } from '../core/stage.ts';
 import { parseTimestamp } from '../kernels/twin/numbers.ts';
@@ -47,8 +47,8 @@ type Caster = (text: string, isString: boolean) => string | undefined;
 /**
  * What is missing or null stays so. A path that leads through arrays applies to every object in them;
  * of a repeated key, elsewhere, to the last.
- * Errors: INVALID_ARGUMENT for a type there is not or paths within each other; a function's own,
- * unchanged. Rejects: INVALID_DOCUMENT naming the path.
+ * Errors: INVALID_ARGUMENT for a type there is not or paths within each other. Rejects: INVALID_DOCUMENT
+ * naming the path, FUNCTION_FAILED where a function throws.
  */
 export function castTransform(
   types: { readonly [path: string]: CastType | CastFunction },
@@ -58,7 +58,7 @@ export function castTransform(
   const castings: Casting[] = [];
   const tree = new PathTree<Casting>();
   for (const [path, type] of Object.entries(types)) {
-    const cast = typeof type === 'function' ? castBy(type) : CASTERS.get(type);
+    const cast = typeof type === 'function' ? castBy(type, path) : CASTERS.get(type);
     if (!cast) throw new EtlError('INVALID_ARGUMENT', `cast: there is no type ${String(type)}`);
     const to =
       typeof type === 'function'
@@ -112,10 +112,15 @@ export function castTransform(
   };
 }
 
-function castBy(run: CastFunction): Caster {
+function castBy(run: CastFunction, path: string): Caster {
   return (text, isString) => {
-    const made = run(isString ? text : JSON.parse(text));
-    return made === undefined ? undefined : JSON.stringify(made);
+    try {
+      const made = run(isString ? text : JSON.parse(text));
+      return made === undefined ? undefined : JSON.stringify(made);
+    } catch (error) {
+      const { reason, code, cause } = functionFailed(error);
+      throw new Refusal(`cast: ${path}: ${reason}`, code, cause);
+    }
   };
 }
 

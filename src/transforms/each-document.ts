@@ -2,8 +2,9 @@
 import { unlessAborted } from '../core/abort.ts';
 import type { Batch } from '../core/batch.ts';
 import { checkCount } from '../core/check-option.ts';
+import { functionFailed } from '../core/errors.ts';
 import type { OnReject } from '../core/reject.ts';
-import { type Rejection, rejectDocument } from './reject-document.ts';
+import { rejectDocument } from './reject-document.ts';
 
 export type DocumentFunction<T extends object, R> = (document: T) => R | Promise<R>;
 
@@ -128,9 +129,7 @@ class Runner<T extends object, R> {
 
   #refuse(index: number, cause: unknown): void {
     if (this.#options.onThrow !== 'reject' || this.#signal.aborted) throw cause;
-    const text = cause instanceof Error ? cause.message : String(cause);
-    const rejection = { code: 'FUNCTION_FAILED', reason: `the function threw: ${text}`, cause };
-    rejectDocument(this.#batch, index, rejection as Rejection, this.#onReject);
+    rejectDocument(this.#batch, index, functionFailed(cause), this.#onReject);
     this.#settle(index, REJECTED);
   }
 }

@@ -20,9 +20,12 @@ export class Refusal implements Rejection {
   readonly code: ErrorCode;
   readonly reason: string;
 
-  constructor(reason: string, code: ErrorCode = 'INVALID_DOCUMENT') {
+  readonly cause: unknown;
+
+  constructor(reason: string, code: ErrorCode = 'INVALID_DOCUMENT', cause?: unknown) {
     this.code = code;
     this.reason = reason;
+    this.cause = cause;
   }
 }
 

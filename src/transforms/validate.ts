@@ -7,7 +7,7 @@ import {
   type StandardSchema,
   type ValidationResult,
 } from '../core/standard-schema.ts';
-import { runEach } from './each-document.ts';
+import { REJECTED, runEach } from './each-document.ts';
 import { rejectDocument } from './reject-document.ts';
 
 export interface ValidateOptions {
@@ -21,7 +21,7 @@ export interface ValidateOptions {
 }
 
 /**
- * Rejects: INVALID_DOCUMENT with what the schema says is wrong. Errors: what the schema throws.
+ * Rejects: INVALID_DOCUMENT with what the schema says is wrong. FUNCTION_FAILED where it throws.
  * Whole numbers beyond 2^53 are rounded on the way into the schema; `keep: 'input'` lets them through.
  */
 export function validateTransform(
@@ -34,7 +34,7 @@ export function validateTransform(
     name: 'validate',
     wants: { objects: true },
     apply(batch, signal, onReject) {
-      const results = runEach(batch, check, { concurrency }, signal, onReject);
+      const results = runEach(batch, check, { concurrency, onThrow: 'reject' }, signal, onReject);
       const answers = results as Answers | Promise<Answers>;
       return Array.isArray(answers)
         ? settle(batch, answers, keep, onReject)
@@ -43,7 +43,7 @@ export function validateTransform(
   };
 }
 
-type Answers = readonly ValidationResult<unknown>[];
+type Answers = readonly (ValidationResult<unknown> | typeof REJECTED)[];
 
 function settle(
   batch: Batch,
@@ -54,6 +54,7 @@ function settle(
   const good: number[] = [];
   const made: Document[] = [];
   for (const [i, answer] of answers.entries()) {
+    if (answer === REJECTED) continue;
     if (answer.issues === undefined && (keep === 'input' || isDocument(answer.value))) {
       good.push(i);
       if (keep === 'output') made.push(answer.value as Document);
