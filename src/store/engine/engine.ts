@@ -21,7 +21,7 @@ import { ZdsRoot } from '../root.ts';
 import { documentLine } from './document-line.ts';
 import { decodeFile, documentPath } from './documents.ts';
 import { readBytes } from './meta-file.ts';
-import { Scanner } from './scanner.ts';
+import { type KeepsLine, Scanner } from './scanner.ts';
 import { type EnginePaths, type EngineState, enginePaths, loadState } from './state.ts';
 
 export interface EngineOptions extends GetOptions {
@@ -134,7 +134,8 @@ export class Engine<T extends object = Document> {
 
   /** The documents that fit, with these fields only. Errors: INVALID_ARGUMENT for a bad path. */
   scan(predicate?: Predicate | null, fields?: readonly PathInput[] | null): Scanner<T> {
-    const read = (id: string): Document | undefined => this.#read(id, this.#withId);
+    const read = (id: string, keepsLine?: KeepsLine): Document | undefined =>
+      this.#read(id, this.#withId, keepsLine);
     return new Scanner<T>({ ids: this.#ids, read }, predicate, fields);
   }
 
@@ -168,10 +169,13 @@ export class Engine<T extends object = Document> {
     return this.close();
   }
 
-  /** Undefined when there is no such document. */
-  #read(id: string, withId: boolean): Document | undefined {
+  /** Undefined when there is no such document, or its line is not one to keep. */
+  #read(id: string, withId: boolean, keepsLine?: KeepsLine): Document | undefined {
     const file = this.#readText(id);
-    return file && decodeFile(id, file.text, withId, file.path);
+    if (file === undefined) return undefined;
+    const { text, path } = file;
+    if (keepsLine && !keepsLine(documentLine(id, text, path, sharedKernel()))) return undefined;
+    return decodeFile(id, text, withId, path);
   }
 
   #readText(id: string): { readonly text: string; readonly path: string } | undefined {

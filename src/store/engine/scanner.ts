@@ -13,15 +13,20 @@ import type { Predicate } from '../../core/predicate.ts';
 import {
   buildSelection,
   compilePredicate,
+  needsExactIntegers,
   projectDocument,
   type Selection,
+  sharedKernel,
 } from '../../kernels/index.ts';
+
+/** Tests a document as `Engine.getRaw` gives it. */
+export type KeepsLine = (line: Uint8Array) => boolean;
 
 /** What a scanner reads from. */
 export interface ScannerHost {
   readonly ids: readonly string[];
-  /** Undefined when the document has gone. */
-  read(id: string): Document | undefined;
+  /** Undefined when the document has gone, or its line is not one to keep; it is made for that only. */
+  read(id: string, keepsLine?: KeepsLine): Document | undefined;
 }
 
 const TURN_MS = 5;
@@ -29,6 +34,8 @@ const TURN_MS = 5;
 export class Scanner<T extends object = Document> implements IterableIterator<T>, AsyncIterable<T> {
   readonly #host: ScannerHost;
   readonly #keeps: ((document: Document) => boolean) | undefined;
+  /** Where the objects have lost digits that the predicate asks for. */
+  readonly #keepsLine: KeepsLine | undefined;
   readonly #selection: Selection | undefined;
   #at = 0;
 
@@ -39,7 +46,10 @@ export class Scanner<T extends object = Document> implements IterableIterator<T>
     fields: readonly PathInput[] | null | undefined,
   ) {
     this.#host = host;
-    this.#keeps = predicate ? compilePredicate(predicate) : undefined;
+    if (predicate && needsExactIntegers(predicate)) {
+      const selector = sharedKernel().selector({ where: predicate });
+      this.#keepsLine = (line) => selector.filter(line).count > 0;
+    } else if (predicate) this.#keeps = compilePredicate(predicate);
     this.#selection = fields ? buildSelection(fields.map(parsePath)) : undefined;
   }
 
@@ -47,7 +57,7 @@ export class Scanner<T extends object = Document> implements IterableIterator<T>
   next(): IteratorResult<T, undefined> {
     const { ids } = this.#host;
     while (this.#at < ids.length) {
-      const document = this.#host.read(ids[this.#at++]!);
+      const document = this.#host.read(ids[this.#at++]!, this.#keepsLine);
       if (document === undefined || this.#keeps?.(document) === false) continue;
       const value = this.#selection ? projectDocument(document, this.#selection) : document;
       return { done: false, value: value as T };

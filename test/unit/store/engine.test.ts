@@ -206,6 +206,17 @@ describe('Engine', () => {
     expect(() => engine.getDocumentAt(3)).toThrow(failure('DOCUMENT_NOT_FOUND'));
   });
 
+  it('compares large whole numbers by all digits, as they stand in the files', async () => {
+    await fill({ a: {}, b: {} });
+    writeFileSync(docs('a.json'), '{"p":9007199254740993}');
+    writeFileSync(docs('b.json'), '{"p":9007199254740992}');
+    const found = async (where: Predicate, withId = true) =>
+      (await Engine.open(root, 'c', { withId })).scan(where).collect();
+    expect(await found(Predicate.eq('p', 9007199254740993n))).toMatchObject([{ _id: 'a' }]);
+    expect(await found(Predicate.lt('p', 9007199254740993n), false)).toEqual([{ p: 2 ** 53 }]);
+    expect(await found(Predicate.eq('p', 2 ** 53))).toHaveLength(2);
+  });
+
   it('scans with predicate and fields, as iterator and as async iterator', async () => {
     await fill(people);
     const engine = await Engine.open(root, 'c');
