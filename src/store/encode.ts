@@ -1,5 +1,5 @@
 /** From single objects and loose bytes to lines. */
-import { Batch, type Document } from '../core/batch.ts';
+import { Batch, type Document, isDocument } from '../core/batch.ts';
 import { EtlError, type Place } from '../core/errors.ts';
 import { type StandardSchema, validateNow } from '../core/standard-schema.ts';
 import type { Kernel, LineTable } from '../kernels/index.ts';
@@ -30,12 +30,18 @@ export function encodePut(id: string, document: object, schema?: StandardSchema)
   return encodeDocument(id, validateNow(schema, document));
 }
 
-/** Errors: ID_MISMATCH for a document with another `_id`. */
+/** Errors: ID_MISMATCH for a document with another `_id`; one that JSON leaves out is none. */
 export function checkOwnId(id: string, document: object, place: Place): void {
-  if (!Object.hasOwn(document, '_id')) return;
-  const { _id } = document as Document;
+  if (!isDocument(document) || !Object.hasOwn(document, '_id')) return;
+  const { _id } = document;
   if (_id === id) return;
-  const shown = JSON.stringify(_id) ?? String(_id);
+  let shown: string | undefined;
+  try {
+    shown = JSON.stringify(_id);
+  } catch {
+    shown = String(_id);
+  }
+  if (shown === undefined || shown === `"${id}"`) return;
   const reason = `the document's own _id is ${shown}, not "${id}"`;
   throw new EtlError('ID_MISMATCH', reason, { place });
 }

@@ -183,6 +183,19 @@ describe('FastStore', () => {
     expect(() => store.get('a')).toThrow(/closed/);
   });
 
+  it('takes an own id for what JSON makes of it', async () => {
+    const store = await open();
+    const none = [undefined, () => 'b', Symbol('b')];
+    for (const _id of [...none, new String('a'), { toJSON: () => 'a' }]) {
+      store.put('a', { n: 1, _id });
+      expect(Buffer.from(store.getRaw('a')).toString()).toBe('{"_id":"a","n":1}');
+    }
+    for (const _id of [null, 1, new String('b'), ['a']]) {
+      expect(() => store.put('a', { _id })).toThrow(/own _id is .*, not "a"/);
+    }
+    await store.close();
+  });
+
   it('refuses what is nested too deep to be read back, however it comes', async () => {
     const nested = (levels: number): Document => (levels === 1 ? {} : { d: nested(levels - 1) });
     const store = await open();

@@ -80,6 +80,15 @@ describe('a schema', () => {
     await expect(write({ _id: 'bob', name: '' }, strips)).rejects.toMatchObject(refused);
   });
 
+  it.each([{ _id: 2n }, { _id: { n: 2n } }])('by put with %o', async (document) => {
+    await expect(put(document, strips)).rejects.toMatchObject({ code: 'ID_MISMATCH' });
+  });
+
+  it('by put with nothing', async () => {
+    const nothing = null as unknown as Document;
+    await expect(put(nothing, strips)).rejects.toMatchObject({ code: 'INVALID_DOCUMENT' });
+  });
+
   it.each<[string, IdOptions]>([
     ['a field', { idField: 'key' }],
     ['a path', { idField: 'deep.key' }],
