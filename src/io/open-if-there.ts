@@ -1,4 +1,5 @@
 /** Opening files for reading that need not be there: one look at the disk where they are. */
+import { isEtlError } from '../core/errors.ts';
 import type { Disk, DiskFile } from './disk.ts';
 
 /** The file; undefined where nothing is at its path. Errors: IO_ERROR. */
@@ -7,6 +8,11 @@ export async function openIfThere(disk: Disk, path: string): Promise<DiskFile | 
     return await disk.open(path, 'read');
   } catch (error) {
     if ((await disk.stat(path)) === undefined) return undefined;
+    // It has come since.
+    const { cause } = isEtlError(error) ? error : {};
+    if ((cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') {
+      return openIfThere(disk, path);
+    }
     throw error;
   }
 }

@@ -6,6 +6,7 @@
  */
 import { dirname } from 'node:path';
 import type { Disk, DiskFile } from '../../io/index.ts';
+import { openIfThere } from '../../io/open-if-there.ts';
 import { crc32 } from '../archive/crc32.ts';
 
 const FORM = /^synced=(\d{16}) sum=([0-9a-f]{8})\n/;
@@ -26,9 +27,8 @@ export class SessionMark {
 
   /** The synced tail of a session that did not close; undefined when there was none. 0 when it cannot be read. */
   static async read(disk: Disk, drive: string): Promise<number | undefined> {
-    const path = SessionMark.path(drive);
-    if ((await disk.stat(path)) === undefined) return undefined;
-    const file = await disk.open(path, 'read');
+    const file = await openIfThere(disk, SessionMark.path(drive));
+    if (file === undefined) return undefined;
     try {
       const bytes = new Uint8Array(64);
       const got = await file.read(bytes, 0);

@@ -1,4 +1,11 @@
-import { appendFileSync, mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -113,6 +120,26 @@ it('looks anew where a record is cut away while it is looked at', async () => {
   torn();
   await using late = await DataStore.open(path, { mode: 'read', disk });
   expect([late.len(), late.recovery]).toEqual([2, { cutBytes: 0 }]);
+});
+
+it.each([
+  ['ends', true],
+  ['begins', false],
+])('opens a drive while a session %s', async (_, isThere) => {
+  await (await DataStore.open(path)).close();
+  const mark = `${path}.open`;
+  if (isThere) writeFileSync(mark, '');
+  let looks = 0;
+  const disk = diskWith({
+    open: async (at, mode) => {
+      if (at === mark && looks++ === 0 && isThere) rmSync(mark);
+      return nodeDisk.open(at, mode).finally(() => {
+        if (at === mark && !isThere) writeFileSync(mark, '');
+      });
+    },
+  });
+  await using reader = await DataStore.open(path, { mode: 'read', disk });
+  expect([reader.len(), looks]).toEqual([0, isThere ? 1 : 2]);
 });
 
 it('looks through what is unfinished once, beside other work', async () => {
