@@ -145,7 +145,10 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
     return new KeyIndexer(this.#state.table());
   }
 
-  /** Live entries, newest first, as they are now; later changes do not show. */
+  /**
+   * Live entries, newest first, as they are now; later changes do not show. Errors: CLOSED, also when the drive is
+   * closed before the end; CORRUPTED_DATA, INPUT_CHANGED where another program wrote to the file; IO_ERROR.
+   */
   iterEntries(): IterableIterator<EntryHandle> {
     return this.#state.walk();
   }

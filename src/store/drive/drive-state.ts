@@ -96,7 +96,7 @@ export class DriveState {
 
   /** The index. Errors: CLOSED. */
   table(): DriveTable {
-    if (this.#closed) throw this.#error('CLOSED', 'the drive is closed');
+    if (this.#closed) throw this.#closedError();
     return this.#held.table;
   }
 
@@ -217,7 +217,7 @@ export class DriveState {
 
   async #release(): Promise<void> {
     this.#closed = true;
-    for (const walk of [...this.#walks]) walk.end();
+    for (const walk of [...this.#walks]) walk.end(this.#closedError());
     for (const { file, view } of [...this.#retired, { file: this.#held.file, view: this.#view }]) {
       view.close();
       await file.close();
@@ -272,6 +272,10 @@ export class DriveState {
       { tail, synced: Math.min(synced, tail) },
       this.#hooks,
     );
+  }
+
+  #closedError(): EtlError {
+    return this.#error('CLOSED', 'the drive is closed');
   }
 
   #error(code: 'CLOSED' | 'READ_ONLY', message: string): EtlError {
