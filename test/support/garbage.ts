@@ -3,7 +3,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
+/** Collects what nothing holds. */
+export const collect = runInNewContext('gc') as () => void;
 
 /** Bytes of array buffers that something holds. */
 export function heldBuffers(): number {

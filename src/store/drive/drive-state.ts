@@ -24,16 +24,22 @@ interface Leaving {
   offset: number;
 }
 
+/** A file that was replaced, for those that still read it. */
+interface Retired {
+  readonly file: DiskFile;
+  readonly view: WeakRef<FileView>;
+}
+
 /** A file with its index. */
 type Held = Pick<OpenedDrive, 'file' | 'view' | 'table' | 'tail'>;
 
 export class DriveState {
   readonly recovery: DriveRecovery;
   /**
-   * A handle that stays. When the last of what comes and goes by the million is gone, the engine forgets its
-   * shape, and throws away all code compiled for it.
+   * A handle that is always there. When the last of what comes and goes by the million is gone, the engine forgets
+   * its shape, and throws away all code compiled for it.
    */
-  readonly lasting: EntryHandle;
+  lasting: EntryHandle;
   readonly #where: DriveFile;
   readonly #lock: DiskLock | undefined;
   readonly #walks = new Set<LiveWalk>();
@@ -47,8 +53,12 @@ export class DriveState {
     },
   };
   readonly #leaving = new Set<Leaving>();
-  /** Files that were replaced, for handles that still read from them. */
-  readonly #retired: { readonly file: DiskFile; readonly view: FileView }[] = [];
+  readonly #retired = new Set<Retired>();
+  /** Closes a replaced file when no handle or walk can reach its view any more. */
+  readonly #unneeded = new FinalizationRegistry<Retired>((retired) => {
+    this.#retired.delete(retired);
+    retired.file.close().catch(() => undefined);
+  });
   #held: Held;
   #view: FileView;
   #tail: number;
@@ -211,15 +221,22 @@ export class DriveState {
   /** Ends the session once, after all that was asked for before. Who asks again waits for that end. */
   #end(work: () => Promise<void> | undefined): Promise<void> {
     if (this.#ending !== undefined) return this.#ending.catch(() => undefined);
-    this.#ending = this.#turns.take(work, undefined).finally(() => this.#release());
+    this.#ending = this.#turns.take(async () => {
+      try {
+        await work();
+      } finally {
+        await this.#release();
+      }
+    }, undefined);
     return this.#ending;
   }
 
   async #release(): Promise<void> {
     this.#closed = true;
     for (const walk of [...this.#walks]) walk.end(this.#closedError());
-    for (const { file, view } of [...this.#retired, { file: this.#held.file, view: this.#view }]) {
-      view.close();
+    this.#retire();
+    for (const { file, view } of this.#retired) {
+      view.deref()?.close();
       await file.close();
     }
     await this.#lock?.release();
@@ -255,9 +272,16 @@ export class DriveState {
 
   #take(next: Held): void {
     this.#freeze();
-    this.#retired.push({ file: this.#held.file, view: this.#view });
+    this.#retire();
     this.#held = next;
     this.#view = next.view;
+    this.lasting = new EntryHandle(next.view, 0, 0);
+  }
+
+  #retire(): void {
+    const retired = { file: this.#held.file, view: new WeakRef(this.#view) };
+    this.#retired.add(retired);
+    this.#unneeded.register(this.#view, retired);
   }
 
   #freeze(): void {
