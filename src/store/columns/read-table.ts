@@ -36,7 +36,10 @@ import {
 export interface ColumnsOptions {
   /** Fields, dotted paths among them, each a column of that name. Default: all top-level fields. */
   readonly columns?: readonly PathInput[] | undefined;
-  /** The columns with their types, in place of `columns`. Default: types that hold all there is. */
+  /**
+   * The columns with their types, in place of `columns`. Default: types that hold all there is; from a snapshot
+   * those that it found, which may be wider where documents have died since.
+   */
   readonly schema?: SchemaInput | undefined;
   /** Documents to take. Default: all. */
   readonly where?: Predicate | undefined;

@@ -235,6 +235,29 @@ describe('a column snapshot', () => {
     expect(await again.scan({ where: eq('n', 20) }).toArray()).toHaveLength(1);
   });
 
+  it('keeps its types when documents die, until all is written anew', async () => {
+    await using store = await open();
+    store.put('a', { a: 2 ** 53 - 1, b: 'text' });
+    store.put('b', { a: 0.5, b: 7, gone: true });
+    await store.snapshot();
+    store.delete('b');
+    const found = async () => {
+      const table = await store.table();
+      return [table.schema.fields.join(', '), table.get(0)!.toJSON()];
+    };
+    const wide = [
+      '_id: Utf8, a: Float64, b: Utf8, gone: Bool',
+      { _id: 'a', a: 2 ** 53 - 1, b: '"text"', gone: null },
+    ];
+    expect(await found()).toEqual(wide);
+    await store.snapshot();
+    expect(await found()).toEqual(wide);
+    await store.compact();
+    await store.snapshot();
+    const narrow = ['_id: Utf8, a: Int64, b: Utf8', { _id: 'a', a: 2n ** 53n - 1n, b: 'text' }];
+    expect(await found()).toEqual(narrow);
+  });
+
   it('refuses what cannot be, one writer at a time', async () => {
     await using store = await open();
     put(store, 0, 3);
