@@ -16,6 +16,7 @@ import {
   Table,
   Vector,
 } from 'apache-arrow';
+import { fixedWidth } from '../../arrow/buffers.ts';
 import { IpcEncoder } from '../../arrow/ipc.ts';
 import { EtlError } from '../../core/errors.ts';
 import type { DriveKey } from '../../kernels/index.ts';
@@ -34,12 +35,16 @@ interface TableList {
   readonly batches: readonly { readonly rows: number; readonly bytes: number }[];
 }
 
-/** The payload as a vector of a type of fixed width without nulls, not copied. Errors: INVALID_ARGUMENT. */
+/**
+ * The payload as a vector of a type of fixed width without nulls, not copied; of booleans, which have a bit each, there
+ * are eight to a byte. Errors: INVALID_ARGUMENT for another type, or where the payload is no whole number of values.
+ */
 export function asVector<T extends DataType>(entry: EntryHandle, type: T): Vector<T> {
+  const length = (entry.size * 8) / widthOf(type);
+  if (!Number.isSafeInteger(length)) {
+    throw new EtlError('INVALID_ARGUMENT', `${entry.size} bytes are no whole number of ${type}`);
+  }
   const values: unknown = alignOrCopy(entry.payload, type.ArrayType as TypedArrayOf<unknown>);
-  const { length: count } = values as { readonly length: number };
-  const { stride } = makeData({ type, length: 0, nullCount: 0 } as Parameters<typeof makeData>[0]);
-  const length = Math.floor(count / stride);
   const data = { type, length, nullCount: 0, data: values } as Parameters<typeof makeData>[0];
   return new Vector([makeData(data)]) as unknown as Vector<T>;
 }
@@ -153,6 +158,15 @@ function* readBatches(
       throw new EtlError('CORRUPTED_DATA', message, { place: { path: drive.path } });
     }
     yield batch;
+  }
+}
+
+/** Bits of a value. Errors: INVALID_ARGUMENT. */
+function widthOf(type: DataType): number {
+  try {
+    return fixedWidth(type);
+  } catch (cause) {
+    throw new EtlError('INVALID_ARGUMENT', `${type} is no type of fixed width`, { cause });
   }
 }
 

@@ -3,11 +3,22 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  Bool,
+  type DataType,
+  DateDay,
+  Decimal,
+  Dictionary,
   Field,
+  FixedSizeBinary,
+  FixedSizeList,
   Float64,
+  Int8,
+  Int16,
   Int64,
   List,
+  Null,
   type RecordBatch,
+  Struct,
   Table,
   tableFromArrays,
   tableFromIPC,
@@ -63,6 +74,29 @@ describe('entries as numbers and Arrow', () => {
     const vector = asVector(entry, new Float64());
     expect([...vector]).toEqual([1, 2.5, -3]);
     expect(vector.data[0]!.values.buffer).toBe(entry.payload.buffer);
+  });
+
+  it.each([
+    [new Bool(), [...'1010000011111111'].map((bit) => bit === '1')],
+    [new FixedSizeBinary(1), [Uint8Array.of(5), Uint8Array.of(255)]],
+    [new FixedSizeBinary(2), [Uint8Array.of(5, 255)]],
+    [new Int16(), [-251]],
+    [new FixedSizeBinary(3), undefined],
+    [new FixedSizeBinary(0), undefined],
+    [new DateDay(), undefined],
+    [new Decimal(2, 20), undefined],
+    [new Utf8(), undefined],
+    [new Null(), undefined],
+    [new Dictionary(new Utf8(), new Int8()), undefined],
+    [new List(new Field('item', new Int8())), undefined],
+    [new FixedSizeList(2, new Field('item', new Int8())), undefined],
+    [new Struct([]), undefined],
+  ] as [DataType, unknown[] | undefined][])('of two bytes as %s', async (type, values) => {
+    await using drive = await DataStore.open(path);
+    await drive.write('n', Uint8Array.of(0b101, 0xff));
+    const vector = () => [...asVector(drive.read('n')!, type)];
+    if (values) expect(vector()).toEqual(values);
+    else expect(vector).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
   });
 
   it('hold IPC that is opened without a copy', async () => {
