@@ -102,7 +102,8 @@ export interface DiskLock {
 export type OpenMode = 'read' | 'write' | 'create';
 
 export interface Disk {
-  open(path: string, mode: OpenMode): Promise<DiskFile>;
+  /** `like`: one that a file which is made gets owner and permissions of, if it is there. */
+  open(path: string, mode: OpenMode, like?: string): Promise<DiskFile>;
   /** What stands at the path; undefined when nothing does. */
   stat(path: string): Promise<DiskStat | undefined>;
   /**
@@ -128,6 +129,9 @@ export interface Disk {
    * Errors: LOCKED, its message naming the holder.
    */
   lock(path: string): Promise<DiskLock>;
-  /** One name for one folder however it is written: the key for locks held in this process. */
+  /**
+   * One name for one file or folder however it is written, links followed; the path itself where nothing is.
+   * Errors: IO_ERROR.
+   */
   identity(path: string): Promise<string>;
 }

@@ -1,7 +1,8 @@
 /**
  * Writes a file as a whole or not at all: bytes go to a temporary name in the same folder, and only
  * `finish` gives it its name, after syncing it; then the folder is synced. `abort` removes it, also
- * while `finish` is under way, up to the moment when it is renamed.
+ * while `finish` is under way, up to the moment when it is renamed. A file that it replaces has its
+ * owner and permissions; where a link leads to one, it is that one.
  *
  * Bytes are taken over, not copied: whoever writes must not change them afterwards. Small writes
  * are gathered to 1 MiB, or to half of `maxMemory` where that is less. One write is under way while
@@ -13,6 +14,8 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EtlError } from '../core/errors.ts';
 import { ioStep } from './file-reader.ts';
+import { nodeDisk } from './node-disk.ts';
+import { findModel, firstMode, followLink, makeAlike } from './replacing.ts';
 import { temporaryBeside } from './temporary.ts';
 import { forgetTemporary } from './temporary-registry.ts';
 
@@ -40,12 +43,18 @@ export interface WriteTarget {
  * Errors: IO_ERROR naming the path, from here and from every call; ABORTED after `abort`.
  */
 export async function createFileWriter(
-  path: string,
+  target: string,
   maxMemory: number = MAX_MEMORY,
 ): Promise<WriteTarget> {
+  const path = await followLink(nodeDisk, target);
   const temporary = temporaryBeside(path);
   try {
-    const handle = await ioStep(path, 'cannot be written', () => open(temporary, 'wx'));
+    const handle = await ioStep(path, 'cannot be written', async () => {
+      const model = findModel(path);
+      const made = await open(temporary, 'wx', firstMode(model));
+      makeAlike(made.fd, model);
+      return made;
+    });
     return new FileWriter(handle, path, temporary, Math.min(maxMemory, MAX_MEMORY) / 2);
   } catch (error) {
     forgetTemporary(temporary);

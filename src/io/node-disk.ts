@@ -16,6 +16,7 @@ import {
   write,
   writeSync,
 } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { EtlError, isEtlError } from '../core/errors.ts';
 import { decodeText } from './decode-text.ts';
@@ -33,6 +34,7 @@ import { openFileView } from './file-view.ts';
 import { type LockOptions, takeLock } from './lock.ts';
 import { makeFolder } from './make-folder.ts';
 import { type MapOptions, openReader } from './map.ts';
+import { findModel, firstMode, makeAlike } from './replacing.ts';
 
 export interface NodeDiskOptions {
   /** How single documents are read. */
@@ -58,10 +60,12 @@ class NodeDisk implements Disk {
     this.#options = options;
   }
 
-  async open(path: string, mode: OpenMode): Promise<DiskFile> {
+  async open(path: string, mode: OpenMode, like?: string): Promise<DiskFile> {
     return attempt(path, 'open', async () => {
-      if (mode === 'create') await promises.appendFile(path, '');
+      const model = like === undefined ? undefined : findModel(like);
+      if (mode === 'create') await promises.appendFile(path, '', { mode: firstMode(model) });
       const fd = await openFile(path, mode === 'read' ? 'r' : 'r+');
+      makeAlike(fd, model);
       return new NodeFile(path, fd, this.#options.map ?? {});
     });
   }
@@ -71,8 +75,7 @@ class NodeDisk implements Disk {
       const found = await promises.stat(path);
       return { kind: kindOf(found), size: found.size, modifiedMs: found.mtimeMs };
     } catch (cause) {
-      const { code } = cause as NodeJS.ErrnoException;
-      if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+      if (isMissing(cause)) return undefined;
       throw failure(path, 'look at', cause);
     }
   }
@@ -129,7 +132,17 @@ class NodeDisk implements Disk {
   }
 
   identity(path: string): Promise<string> {
-    return attempt(path, 'resolve', () => promises.realpath(path));
+    return attempt(path, 'resolve', async () => {
+      try {
+        return await promises.realpath(path);
+      } catch (cause) {
+        if (!isMissing(cause)) throw cause;
+        // A link may lead to what is yet to be made.
+        const to = await promises.readlink(path).catch(() => undefined);
+        if (to === undefined) return path;
+        return this.identity(resolve(await promises.realpath(dirname(path)), to));
+      }
+    });
   }
 }
 
@@ -287,6 +300,11 @@ function failure(path: string, what: string, cause: unknown, offset?: number): E
   const place = offset === undefined ? { path } : { path, offset };
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new EtlError('IO_ERROR', `cannot ${what}: ${reason}`, { place, cause });
+}
+
+function isMissing(cause: unknown): boolean {
+  const { code } = cause as NodeJS.ErrnoException;
+  return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
 function kindOf(found: { isFile(): boolean; isDirectory(): boolean }): DiskEntry['kind'] {

@@ -46,6 +46,11 @@ export function nextPaths(paths: CollectionPaths, generation: number): Collectio
   return { ...paths, data: next(paths.data), index: next(paths.index), log: next(paths.log) };
 }
 
+/** What a file of a new generation takes the place of. */
+export function replacedBy(path: string): string {
+  return path.replace(/\.next-\d+$/, '');
+}
+
 /** True for names that only a collection being written anew has. */
 export function isLeftover(name: string): boolean {
   return /^(data\.jsonl|index\.bin|commits\.log)\.next-\d+$/.test(name) || name === 'index.bin.tmp';

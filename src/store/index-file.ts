@@ -223,7 +223,7 @@ export async function rewriteIndex(
   fill: (tail: FileTail) => Promise<number>,
 ): Promise<IndexPoint> {
   const temporary = `${path}.tmp`;
-  const file = await disk.open(temporary, 'create');
+  const file = await disk.open(temporary, 'create', path);
   try {
     await file.truncate(0);
     const failure: { cause?: unknown } = {};

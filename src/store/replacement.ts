@@ -31,7 +31,7 @@ export async function beginReplacement(
 ): Promise<Replacement> {
   const generation = (await readGeneration(disk, paths.log)) + 1;
   const next = nextPaths(paths, generation);
-  const index = await disk.open(next.index, 'create');
+  const index = await disk.open(next.index, 'create', paths.index);
   try {
     await index.write(indexHeader(0), 0);
     await index.sync();

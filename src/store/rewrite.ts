@@ -12,6 +12,7 @@ import { EtlError } from '../core/errors.ts';
 import type { Disk, DiskFile } from '../io/disk.ts';
 import type { BadLine, IdIndex, Kernel, LineTable } from '../kernels/index.ts';
 import { encodeRecord, formatSum, type IndexState, type LogRecord } from './commit-log.ts';
+import { replacedBy } from './generation.ts';
 import { appendLiving, INDEX_HEADER_BYTES, indexHeader } from './index-file.ts';
 import { hideLongIds, LONGEST_ID } from './indexer.ts';
 import type { CollectionPaths } from './layout.ts';
@@ -80,7 +81,7 @@ export async function rewriteData(input: RewriteInput): Promise<Rewritten> {
   };
   const files: DiskFile[] = [];
   const create = async (path: string, from: number): Promise<[DiskFile, FileTail]> => {
-    const file = await disk.open(path, 'create');
+    const file = await disk.open(path, 'create', replacedBy(path));
     files.push(file);
     await file.truncate(0);
     return [file, new FileTail(file, from, onFailure)];
@@ -149,7 +150,7 @@ export async function writeLog(
   { disk, kernel, next }: Pick<RewriteInput, 'disk' | 'kernel' | 'next'>,
   records: readonly LogRecord[],
 ): Promise<void> {
-  const file = await disk.open(next.log, 'create');
+  const file = await disk.open(next.log, 'create', replacedBy(next.log));
   try {
     await file.truncate(0);
     await file.write(Buffer.concat(records.map((record) => encodeRecord(record, kernel))), 0);

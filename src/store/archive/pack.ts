@@ -13,6 +13,7 @@ import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { checkChoice } from '../../core/check-option.ts';
 import { EtlError } from '../../core/errors.ts';
 import { type Disk, type DiskFile, nodeDisk } from '../../io/index.ts';
+import { followLink } from '../../io/replacing.ts';
 import { asOfTarget, temporaryBeside } from '../../io/temporary.ts';
 import { forgetTemporary } from '../../io/temporary-registry.ts';
 import { type Kernel, sharedKernel } from '../../kernels/index.ts';
@@ -62,17 +63,18 @@ export async function pack(
     throw new EtlError('INVALID_PATH', 'is a folder', { place: { path: file } });
   }
   const found = await findAll(disk, root, file);
-  const temporary = temporaryBeside(file);
+  const place = await followLink(disk, resolve(file));
+  const temporary = temporaryBeside(place);
   let target: DiskFile | undefined;
   try {
-    target = await disk.open(temporary, 'create');
+    target = await disk.open(temporary, 'create', place);
     const zip = new ZipWriter(target, compression);
     const done = await addAll({ ...options, disk, kernel, zip, found });
     const archiveBytes = await zip.finish();
     await target.sync();
     await target.close();
-    await disk.rename(temporary, resolve(file));
-    await disk.syncDir(dirname(resolve(file)));
+    await disk.rename(temporary, place);
+    await disk.syncDir(dirname(place));
     return { path: file, entries: zip.entries, archiveBytes, ...done };
   } catch (error) {
     await target?.close().catch(() => undefined);

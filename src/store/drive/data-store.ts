@@ -11,6 +11,7 @@ import type { RecordBatch, Table } from 'apache-arrow';
 import { checkChoice, checkCount } from '../../core/check-option.ts';
 import { EtlError } from '../../core/errors.ts';
 import { nodeDisk } from '../../io/index.ts';
+import { followLink } from '../../io/replacing.ts';
 import { type DriveKey, METADATA_BYTES } from '../../kernels/index.ts';
 import { type ByteSource, type Changes, checkPayload } from './appender.ts';
 import { deleteTable, readTable, readTableBatches, type TableInput, writeTable } from './arrow.ts';
@@ -67,7 +68,8 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
   ): Promise<DataStore> {
     const { mode = 'write', disk = nodeDisk, mapFrom = 0 } = options;
     checkChoice('mode', mode, ['read', 'write']);
-    const where = { disk, path, mapFrom };
+    // Lock, mark and what replaces the file are beside the file itself, whatever link led to it.
+    const where = { disk, path: await followLink(disk, path), mapFrom };
     const found = await disk.stat(path);
     const missing = found === undefined && (mode === 'read' || writing === 'write');
     if (missing || (found !== undefined && found.kind !== 'file')) {
@@ -75,7 +77,7 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
       throw new EtlError('INVALID_PATH', what, { place: { path } });
     }
     if (mode === 'read') return new DataStore(path, mode, await DriveState.open(where, 'read'));
-    const lock = await disk.lock(`${path}.lock`);
+    const lock = await disk.lock(`${where.path}.lock`);
     try {
       return new DataStore(path, mode, await DriveState.open(where, writing, lock));
     } catch (error) {
@@ -363,7 +365,7 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
   }
 
   #checkOther(target: DataStoreWriter): void {
-    if (target === this || (target instanceof DataStore && target.path === this.path)) {
+    if (target instanceof DataStore && target.#state.path === this.#state.path) {
       throw new EtlError('INVALID_ARGUMENT', 'an entry is copied to another drive; see rename');
     }
   }

@@ -96,6 +96,11 @@ export class DriveState {
     }
   }
 
+  /** Where the file is. */
+  get path(): string {
+    return this.#where.path;
+  }
+
   get view(): FileView {
     return this.#view;
   }
@@ -246,7 +251,7 @@ export class DriveState {
     const temporary = temporaryBeside(this.#where.path);
     let target: DiskFile | undefined;
     try {
-      target = await this.#where.disk.open(temporary, 'create');
+      target = await this.#where.disk.open(temporary, 'create', this.#where.path);
       await writeCompacted(this.#view, this.#held.table.offsets().sort(), target, signal);
       await target.close();
       await appender.settle();
