@@ -1,5 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
@@ -93,6 +101,20 @@ describe('zds drive', () => {
     expect((await zds(['drive', 'write', path, 'b'])).code).toBe(2);
     expect(readdirSync(at('aside'))).toEqual(['d']);
     expect((await zds(['drive', 'read', path, 'a'])).stdout).toBe('x');
+  });
+
+  it.skipIf(process.platform !== 'linux')('names a file that it cannot import', async () => {
+    const at = temporaryFolder();
+    const importing = () => zds(['drive', 'import', join(at, 'i'), join(at, 'files')]);
+    mkdirSync(join(at, 'files'));
+    const latin = Buffer.concat([Buffer.from(join(at, 'files/caf')), Buffer.of(0xe9)]);
+    writeFileSync(latin, 'x');
+    expect((await importing()).stderr).toMatch(
+      /files\/caf\ufffd: its name is not UTF-8.*rename it/,
+    );
+    rmSync(latin);
+    symlinkSync('/proc/self/mem', join(at, 'files', 'unreadable'));
+    expect((await importing()).stderr).toMatch(/files\/unreadable: cannot be read.*EIO/);
   });
 
   it('imports a folder, and says what it cannot hold', async () => {

@@ -5,7 +5,7 @@
 import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EtlError } from '../../../core/errors.ts';
+import { EtlError, isEtlError } from '../../../core/errors.ts';
 import { ioStep } from '../../../io/file-reader.ts';
 import type { DriveKey } from '../../../kernels/index.ts';
 import type { DataStore } from '../data-store.ts';
@@ -27,7 +27,11 @@ export interface ImportReport {
   readonly skipped: readonly string[];
 }
 
-/** Stores every file below a folder, by path in order. Links to files are followed, to folders not. */
+/**
+ * Stores every file below a folder, by path in order. Links to files are followed, to folders not.
+ * Errors, naming the file or folder: INVALID_PATH for what is no folder and for a name that is not UTF-8,
+ * IO_ERROR; those of `writeStream`.
+ */
 export async function importDirRecursively(
   store: DataStore,
   folder: string,
@@ -41,12 +45,14 @@ export async function importDirRecursively(
   const skipped: string[] = [];
   for await (const path of filesBelow(folder, '')) {
     const key = fileKey(path, options.namespace);
+    const file = join(folder, path);
     try {
-      const source = createReadStream(join(folder, path));
-      const offset = await store.writeStream(key, source, { signal: options.signal });
+      const offset = await store.writeStream(key, contents(file), { signal: options.signal });
       files.push({ path, key, offset });
     } catch (error) {
-      if (!(error instanceof EtlError && error.code === 'INVALID_ARGUMENT')) throw error;
+      // Errors of the drive are known ones; others are the file's.
+      if (!isEtlError(error)) await ioStep(file, 'cannot be read', () => Promise.reject(error));
+      else if (error.code !== 'INVALID_ARGUMENT') throw error;
       skipped.push(path);
     }
   }
@@ -71,6 +77,11 @@ export function openFileStream(
   return readFileEntry(store, path, namespace)?.chunks();
 }
 
+/** Opened when it is asked for: an error before anybody listens would end the process. */
+async function* contents(file: string): AsyncGenerator<Uint8Array, void, void> {
+  yield* createReadStream(file);
+}
+
 async function* filesBelow(folder: string, below: string): AsyncGenerator<string, void, void> {
   const entries = await ioStep(folder, 'cannot be read', () =>
     readdir(join(folder, below), { withFileTypes: true }),
@@ -78,6 +89,10 @@ async function* filesBelow(folder: string, below: string): AsyncGenerator<string
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const entry of entries) {
     const path = below === '' ? entry.name : `${below}/${entry.name}`;
+    if (entry.name.includes('\ufffd')) {
+      const text = 'its name is not UTF-8, which keys are: rename it';
+      throw new EtlError('INVALID_PATH', text, { place: { path: join(folder, path) } });
+    }
     if (entry.isDirectory()) yield* filesBelow(folder, path);
     else if (entry.isFile()) yield path;
     else if (entry.isSymbolicLink()) {
