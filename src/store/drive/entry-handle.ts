@@ -6,6 +6,7 @@
  * grown or been compacted meanwhile. Taking one from a closed store is CLOSED. Payloads are shared with
  * the file: they must not be written to (a write to mapped memory ends the process).
  */
+import { checkCount } from '../../core/check-option.ts';
 import { EtlError } from '../../core/errors.ts';
 import type { FileView } from '../../io/index.ts';
 import { alignPayload, METADATA_BYTES } from '../../kernels/index.ts';
@@ -128,8 +129,15 @@ export class EntryHandle {
     return this.payload.slice();
   }
 
-  /** The payload in pieces of `chunkBytes` (default 1 MiB), for those larger than one wants at once. */
-  *chunks(chunkBytes: number = CHUNK_BYTES): Generator<Uint8Array, void, void> {
+  /**
+   * The payload in pieces of `chunkBytes` (default 1 MiB), for those larger than one wants at once.
+   * Errors: as `payload`, and INVALID_ARGUMENT for what is no whole number from 1 on.
+   */
+  chunks(chunkBytes: number = CHUNK_BYTES): Generator<Uint8Array, void, void> {
+    return this.#chunks(checkCount('chunkBytes', chunkBytes));
+  }
+
+  *#chunks(chunkBytes: number): Generator<Uint8Array, void, void> {
     for (let at = this.startOffset; at < this.endOffset; at += chunkBytes) {
       yield this.#view.bytes(at, Math.min(chunkBytes, this.endOffset - at));
     }

@@ -133,3 +133,13 @@ it.each([
   await expect(late).rejects.toMatchObject({ code: 'ABORTED' });
   await again.close();
 });
+
+it('gives a payload in pieces of any size that is one', async () => {
+  await using drive = await DataStore.open(path);
+  await drive.write('k', Buffer.from('abcde'));
+  const entry = drive.read('k')!;
+  expect([...entry.chunks(2)].map(({ length }) => length)).toEqual([2, 2, 1]);
+  for (const size of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+    expect(() => entry.chunks(size)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+  }
+});
