@@ -5,7 +5,8 @@
  *
  * Without koffi there is no flock: then a lock file that names a living process of this host
  * refuses, which is weaker (two starting at the same instant may both pass, other hosts are not
- * seen, and programs that lock without writing their name are not either).
+ * seen, and programs that lock without writing their name are not either). One that names this process
+ * counts if it was written since that began: a container that starts again has the process id it had.
  */
 import {
   closeSync,
@@ -18,7 +19,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { hostname } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { EtlError } from '../core/errors.ts';
 import type { DiskLock } from './disk.ts';
 import { makeFolder } from './make-folder.ts';
@@ -28,6 +29,11 @@ export interface LockOptions {
   /** `auto` uses flock where possible; `file` only looks at the file. Default `auto`. */
   readonly use?: 'auto' | 'file';
 }
+
+/** When this process began, its threads too. */
+const STARTED_MS = Date.now() - process.uptime() * 1000;
+/** What this thread holds, whatever becomes of the clock. */
+const heldHere = new Set<string>();
 
 /**
  * Takes the lock or fails at once. Two calls in one process exclude each other with flock only.
@@ -56,6 +62,7 @@ export function takeLock(path: string, options: LockOptions = {}): DiskLock {
     isMine = true;
     ftruncateSync(fd, 0);
     writeSync(fd, formatHolder());
+    heldHere.add(resolve(path));
   } catch (cause) {
     if (fd !== undefined) letGo(fd, isMine ? path : undefined);
     if (cause instanceof EtlError) throw cause;
@@ -67,6 +74,7 @@ export function takeLock(path: string, options: LockOptions = {}): DiskLock {
       if (held === undefined) return;
       const mine = held;
       held = undefined;
+      heldHere.delete(resolve(path));
       letGo(mine, path);
     },
   };
@@ -101,8 +109,11 @@ function sameFile(fd: number, path: string): boolean {
 }
 
 function namesLivingProcess(path: string): boolean {
-  const [pid, host] = readHolder(path);
+  const [pid, host, since] = readHolder(path);
   if (!/^\d+$/.test(pid ?? '') || host !== hostname()) return false;
+  if (Number(pid) === process.pid) {
+    return heldHere.has(resolve(path)) || Date.parse(since ?? '') >= STARTED_MS;
+  }
   try {
     process.kill(Number(pid), 0);
     return true;

@@ -83,6 +83,23 @@ describe('takeLock', () => {
     },
   );
 
+  it('without flock takes no earlier process of its id for itself, but its threads', async () => {
+    const path = join(folder, 'lock');
+    const name = (timestamp: string) =>
+      writeFileSync(path, `pid=${process.pid}\nhostname=${hostname()}\ntimestamp=${timestamp}\n`);
+    for (const timestamp of ['2020-01-01T00:00:00.000Z', '']) {
+      name(timestamp);
+      const lock = takeLock(path, { use: 'file' });
+      // Also when the clock was set.
+      name('2020-01-01T00:00:00.000Z');
+      expect(() => takeLock(path, { use: 'file' })).toThrow(/held by process/);
+      await lock.release();
+    }
+    // As another thread of this process would have written it.
+    name(new Date().toISOString());
+    expect(() => takeLock(path, { use: 'file' })).toThrow(/held by process/);
+  });
+
   it('without flock goes by the process that the file names', async () => {
     const path = join(folder, 'lock');
     const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
