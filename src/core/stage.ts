@@ -83,8 +83,10 @@ export interface Transform {
   /** Leaving out what this does not keep is all that the transform does: a source may do it. */
   readonly keeps?: Predicate;
   /**
-   * What the transform remembers from batch to batch, as JSON that does not change any more: a copy where
-   * the transform goes on changing it. In a run it is committed, perhaps later, with the cursor and given to `restore`, before the first batch, when the run of that name is run again.
+   * What the transform remembers from batch to batch, as JSON that does not change afterwards: a copy where
+   * the transform goes on changing it. In a run it is asked for as each batch with a cursor leaves the
+   * transform, committed with that cursor and given to `restore`, before the first batch, when the run of
+   * that name is run again.
    */
   save?(): unknown;
   /**

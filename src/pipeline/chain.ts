@@ -16,6 +16,7 @@ import type { OnReject } from '../core/reject.ts';
 import { waitMs } from '../core/retry.ts';
 import type { Transform } from '../core/stage.ts';
 import { bytesOf, type OpenCounts } from './ledger.ts';
+import type { Memory } from './memories.ts';
 import { openOf, Position } from './position.ts';
 
 /** A transform with what goes with it. */
@@ -23,6 +24,8 @@ export interface Link {
   readonly transform: Transform;
   readonly counts: OpenCounts;
   readonly onReject: OnReject | undefined;
+  /** What the transform remembers now. */
+  readonly remember: () => Memory | undefined;
 }
 
 export class Chain {
@@ -83,7 +86,8 @@ export class Chain {
   async #pass(batch: Batch, at: number): Promise<void> {
     const link = this.#links[at];
     if (at > 0 && batch.cursor instanceof Position) {
-      batch.cursor.leave(at, this.#links[at - 1]!.counts);
+      const { counts, remember } = this.#links[at - 1]!;
+      batch.cursor.leaveTransform(at - 1, counts, remember());
     }
     if (link === undefined) return this.#deliver(batch);
     const { transform, counts, onReject } = link;

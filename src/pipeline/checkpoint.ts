@@ -8,7 +8,7 @@
  */
 import { EtlError } from '../core/errors.ts';
 import type { Source, Transform } from '../core/stage.ts';
-import type { MemoryMarks } from './memories.ts';
+import type { Memory, MemoryMark, MemoryMarks } from './memories.ts';
 import type { AnyTransform } from './options.ts';
 import type { StageMark } from './position.ts';
 
@@ -64,21 +64,25 @@ export function nameStates(
   throw new EtlError('INVALID_ARGUMENT', `two transforms of the run have the id ${twice}`);
 }
 
-/** The checkpoint behind everything written so far. */
+/** The checkpoint at a position, with what each transform remembers there. */
 export function makeCheckpoint(
   source: Source,
   transforms: readonly NamedTransform[],
   at: unknown,
+  memories: readonly (Memory | undefined)[],
 ): Checkpoint {
   const states: Record<string, unknown> = {};
-  for (const { key, transform } of transforms) {
-    const state = transform.save?.();
+  const journals: Record<string, MemoryMark> = {};
+  for (const [i, { key }] of transforms.entries()) {
+    const { state, journal } = memories[i] ?? {};
     if (state !== undefined) states[key] = state;
+    if (journal) journals[key] = journal;
   }
   return {
     source: source.name,
     ...(at === undefined ? {} : { at }),
     ...(Object.keys(states).length === 0 ? {} : { states }),
+    ...(Object.keys(journals).length === 0 ? {} : { journals }),
   };
 }
 

@@ -1,6 +1,9 @@
 /**
- * What transforms remember that is too much to be committed whole each time: bytes that are added to a
- * journal beside the sink, each written once, with their count in every checkpoint.
+ * What transforms remember at a position of the source: asked of each as the position leaves it, since what it
+ * is given afterwards may wait in a transform behind it for long.
+ *
+ * What is too much to be committed whole each time is bytes that are added to a journal beside the sink,
+ * each written once, with their count in every checkpoint; what lies behind that is cut when it is read.
  *
  * A run that does not resume begins a journal anew, and must not touch the one that the last commit
  * tells of until it has committed itself. So each transform has two, used in turns.
@@ -17,7 +20,15 @@ export interface MemoryMark {
 /** By the names that states have. */
 export type MemoryMarks = Readonly<Record<string, MemoryMark>>;
 
-interface Memory {
+/** What a transform remembers at a position. */
+export interface Memory {
+  /** As `save` gave it; undefined for nothing. */
+  readonly state: unknown;
+  /** Undefined where it has no journal. */
+  readonly journal: MemoryMark | undefined;
+}
+
+interface OpenJournal {
   readonly journal: RunJournal;
   readonly turn: number;
   byteLength: number;
@@ -27,17 +38,18 @@ export class Memories {
   readonly #run: string;
   readonly #transforms: readonly NamedTransform[];
   readonly #sink: Sink<unknown>;
-  #open = new Map<string, Memory>();
+  #open = new Map<string, OpenJournal>();
 
   constructor(run: string, transforms: readonly NamedTransform[], sink: Sink<unknown>) {
     this.#run = run;
-    this.#transforms = transforms.filter(({ transform }) => transform.recall);
+    this.#transforms = transforms;
     this.#sink = sink;
   }
 
   /** False if transforms remember what the sink has no place for; then only a run from its start is right. */
   get fit(): boolean {
-    return this.#transforms.length === 0 || this.#sink.openJournal !== undefined;
+    const none = this.#transforms.every(({ transform }) => !transform.recall);
+    return none || this.#sink.openJournal !== undefined;
   }
 
   /**
@@ -47,8 +59,9 @@ export class Memories {
   async recall(marks: MemoryMarks = {}, committed: MemoryMarks = marks): Promise<void> {
     await this.close();
     for (const { key, transform } of this.#transforms) {
+      if (!transform.recall) continue;
       if (!this.#sink.openJournal) {
-        transform.recall!(NOTHING);
+        transform.recall(NOTHING);
         continue;
       }
       const fresh = { turn: committed[key]?.turn === 0 ? 1 : 0, byteLength: 0 };
@@ -56,23 +69,21 @@ export class Memories {
       const name = JSON.stringify([this.#run, key, turn]);
       const journal = await this.#sink.openJournal(name);
       this.#open.set(key, { journal, turn, byteLength });
-      transform.recall!(await journal.recall(byteLength));
+      transform.recall(await journal.recall(byteLength));
     }
   }
 
-  /** Takes what is new; it is durable after `sync`. */
-  mark(): MemoryMarks | undefined {
-    if (this.#transforms.length === 0) return undefined;
-    const marks: Record<string, MemoryMark> = {};
-    for (const { key, transform } of this.#transforms) {
-      const bytes = transform.additions!();
-      const memory = this.#open.get(key);
-      if (!memory) continue;
-      if (bytes.length > 0) memory.journal.append(bytes);
-      memory.byteLength += bytes.length;
-      marks[key] = { turn: memory.turn, byteLength: memory.byteLength };
-    }
-    return this.fit ? marks : undefined;
+  /** What transform `i` remembers now; nothing for a sink that keeps none. Durable after `sync`. */
+  take(i: number): Memory | undefined {
+    const { key, transform } = this.#transforms[i]!;
+    // Asked for in any case: it gathers what is new until then.
+    const bytes = transform.recall && transform.additions!();
+    if (!this.#sink.lastCursor) return undefined;
+    return { state: transform.save?.(), journal: bytes && this.#add(key, bytes) };
+  }
+
+  takeAll(): (Memory | undefined)[] {
+    return this.#transforms.map((_, i) => this.take(i));
   }
 
   /** Errors: IO_ERROR. */
@@ -84,6 +95,14 @@ export class Memories {
     const open = [...this.#open.values()];
     this.#open = new Map();
     for (const { journal } of open) await journal.close().catch(() => {});
+  }
+
+  #add(key: string, bytes: Uint8Array): MemoryMark | undefined {
+    const open = this.#open.get(key);
+    if (!open) return undefined;
+    if (bytes.length > 0) open.journal.append(bytes);
+    open.byteLength += bytes.length;
+    return { turn: open.turn, byteLength: open.byteLength };
   }
 }
 

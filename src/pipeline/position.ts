@@ -1,12 +1,13 @@
 /**
- * Where a source is, as it travels through a run: a batch's cursor, and what each stage has counted of
- * all that lies before it. A run that goes back to a position counts on from there, so that nothing is
+ * Where a source is, as it travels through a run: a batch's cursor, and what each stage has counted, and
+ * each transform remembers, of all that lies before it. A run that goes back to a position counts on from there, so that nothing is
  * counted twice.
  *
  * A stage that holds documents back has taken more by the time a position leaves it than the position
  * covers. What it took up to there is what the stage before had given up to there; the rest follows.
  */
 import type { OpenCounts } from './ledger.ts';
+import type { Memory } from './memories.ts';
 
 /** What a stage has counted: in, out, rejected, filtered, expanded, bytes. */
 export type StageMark = readonly number[];
@@ -16,6 +17,8 @@ export class Position {
   readonly at: unknown;
   /** Of the stages passed so far, in their order. */
   readonly marks: StageMark[];
+  /** Of the transforms passed so far. */
+  readonly memories: (Memory | undefined)[] = [];
 
   constructor(at: unknown, source: OpenCounts) {
     this.at = at;
@@ -25,6 +28,12 @@ export class Position {
   /** Called when the position leaves a stage, with everything it covers given on; again is harmless. */
   leave(stage: number, counts: OpenCounts): void {
     this.marks[stage] = markOf(counts, this.marks[stage - 1]![1]!);
+  }
+
+  /** The same for transform `i`, which is stage `i + 1`, with what it remembers. */
+  leaveTransform(i: number, counts: OpenCounts, memory: Memory | undefined): void {
+    this.leave(i + 1, counts);
+    this.memories[i] = memory;
   }
 }
 

@@ -88,8 +88,6 @@ export class Runner<Summary> {
   /** Failures of the sink since it was last found further on, and how far that was. */
   #attempts = 0;
   #reached = 0;
-  /** The last checkpoint of a run that was cut short. */
-  #frozen: Checkpoint | undefined;
   #toldAt = Number.NEGATIVE_INFINITY;
 
   /** Errors: INVALID_ARGUMENT. */
@@ -121,7 +119,8 @@ export class Runner<Summary> {
     const links = this.#transforms.map((each, i) => {
       const counts = this.#ledger.transforms[i]!;
       const transform = this.#left && i === 0 ? passingOn : each.transform;
-      return { transform, counts, onReject: this.#gate.takerFor(counts) };
+      const remember = () => this.#memories.take(i);
+      return { transform, counts, onReject: this.#gate.takerFor(counts), remember };
     });
     this.#chain = new Chain(links, this.#controller.signal, (batch) => this.#deliver(batch));
     this.#memories = new Memories(name, this.#transforms, this.#sink);
@@ -198,7 +197,7 @@ export class Runner<Summary> {
     const from = this.#resumed ? sourceCursor(checkpoint!, this.#source, name) : undefined;
     const { journals } = checkpoint ?? {};
     await this.#memories.recall(this.#resumed ? journals : {}, journals);
-    this.#start = this.#checkpoint(from);
+    this.#start = makeCheckpoint(this.#source, this.#transforms, from, this.#memories.takeAll());
     return from;
   }
 
@@ -249,7 +248,6 @@ export class Runner<Summary> {
     });
     this.#feed = feed;
     this.#position = undefined;
-    this.#frozen = undefined;
     let last: Batch | undefined;
     let covered = true;
     while (!this.#sink.satisfied && !(this.#isStopping && covered)) {
@@ -274,14 +272,16 @@ export class Runner<Summary> {
     if (!covered) this.#position = new Position(undefined, source);
     const cut = this.#isStopping || this.#sink.satisfied === true;
     // What transforms remember of an input that was not read to its end, they must not take for all.
-    if (cut && this.#position) this.#frozen = this.#markedCheckpoint(this.#position);
+    const memories = cut ? this.#memories.takeAll() : [];
     // Documents held back are read again on resuming, and must not be written half-finished now.
     if (cut && this.#position?.at !== undefined) return this.#chain.abandon();
     await this.#chain.flush();
     this.#ended = true;
     if (!last || !this.#position) return;
-    for (const [i, counts] of this.#ledger.transforms.entries())
-      this.#position.leave(i + 1, counts);
+    for (const [i, counts] of this.#ledger.transforms.entries()) {
+      const memory = cut ? memories[i] : this.#memories.take(i);
+      this.#position.leaveTransform(i, counts, memory);
+    }
     await this.#deliver(positionOf(last.withCursor(this.#position)));
   }
 
@@ -342,17 +342,11 @@ export class Runner<Summary> {
     }
     if (position === undefined) return;
     position.leave(this.#transforms.length + 1, this.#ledger.sink);
-    await this.#delivery.write(rest.withCursor(this.#frozen ?? this.#markedCheckpoint(position)));
+    await this.#delivery.write(rest.withCursor(this.#checkpoint(position)));
   }
 
-  #checkpoint(at: unknown): Checkpoint {
-    const journals = this.#memories.mark();
-    const checkpoint = makeCheckpoint(this.#source, this.#transforms, at);
-    return journals ? { ...checkpoint, journals } : checkpoint;
-  }
-
-  #markedCheckpoint({ at, marks: counts }: Position): Checkpoint {
-    const checkpoint = this.#checkpoint(at);
+  #checkpoint({ at, marks: counts, memories }: Position): Checkpoint {
+    const checkpoint = makeCheckpoint(this.#source, this.#transforms, at, memories);
     if (!this.#delivery.reopens) return checkpoint;
     return { ...checkpoint, mark: { loadId: this.loadId, counts, ended: this.#ended } };
   }

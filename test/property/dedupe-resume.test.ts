@@ -4,7 +4,8 @@
  *
  * Deliberate breakages that make this file fail, each tried: a journal that is not synced before the
  * commit; one that is not cut when it is read; keys of an earlier run that a new one begins with; a
- * new run that writes to the journal of the last commit; windows that turn over elsewhere.
+ * new run that writes to the journal of the last commit; windows that turn over elsewhere; keys committed
+ * of documents that still wait in a transform behind.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -13,7 +14,7 @@ import type { Source } from '../../src/core/stage.ts';
 import { run } from '../../src/pipeline/index.ts';
 import { zdsSink } from '../../src/sinks/zds-sink.ts';
 import { FastStore, ZdsRoot } from '../../src/store/index.ts';
-import { type DedupeOptions, dedupeTransform } from '../../src/transforms/index.ts';
+import { batchTransform, type DedupeOptions, dedupeTransform } from '../../src/transforms/index.ts';
 import { FaultDisk, type Image, PowerCut } from '../support/fault-disk.ts';
 import { LONG, somePlaces } from '../support/long.ts';
 import { fuse, linesBatch, probeSource } from '../support/stages.ts';
@@ -50,20 +51,22 @@ function model(keys: readonly number[], window = Number.POSITIVE_INFINITY): numb
 interface Attempt {
   readonly resume?: boolean;
   readonly blowAt?: number;
+  /** Behind dedupe so many documents wait for each other. */
+  readonly together?: number;
 }
 
 async function load(
   disk: FaultDisk,
   keys: readonly number[],
   options: DedupeOptions,
-  { resume = true, blowAt = Number.POSITIVE_INFINITY }: Attempt = {},
+  { resume = true, blowAt = Number.POSITIVE_INFINITY, together = 1 }: Attempt = {},
 ): Promise<void> {
   const root = await ZdsRoot.open('/s', { disk });
   try {
     await run({
       name: 'load',
       source: keyed(keys),
-      transforms: [dedupeTransform(options), fuse(blowAt)],
+      transforms: [dedupeTransform(options), batchTransform({ count: together }), fuse(blowAt)],
       sink: zdsSink(root, 'c', { write: resume ? 'append' : 'merge', commitDocuments: 1 }),
       resume,
     });
@@ -84,20 +87,28 @@ const broken = (error: unknown): void => {
     throw error;
   }
 };
-const anyKeys = fc.array(fc.integer({ min: 0, max: 12 }), { maxLength: 40 });
+const anyKeys = fc.array(fc.integer({ min: 0, max: 25 }), {
+  minLength: 6,
+  maxLength: 40,
+  size: 'max',
+});
 const anyWindow = fc.option(fc.integer({ min: 1, max: 6 }), { nil: undefined });
 const optionsOf = (window: number | undefined): DedupeOptions =>
   window === undefined ? { by: 'key' } : { by: 'key', window };
 
 describe('dedupe in a run that resumes', () => {
   it('lets through what it does in one run, wherever it is cut', async () => {
-    const anyCuts = fc.array(fc.integer({ min: 1, max: 30 }), { maxLength: 4 });
+    const anyCuts = fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 4 });
+    const anyTogether = fc.integer({ min: 1, max: 6 });
+    const anyInput = fc.tuple(anyKeys, anyWindow, anyCuts, anyTogether);
     await fc.assert(
-      fc.asyncProperty(anyKeys, anyWindow, anyCuts, async (keys, window, cuts) => {
+      fc.asyncProperty(anyInput, async ([keys, window, cuts, together]) => {
         const disk = new FaultDisk();
         const options = optionsOf(window);
-        for (const blowAt of cuts) await load(disk, keys, options, { blowAt }).catch(broken);
-        await load(disk, keys, options);
+        for (const blowAt of cuts) {
+          await load(disk, keys, options, { blowAt, together }).catch(broken);
+        }
+        await load(disk, keys, options, { together });
         expect(await numbersIn(disk)).toEqual(model(keys, window));
       }),
       { numRuns: LONG ? 40 : 10 },

@@ -1,4 +1,5 @@
 /** What transforms remember, as it is kept when the chain changes. */
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Source, Transform } from '../../../src/core/stage.ts';
 import {
@@ -8,10 +9,16 @@ import {
   restoreStates,
 } from '../../../src/pipeline/checkpoint.ts';
 import { run } from '../../../src/pipeline/index.ts';
-import { createZdsSink } from '../../../src/sinks/zds-sink.ts';
+import { createZdsSink, zdsSink } from '../../../src/sinks/zds-sink.ts';
 import { FastStore } from '../../../src/store/index.ts';
+import {
+  batchTransform,
+  dedupeTransform,
+  incrementalTransform,
+  sampleTransform,
+} from '../../../src/transforms/index.ts';
 import { FaultDisk } from '../../support/fault-disk.ts';
-import { linesBatch, probeSink, probeSource } from '../../support/stages.ts';
+import { linesBatch, probeSink, probeSource, temporaryFolder } from '../../support/stages.ts';
 
 /** A transform that remembers what it is given. */
 function memory(name: string, state?: unknown): Transform & { state: unknown } {
@@ -29,8 +36,19 @@ function memory(name: string, state?: unknown): Transform & { state: unknown } {
 }
 
 const source: Source = probeSource(1, 1);
-const save = (...chain: readonly { id?: string; transform: Transform }[]): Checkpoint =>
-  JSON.parse(JSON.stringify(makeCheckpoint(source, nameStates(chain), 1)));
+const save = (...chain: readonly { id?: string; transform: Transform }[]): Checkpoint => {
+  const memories = chain.map(({ transform }) => ({
+    state: transform.save?.(),
+    journal: undefined,
+  }));
+  return JSON.parse(JSON.stringify(makeCheckpoint(source, nameStates(chain), 1, memories)));
+};
+async function numbersIn(root: string): Promise<unknown[]> {
+  const store = await FastStore.open(root, 'c', { mode: 'read' });
+  const documents = await store.scanAll();
+  await store.close();
+  return documents.map(({ n }) => n);
+}
 const unnamed = (...transforms: readonly Transform[]) =>
   transforms.map((transform) => ({ transform }));
 
@@ -61,6 +79,43 @@ describe('the states of transforms', () => {
     const chain = [memory('a'), memory('b'), memory('a')];
     expect(restoreStates({ source: 'x', states }, nameStates(unnamed(...chain)))).toEqual([]);
     expect(chain.map(({ state }) => state)).toEqual([2, 1, 3]);
+  });
+
+  it('are those of the documents committed, not of what waits behind the transform', async () => {
+    let failAt = 3;
+    const five: Source = {
+      name: 'five',
+      async *batches(_signal, _wants, from = 0) {
+        for (let n = from as number; n < 5; n++) {
+          if (n === failAt) throw new Error('broken off');
+          yield linesBatch([{ _id: `d${n}`, n }], n).withCursor(n + 1);
+        }
+      },
+    };
+    const makers: readonly (() => Transform)[] = [
+      () => dedupeTransform({ by: 'n' }),
+      () => incrementalTransform({ field: 'n', sorted: true }),
+      () => sampleTransform({ share: 0.5, seed: 3 }),
+    ];
+    for (const make of makers) {
+      const folder = temporaryFolder();
+      const load = async (into: string) => {
+        // Two documents fit, so that the third is taken before they are committed.
+        const transforms = [make(), batchTransform({ bytes: 45 })];
+        const sink = zdsSink(join(folder, into), 'c', { commitDocuments: 1 });
+        await run({ name: 'x', source: five, transforms, sink, resume: true });
+      };
+      failAt = 3;
+      await expect(load('cut')).rejects.toThrow('broken off');
+      failAt = 5;
+      await load('cut');
+      await load('whole');
+      const [cut, whole] = [
+        await numbersIn(join(folder, 'cut')),
+        await numbersIn(join(folder, 'whole')),
+      ];
+      expect(cut, make().name).toEqual(whole);
+    }
   });
 
   it('need ids that differ', () => {
