@@ -121,6 +121,11 @@ export interface Transform {
    * undefined as long as nothing waits for a time. Looked at behind each call; more may come after it.
    */
   readonly due?: number | undefined;
+  /**
+   * True where documents are only put together anew: `flush` may be called at any time, as by a run that is to
+   * stop while the last of what it has written has no cursor.
+   */
+  readonly regroups?: true;
 }
 
 /** Bytes that only grow. Errors, of all calls: IO_ERROR. */

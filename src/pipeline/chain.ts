@@ -65,6 +65,13 @@ export class Chain {
     }
   }
 
+  /** Delivers what is held back by transforms that only put documents together anew. */
+  async regroup(): Promise<void> {
+    for (const [at, { transform }] of this.#links.entries()) {
+      if (transform.regroups) await this.#flushEarly(at);
+    }
+  }
+
   /** Ends without a flush: what is still held back counts as filtered. */
   abandon(): void {
     for (const { counts } of this.#links) settle(counts, false);
@@ -72,10 +79,13 @@ export class Chain {
 
   async #deliverDuring<T>(work: Promise<T>, at: number, due: number): Promise<T> {
     if (await settlesBefore(work, due)) return work;
-    const { counts } = this.#links[at]!;
-    await this.#flush(at, (out) => this.#pass(out, at + 1));
-    settle(counts, true);
+    await this.#flushEarly(at);
     return this.during(work);
+  }
+
+  async #flushEarly(at: number): Promise<void> {
+    await this.#flush(at, (out) => this.#pass(out, at + 1));
+    settle(this.#links[at]!.counts, true);
   }
 
   #flush(at: number, each: (out: Batch) => Promise<void>): Promise<void> {

@@ -7,8 +7,8 @@
  * stays, and the failure comes out as it was thrown. A run whose counts do not add up fails, too.
  *
  * Cursors. A batch without one lies before the next that has one, and only there it may be committed:
- * what a cursor does not cover would come again on resuming. So a run is not cut short in between, and one
- * that is to resume cannot end so. As long as a source has given no cursor at all, and the run is not to
+ * what a cursor does not cover would come again on resuming. So a run is not cut short in between, be it the
+ * source or a transform that gives no cursor there, and one that is to resume cannot end so. As long as a source has given no cursor at all, and the run is not to
  * resume, the documents are committed without one; then it cannot be resumed.
  *
  * Going back. Where a sink failed that can be opened again (`delivery.ts`), it is, and asked what it
@@ -52,6 +52,8 @@ import { leftToSource, passingOn, wantsOf } from './wants.ts';
 
 const DEFAULT_MAX_MEMORY = 64 << 20;
 const DEFAULT_PROGRESS_MS = 250;
+/** In place of a batch, where the run is to stop first. */
+const STOPPED: unique symbol = Symbol('stopped');
 
 const newLoadId: () => string = createIdGenerator('ulid');
 
@@ -74,13 +76,15 @@ export class Runner<Summary> {
   readonly #memories: Memories;
   readonly #maxMemory: number;
   #feed: Feed | undefined;
-  #stopping: ((nothing: undefined) => void) | undefined;
+  #stopping: ((stopped: typeof STOPPED) => void) | undefined;
   #isStopping = false;
   #resumed = false;
   /** Where the run began, with what the transforms remembered. */
   #start: Checkpoint | undefined;
   /** Behind the last batch taken that said where that is. */
   #position: Position | undefined;
+  /** The sink has documents that no cursor it was given covers. */
+  #loose = false;
   /** The source has given a cursor. */
   #placed = false;
   /** The source has been read to its end and the transforms are empty. */
@@ -150,7 +154,7 @@ export class Runner<Summary> {
   /** Asks the run to end in good order: no more is read, what was read is committed. */
   stop(): void {
     this.#isStopping = true;
-    this.#stopping?.(undefined);
+    this.#stopping?.(STOPPED);
   }
 
   abort(cause: unknown): void {
@@ -248,13 +252,19 @@ export class Runner<Summary> {
     });
     this.#feed = feed;
     this.#position = undefined;
+    this.#loose = false;
+    let next: Promise<Batch | undefined> | undefined;
     let last: Batch | undefined;
     let covered = true;
-    while (!this.#sink.satisfied && !(this.#isStopping && covered)) {
+    while (!this.#sink.satisfied && !(this.#isStopping && covered && (await this.#settles()))) {
       const since = performance.now();
-      const step: Promise<Batch | undefined> = covered ? this.#orStop(feed.next()) : feed.next();
+      next ??= feed.next();
+      const isFree = covered && !this.#isStopping;
+      const step: Promise<Batch | typeof STOPPED | undefined> = isFree ? this.#orStop(next) : next;
       const batch = await this.#chain.during(step);
       source.seconds += (performance.now() - since) / 1000;
+      if (batch === STOPPED) continue;
+      next = undefined;
       if (batch === undefined) break;
       this.#ledger.read(batch);
       const cursor: unknown = this.#source.cursors === false ? undefined : batch.cursor;
@@ -340,6 +350,7 @@ export class Runner<Summary> {
       await this.#delivery.write(batch.withCursor(undefined));
       rest = positionOf(batch);
     }
+    this.#loose = position === undefined && this.#sink.lastCursor !== undefined;
     if (position === undefined) return;
     position.leave(this.#transforms.length + 1, this.#ledger.sink);
     await this.#delivery.write(rest.withCursor(this.#checkpoint(position)));
@@ -351,12 +362,17 @@ export class Runner<Summary> {
     return { ...checkpoint, mark: { loadId: this.loadId, counts, ended: this.#ended } };
   }
 
-  /** What the work gives, or undefined as soon as the run is to stop. */
-  #orStop<T>(work: Promise<T>): Promise<T | undefined> {
-    return new Promise<T | undefined>((resolve, reject) => {
+  /** True where what the sink has is what the last cursor it was given covers. */
+  async #settles(): Promise<boolean> {
+    if (this.#loose) await this.#chain.regroup();
+    return !this.#loose;
+  }
+
+  /** What the work gives, or STOPPED as soon as the run is to stop. */
+  #orStop<T>(work: Promise<T>): Promise<T | typeof STOPPED> {
+    return new Promise<T | typeof STOPPED>((resolve, reject) => {
       // Not in a function of its own: its context would keep what the work gave from young collections.
       this.#stopping = resolve;
-      if (this.#isStopping) resolve(undefined);
       work.then(resolve, reject);
     });
   }
@@ -369,8 +385,7 @@ export class Runner<Summary> {
   }
 
   #totals(outcome: RunOutcome): RunTotals {
-    const { counts, seconds } = this.#ledger;
-    return { ...counts, outcome, seconds };
+    return { ...this.#ledger.counts, outcome, seconds: this.#ledger.seconds };
   }
 
   #tellProgress(): void {

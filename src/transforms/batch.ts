@@ -38,6 +38,7 @@ export function batchTransform(options: BatchOptions): Transform {
   };
   return {
     name: 'batch',
+    regroups: true,
     restore: () => void release(),
     *apply(batch) {
       const size = batch.bytes().byteLength;

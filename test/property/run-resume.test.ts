@@ -1,9 +1,9 @@
 /**
- * Runs of any transforms that are cut anywhere, by a failure in front or behind, and resumed: they write what
- * one run writes, each document once.
+ * Runs of any transforms that are cut anywhere, by a failure in front or behind or by `stop`, and resumed: they
+ * write what one run writes, each document once.
  *
  * Deliberate breakages that make this file fail, each tried: what transforms remember asked for when a
- * batch reaches the sink, and not when it leaves them.
+ * batch reaches the sink, and not when it leaves them; a stop behind documents without a cursor.
  */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
@@ -11,6 +11,7 @@ import type { Source, Transform } from '../../src/core/stage.ts';
 import { run } from '../../src/pipeline/index.ts';
 import { zdsSink } from '../../src/sinks/zds-sink.ts';
 import { FastStore, ZdsRoot } from '../../src/store/index.ts';
+import { tapTransform } from '../../src/transforms/index.ts';
 import { FaultDisk } from '../support/fault-disk.ts';
 import { runs } from '../support/long.ts';
 import { anyTransforms } from '../support/random-transforms.ts';
@@ -19,7 +20,7 @@ import { fuse, linesBatch } from '../support/stages.ts';
 const TOTAL = 40;
 
 interface Cut {
-  readonly how: 'source fails' | 'sink fails';
+  readonly how: 'source fails' | 'sink fails' | 'stop';
   /** Documents that come until then, counted where the run is cut. */
   readonly at: number;
 }
@@ -52,14 +53,22 @@ async function load(
 ): Promise<void> {
   const root = await ZdsRoot.open('/s', { disk });
   try {
-    await run({
+    let count = 0;
+    const handle = run({
       name: 'load',
       source: grouped(each, how === 'source fails' ? at : undefined),
-      transforms: [...made.map((make) => make()), fuse(how === 'sink fails' ? at : undefined)],
+      transforms: [
+        ...made.map((make) => make()),
+        fuse(how === 'sink fails' ? at : undefined),
+        tapTransform(() => {
+          if (++count >= at && how === 'stop') handle.stop();
+        }),
+      ],
       sink: zdsSink(root, 'c', { generateIds: true, commitDocuments: 1 }),
       resume: true,
       onError: 'skip',
     });
+    await handle.done;
   } finally {
     await root.close();
   }
@@ -74,7 +83,7 @@ async function textsIn(disk: FaultDisk): Promise<string[]> {
 }
 
 const anyCut: fc.Arbitrary<Cut> = fc.record({
-  how: fc.constantFrom('source fails', 'sink fails'),
+  how: fc.constantFrom('source fails', 'sink fails', 'stop'),
   at: fc.integer({ min: 1, max: TOTAL / 2 }),
 });
 const { batchTransform, dedupeTransform, sampleTransform, ...others } = anyTransforms;
