@@ -236,9 +236,15 @@ export class Batch implements Iterable<Document> {
     return new Batch(to - from, codec, lines, documents, origin, undefined, sites);
   }
 
-  /** Bytes of the encoded form (encodes if needed). Errors: as `lines`. */
+  /** Bytes of this batch's own lines, as `bytes` has them (encodes if needed). Errors: as `lines`. */
   get byteLength(): number {
-    return this.lines().bytes.byteLength;
+    const { bytes, records, dense } = this.lines();
+    if (dense) return bytes.byteLength;
+    let sum = this.length;
+    for (let at = 0; at < this.length * RECORD_WORDS; at += RECORD_WORDS) {
+      sum += records[at + LineRecord.end]! - records[at]!;
+    }
+    return sum;
   }
 
   /** True once the objects exist, so that asking for them is free. */

@@ -19,6 +19,14 @@ describe('Batch', () => {
     expect([...batch].map((document) => document._id)).toEqual(['a', 'bb', 'c']);
   });
 
+  it('counts the bytes of its own documents, of a share of others too', () => {
+    const batch = looseBatch();
+    expect(batch.byteLength).toBe(37);
+    expect(batch.slice(0, 1).byteLength).toBe(12);
+    expect(batch.pick([0, 2]).byteLength).toBe(24);
+    expect(batch.slice(1, 3).pick([0]).bytes()).toHaveLength(batch.pick([1]).byteLength);
+  });
+
   it('keeps the keys in the records true when it compacts', () => {
     const { bytes, records } = looseBatch().denseLines();
     const keys = [0, 1, 2].map((i) =>
