@@ -18,6 +18,8 @@ export interface Checkpoint {
   readonly source: string;
   /** The source's cursor; absent where the source has none. */
   readonly at?: unknown;
+  /** True where states stand under names; earlier ones stood under place and name, `0:dedupe`. */
+  readonly named?: boolean;
   /** What each transform saved, by its state's name. */
   readonly states?: Readonly<Record<string, unknown>>;
   /** How much of its journal counts, of those that have one. */
@@ -81,7 +83,7 @@ export function makeCheckpoint(
   return {
     source: source.name,
     ...(at === undefined ? {} : { at }),
-    ...(Object.keys(states).length === 0 ? {} : { states }),
+    ...(Object.keys(states).length === 0 ? {} : { named: true, states }),
     ...(Object.keys(journals).length === 0 ? {} : { journals }),
   };
 }
@@ -94,7 +96,7 @@ export function restoreStates(
   checkpoint: Checkpoint,
   transforms: readonly NamedTransform[],
 ): string[] {
-  const states = new Map(Object.entries(byName(checkpoint.states ?? {})));
+  const states = new Map(Object.entries(byName(checkpoint)));
   for (const { key, transform } of transforms) {
     transform.restore?.(states.get(key));
     states.delete(key);
@@ -141,13 +143,13 @@ export function cannotResume(source: Source, name: string): EtlError {
   );
 }
 
-/** Earlier states stood under place and name, `0:dedupe`; their order tells which is the second. */
-function byName(states: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  const placed = Object.keys(states).filter((key) => /^\d+:/.test(key));
-  if (placed.length === 0) return states;
-  placed.sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
+/** States by their names; of earlier ones their order tells which is the second of a name. */
+function byName({ named: isNamed, states = {} }: Checkpoint): Readonly<Record<string, unknown>> {
+  const keys = Object.keys(states);
+  if (isNamed || !keys.every((key) => /^\d+:/.test(key))) return states;
+  keys.sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
   const named: Record<string, unknown> = {};
-  for (const key of placed) {
+  for (const key of keys) {
     const name = key.slice(key.indexOf(':') + 1);
     let free = name;
     for (let nth = 2; free in named; nth++) free = `${name}#${nth}`;

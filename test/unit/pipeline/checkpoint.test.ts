@@ -81,6 +81,19 @@ describe('the states of transforms', () => {
     expect(chain.map(({ state }) => state)).toEqual([2, 1, 3]);
   });
 
+  it('are kept whatever their ids look like', () => {
+    const ids = ['2024:orders', '7:x', 'plain'];
+    const made = (state?: unknown) =>
+      ids.map((id) => ({ id, transform: memory('a', state && `${state} ${id}`) }));
+    for (const count of [1, 2, 3]) {
+      const chain = made().slice(0, count);
+      expect(restoreStates(save(...made('of').slice(0, count)), nameStates(chain))).toEqual([]);
+      expect(chain.map(({ transform }) => transform.state)).toEqual(
+        ids.slice(0, count).map((id) => `of ${id}`),
+      );
+    }
+  });
+
   it('are those of the documents committed, not of what waits behind the transform', async () => {
     let failAt = 3;
     const five: Source = {
