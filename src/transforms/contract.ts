@@ -20,7 +20,7 @@ import { formatPath, type Path } from '../core/path.ts';
 import type { OnReject } from '../core/reject.ts';
 import type { Transform } from '../core/stage.ts';
 import { type FieldStats, type Selector, sharedKernel } from '../kernels/index.ts';
-import { rejectDocument } from './reject-document.ts';
+import { rejectDocument, withoutBad } from './reject-document.ts';
 
 export type ContractMode = 'evolve' | 'freeze' | 'discard_value' | 'discard_row';
 export type ContractType = 'boolean' | 'integer' | 'number' | 'string' | 'object' | 'array';
@@ -82,12 +82,13 @@ class Contract implements Transform {
     this.#learnSchema((state ?? {}) as Record<string, ContractType[]>);
   }
 
-  apply(batch: Batch, _signal: AbortSignal, onReject?: OnReject): Batch[] {
+  apply(batch: Batch, signal: AbortSignal, onReject?: OnReject): Batch[] {
     if (batch.length === 0) return [batch];
     const { columns, dataType, collection } = this.#modes;
     if (this.#known.size === 0 && collection !== 'evolve') return this.#refuseAll(batch, onReject);
     const observer = sharedKernel().observer();
-    observer.observe(batch.bytes());
+    const { bad } = observer.observe(batch.bytes());
+    if (bad.length > 0) return this.apply(withoutBad(batch, bad, onReject), signal, onReject);
     const fresh = this.#findNew(observer.fields());
     // The first documents are what the collection is made of.
     const first = this.#known.size === 0;

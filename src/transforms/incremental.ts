@@ -15,7 +15,7 @@ import { formatPath, type Path, type PathInput, parsePath } from '../core/path.t
 import type { OnReject } from '../core/reject.ts';
 import type { Transform } from '../core/stage.ts';
 import { compareText, type Selector, sharedKernel } from '../kernels/index.ts';
-import { rejectDocument } from './reject-document.ts';
+import { rejectDocument, withoutBad } from './reject-document.ts';
 
 type Value = string | number;
 
@@ -103,9 +103,10 @@ class Incremental implements Transform {
     this.#last = undefined;
   }
 
-  apply(batch: Batch, _signal: AbortSignal, onReject?: OnReject): Batch[] {
+  apply(batch: Batch, signal: AbortSignal, onReject?: OnReject): Batch[] {
     const { bytes, records } = batch.denseLines();
-    const { documents } = this.#selector.documents(bytes);
+    const { documents, bad } = this.#selector.documents(bytes);
+    if (bad.length > 0) return this.apply(withoutBad(batch, bad, onReject), signal, onReject);
     const kept: number[] = [];
     let tied: number[] = [];
     const hash = (i: number): string => {

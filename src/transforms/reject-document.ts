@@ -75,6 +75,17 @@ export function rejectBad(
   }
 }
 
+/** The batch without those, for what keeps no count of them: no row of a kernel stands for a bad line. */
+export function withoutBad(
+  batch: Batch,
+  bad: readonly BadLine[],
+  onReject: OnReject | undefined,
+): Batch {
+  rejectBad(batch, bad, onReject);
+  const lines = new Set(bad.map(({ line }) => line));
+  return batch.pick([...Array(batch.length).keys()].filter((i) => !lines.has(i)));
+}
+
 /** A copy of the document as it came; of one that JSON cannot hold nothing. */
 function documentBytes(batch: Batch, index: number): Uint8Array {
   if (batch.keepsBytes) {

@@ -10,7 +10,9 @@ import type { StandardSchema } from '../../../src/core/standard-schema.ts';
 import { fromIterable } from '../../../src/sources/from-iterable.ts';
 import { map, validate } from '../../../src/stages.ts';
 import {
+  contractTransform,
   filterTransform,
+  incrementalTransform,
   mapTransform,
   projectTransform,
   validateTransform,
@@ -132,7 +134,13 @@ describe('map and filter', () => {
       Batch.fromLines({ bytes, records, count: 2, dense: true }, codec, {
         line: 0,
       });
-    for (const transform of [filterTransform(eq('n', 1)), projectTransform(['n'])]) {
+    const transforms = [
+      filterTransform(eq('n', 1)),
+      projectTransform(['n']),
+      incrementalTransform({ field: 'n', initial: 1 }),
+      contractTransform({ columns: 'freeze', schema: { n: 'integer' } }),
+    ];
+    for (const transform of transforms) {
       const { texts, rejects } = await applyTo(transform, [batch()]);
       expect(texts).toEqual(['{"n":1}']);
       expect(rejects).toMatchObject([{ code: 'NESTING_TOO_DEEP', place: { line: 1 } }]);
