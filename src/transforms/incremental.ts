@@ -122,10 +122,10 @@ class Incremental implements Transform {
       }
       if (value === undefined) continue;
       this.#checkOrder(value, batch, i);
-      const above = this.#floor === undefined ? 1 : this.#compare(value, this.#floor.max, batch, i);
+      const above = this.#floor === undefined ? 1 : compare(value, this.#floor.max);
       if (above < 0 || (above === 0 && this.#known.has(hash(i)))) continue;
       kept.push(i);
-      const order = this.#max === undefined ? 1 : this.#compare(value, this.#max, batch, i);
+      const order = this.#max === undefined ? 1 : compare(value, this.#max);
       if (order > 0) {
         this.#max = value;
         this.#ties.clear();
@@ -162,12 +162,17 @@ class Incremental implements Transform {
     let at: unknown = document;
     for (const field of this.#path)
       at = (at as Record<string, unknown> | null | undefined)?.[field];
-    if (typeof at === 'string') return at;
-    if (typeof at === 'number' && (!Number.isInteger(at) || Number.isSafeInteger(at))) return at;
+    const before = this.#max ?? this.#floor?.max;
+    const isLikeBefore = before === undefined || typeof at === typeof before;
+    const isExact = typeof at === 'number' && (!Number.isInteger(at) || Number.isSafeInteger(at));
+    const isUsable = typeof at === 'string' || isExact;
+    if (isUsable && isLikeBefore) return at as Value;
     const { missing = 'reject' } = this.#options;
     const none = at === undefined || at === null;
     if (none && missing !== 'reject') return null;
-    const fault = none ? 'is missing' : 'is no string, nor a number that can be compared';
+    let fault = 'is no string, nor a number that can be compared';
+    if (none) fault = 'is missing';
+    else if (isUsable) fault = `is a ${typeof at} here and a ${typeof before} before`;
     rejectDocument(
       batch,
       i,
@@ -177,17 +182,10 @@ class Incremental implements Transform {
     return undefined;
   }
 
-  #compare(a: Value, b: Value, batch: Batch, i: number): number {
-    if (typeof a === 'number' && typeof b === 'number') return a - b;
-    if (typeof a === 'string' && typeof b === 'string') return compareText(a, b);
-    const text = `${this.#field} is a ${typeof a} here and a ${typeof b} before`;
-    throw new EtlError('INVALID_DOCUMENT', text, { place: batch.place(i) });
-  }
-
   /** Errors: NOT_SORTED. */
   #checkOrder(value: Value, batch: Batch, i: number): void {
     if (!this.#options.sorted) return;
-    if (this.#last !== undefined && this.#compare(value, this.#last, batch, i) < 0) {
+    if (this.#last !== undefined && compare(value, this.#last) < 0) {
       const text = `${this.#field} ${value} comes after ${this.#last}`;
       throw new EtlError('NOT_SORTED', text, { place: batch.place(i) });
     }
@@ -198,4 +196,9 @@ class Incremental implements Transform {
     this.#floor = mark;
     this.#known = new Set(mark?.ties);
   }
+}
+
+/** Of values of one type. */
+function compare(a: Value, b: Value): number {
+  return typeof a === 'number' ? a - (b as number) : compareText(a, b as string);
 }

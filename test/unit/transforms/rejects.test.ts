@@ -122,6 +122,18 @@ describe('map and filter', () => {
     },
   );
 
+  it('incremental: a value of another type than those before is set aside', async () => {
+    const batches = batchesOf(['{"n":1}', '{"n":"x"}', '{"n":3}'], 2);
+    for (const sorted of [false, true]) {
+      const { texts, rejects } = await applyTo(
+        incrementalTransform({ field: 'n', sorted }),
+        batches,
+      );
+      expect(texts).toEqual(['{"n":1}', '{"n":3}']);
+      expect(rejects).toMatchObject([{ code: 'INVALID_DOCUMENT', place: { line: 2 } }]);
+    }
+  });
+
   it('kernels: a document too deep to look into is set aside', async () => {
     const deep = `{"n":${'['.repeat(600)}${']'.repeat(600)}}`;
     const read = batchOf(['{"n":1}']);
