@@ -3,7 +3,9 @@
  * string. The rows are the kernel's work; the header is the row of a document that holds the names.
  * Runs anywhere; O(bytes).
  */
+
 import { type EncodedLines, LineRecord, RECORD_WORDS } from '../core/batch.ts';
+import { checkChoice } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
 import {
   type CsvRowProgram,
@@ -48,7 +50,8 @@ export class CsvEncoder {
 
   /** `implementation`: the fastest that runs here if absent. Errors: INVALID_ARGUMENT. */
   constructor(options: CsvEncodeOptions = {}, implementation?: CsvRowWriter['name']) {
-    const { columns, delimiter = ',', header = true, lineEnd = '\n', extra = 'error' } = options;
+    const { columns, delimiter = ',', header = true, lineEnd = '\n' } = options;
+    const { quote = 'needed', extra = 'error' } = options;
     const code = delimiter.charCodeAt(0);
     if (delimiter.length !== 1 || code >= 0x80 || code < 9 || '\n\r"'.includes(delimiter)) {
       throw new EtlError('INVALID_ARGUMENT', 'delimiter must be one ASCII character, no quote');
@@ -65,7 +68,9 @@ export class CsvEncoder {
     if (columns && new Set(columns).size < columns.length) {
       throw new EtlError('INVALID_ARGUMENT', 'two columns have the same name');
     }
-    const quotesAll = options.quote === 'strings';
+    checkChoice('lineEnd', lineEnd, ['\n', '\r\n']);
+    checkChoice('extra', extra, ['error', 'drop']);
+    const quotesAll = checkChoice('quote', quote, ['needed', 'strings']) === 'strings';
     const dropsExtra = extra === 'drop';
     this.#program = { delimiter: code, null: nullText, lineEnd, quotesAll, dropsExtra };
     this.#implementation = implementation;

@@ -1,4 +1,5 @@
 /** What a user says about a CSV file, and its translation for the kernel. */
+import { checkChoice } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
 import type { CsvDialect, CsvEmpty, CsvMisfitPolicy, CsvRagged, CsvType } from '../kernels/csv.ts';
 
@@ -58,6 +59,20 @@ export interface CsvLayout {
   readonly columns: readonly string[];
   /** Of the columns here and of those of earlier files. */
   readonly types: Readonly<Record<string, CsvType>>;
+}
+
+/** Errors: INVALID_ARGUMENT for a word that an option does not have. */
+export function checkRowOptions(options: CsvRowOptions): void {
+  const { types = 'infer', empty = 'null', misfit = 'string', ragged = 'error' } = options;
+  checkChoice('empty', empty, ['null', 'omit', 'string']);
+  checkChoice('misfit', misfit, ['string', 'null', 'error']);
+  checkChoice('ragged', ragged, ['error', 'pad', 'truncate', 'fit']);
+  if (typeof types === 'string') checkChoice('types', types, ['infer', 'string']);
+  else {
+    for (const [column, type] of Object.entries(types)) {
+      checkChoice(`types.${column}`, type, ['string', 'integer', 'number', 'boolean']);
+    }
+  }
 }
 
 /** Errors: INVALID_ARGUMENT for characters that no dialect can have, or two with the same meaning. */

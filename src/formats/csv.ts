@@ -36,7 +36,12 @@ import {
 import { sharedKernel } from '../kernels/index.ts';
 import type { Kernel } from '../kernels/types.ts';
 import { readChunks } from './chunk-reader.ts';
-import { buildDialect, type CsvLayout, type CsvRowOptions } from './csv-options.ts';
+import {
+  buildDialect,
+  type CsvLayout,
+  type CsvRowOptions,
+  checkRowOptions,
+} from './csv-options.ts';
 import { type CsvSniff, HEAD_SAMPLE_BYTES, sniffSamples } from './csv-sniff.ts';
 import { batchBytesOf } from './jsonl.ts';
 import { OBJECT_PIECE_BYTES } from './pieces-of-lines.ts';
@@ -223,6 +228,7 @@ class RowDecoder {
   #row: number;
 
   constructor(options: CsvOptions, head: Uint8Array, isWhole: boolean) {
+    checkRowOptions(options);
     this.#options = options;
     this.#onError = readOnError(options.onError);
     const { from, source, samples = [], maxRowBytes = DEFAULT_MAX_ROW_BYTES } = options;

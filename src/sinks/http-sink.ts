@@ -13,7 +13,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { unlessAborted } from '../core/abort.ts';
 import type { Batch } from '../core/batch.ts';
-import { checkLimits } from '../core/check-option.ts';
+import { checkChoice, checkLimits } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
 import { redactUrl } from '../core/redact.ts';
 import {
@@ -146,6 +146,10 @@ class HttpSink implements Sink<HttpSinkSummary> {
     const { concurrency = 1, timeoutMs = 30_000 } = options;
     this.#limits = { documents, bytes, concurrency, timeoutMs };
     checkLimits({ maxDocuments: documents, maxBytes: bytes, concurrency, timeoutMs });
+    const { method = 'POST', format = 'jsonl', compression = 'none' } = options;
+    checkChoice('method', method, ['POST', 'PUT', 'PATCH']);
+    checkChoice('format', format, ['jsonl', 'json']);
+    checkChoice('compression', compression, ['none', 'gzip']);
     const { idempotencyPrefix = randomBytes(12).toString('hex') } = options;
     this.#prefix = idempotencyPrefix;
     if (typeof options.headers === 'object') checkHeaders(options.headers);

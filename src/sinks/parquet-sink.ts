@@ -3,11 +3,13 @@
  * (until it is), and one row group: its columns, its values and its bytes. The file appears under its
  * name only when it is whole and synced.
  */
+
 import zlib from 'node:zlib';
 import type { DecodedArray } from 'hyparquet';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import { Assembler, type RowGroup, withinMemory } from '../arrow/assembler.ts';
 import type { RecordBatchOptions } from '../arrow/table.ts';
+import { checkChoice } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
 import type { Sink } from '../core/stage.ts';
 import { createFileWriter, type WriteTarget } from '../io/file-writer.ts';
@@ -58,10 +60,7 @@ export function createParquetSink(
   options: Omit<ParquetSinkOptions, 'signal'> = {},
 ): Sink<ParquetSinkSummary> {
   const { compression = 'snappy', kernel = sharedKernel() } = options;
-  if (!Object.hasOwn(CODECS, compression)) {
-    const known = Object.keys(CODECS).join(', ');
-    throw new EtlError('INVALID_ARGUMENT', `compression must be one of ${known}`);
-  }
+  checkChoice('compression', compression, ['none', 'snappy', 'gzip', 'brotli']);
   let assembler = new Assembler(kernel, options);
   const bytes = new ByteWriter();
   let target: WriteTarget | undefined;

@@ -1,6 +1,7 @@
 /** Every document to one of several sinks. */
 import type { Batch, Document } from '../core/batch.ts';
 import { functionFailed } from '../core/errors.ts';
+import { refusePromise } from '../core/is-promise.ts';
 import { type PathInput, parsePath } from '../core/path.ts';
 import type { OnReject, Reject } from '../core/reject.ts';
 import type { Sink } from '../core/stage.ts';
@@ -124,7 +125,7 @@ function createNamer(by: PathInput | ((document: Document) => string | undefined
           rejectDocument(batch, ordinal, functionFailed(cause), onReject);
           continue;
         }
-        take(ordinal, name);
+        take(ordinal, refusePromise('route: the function that names sinks', name));
       }
     };
   }

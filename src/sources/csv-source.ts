@@ -3,7 +3,7 @@ import type { Batch, Document } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
 import type { Source, Wants } from '../core/stage.ts';
 import { type CsvCursor, type CsvOptions, decodeRows, readHead } from '../formats/csv.ts';
-import type { CsvLayout, CsvRowOptions } from '../formats/csv-options.ts';
+import { type CsvLayout, type CsvRowOptions, checkRowOptions } from '../formats/csv-options.ts';
 import {
   type CsvSniff,
   HEAD_SAMPLE_BYTES,
@@ -45,6 +45,7 @@ export function createCsvSource(
   input: ByteInput,
   options: Omit<CsvSourceOptions, 'signal'> = {},
 ): Source {
+  checkRowOptions(options);
   return {
     name: 'csvSource',
     batches: (signal, wants, from) => readAll(input, options, signal, wants, parseCursor(from)),
@@ -56,6 +57,7 @@ export function createCsvSource(
  * reason. Reads a few hundred KiB at most. Errors: those of `csvSource`; INVALID_ARGUMENT.
  */
 export async function sniffCsv(input: ByteInput, options: CsvRowOptions = {}): Promise<CsvSniff> {
+  checkRowOptions(options);
   const { signal } = new AbortController();
   const inputs = openInputs(input, { signal, chunkBytes: HEAD_SAMPLE_BYTES });
   for await (const { name, reader, path } of inputs) {

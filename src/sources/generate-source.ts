@@ -1,7 +1,9 @@
 /** Documents out of nothing, the same for the same seed: for tests, demos and trying things out. */
+
 import { Batch, type Document } from '../core/batch.ts';
 import { checkCount } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
+import { refusePromise } from '../core/is-promise.ts';
 import type { Source } from '../core/stage.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { SourceStream } from '../streams/source-stream.ts';
@@ -77,6 +79,7 @@ export function createGenerateSource<T extends object = Document>(
       const next = Math.min(first + batchDocuments, documents);
       const made: Document[] = [];
       for (let n = first; n < next; n++) made.push(make(n, createChance(seed, n)) as Document);
+      refusePromise('generateSource: make', made[0]);
       yield Batch.fromDocuments(made, codec, { ordinal: first }, { seed, ordinal: next });
       first = next;
     }

@@ -4,11 +4,12 @@
  *
  * With a predicate only the columns that it names are written at first; the rest only of rows kept.
  */
+
 import type { CellWriter } from '../arrow/cell-writers.ts';
 import type { JsonOut } from '../arrow/json-out.ts';
 import { RowText } from '../arrow/row-text.ts';
 import { Batch, LineRecord, RECORD_WORDS, sourcePlace } from '../core/batch.ts';
-import { checkCount } from '../core/check-option.ts';
+import { checkChoice, checkCount } from '../core/check-option.ts';
 import { EtlError, type Place } from '../core/errors.ts';
 import type { Predicate } from '../core/predicate.ts';
 import { type OnError, readOnError } from '../core/reject.ts';
@@ -69,8 +70,10 @@ export class RowsToBatches {
 
   /** Errors: INVALID_ARGUMENT. */
   constructor(options: RowsOptions, wants: Wants) {
-    const { columns, where, batchBytes = 1 << 20 } = options;
+    const { columns, where, batchBytes = 1 << 20, nulls = 'null', decimals = 'number' } = options;
     checkCount('batchBytes', batchBytes);
+    checkChoice('nulls', nulls, ['null', 'absent']);
+    checkChoice('decimals', decimals, ['number', 'string']);
     this.#columns = columns;
     this.#onError = readOnError(options.onError ?? wants.onReject);
     this.#text = new RowText(wants.documents ? OBJECT_PIECE_BYTES : batchBytes);

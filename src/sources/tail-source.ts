@@ -12,10 +12,11 @@
  * After each of these come the files that had the name since and have been rotated too.
  * Where the rest of the old bytes cannot be found, it is an error, or passed over as `onLost` says.
  */
+
 import { watch } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Batch, Document } from '../core/batch.ts';
-import { checkLimits, checkNumber } from '../core/check-option.ts';
+import { checkChoice, checkLimits, checkNumber } from '../core/check-option.ts';
 import { EtlError, isEtlError } from '../core/errors.ts';
 import { readOnError } from '../core/reject.ts';
 import { waitMs } from '../core/retry.ts';
@@ -73,9 +74,11 @@ export function createTailSource(
   paths: string | readonly string[],
   options: Omit<TailSourceOptions, 'signal'> = {},
 ): Source {
-  const { pollMs = 1, idleMs = 0, maxFiles = 1 } = options;
+  const { begin = 'start', onLost = 'error', pollMs = 1, idleMs = 0, maxFiles = 1 } = options;
   checkLimits({ pollMs, maxFiles });
   checkNumber('idleMs', idleMs, 0);
+  checkChoice('begin', begin, ['start', 'end']);
+  checkChoice('onLost', onLost, ['error', 'skip']);
   const list = typeof paths === 'string' ? [paths] : paths;
   return {
     name: 'tailSource',

@@ -1,5 +1,7 @@
 /** Turns values of some fields into values of other types, on bytes: all else stays as it was. */
+import { checkChoice } from '../core/check-option.ts';
 import { EtlError, functionFailed } from '../core/errors.ts';
+import { refusePromise } from '../core/is-promise.ts';
 import { parsePath } from '../core/path.ts';
 import type { Transform } from '../core/stage.ts';
 import { parseTimestamp } from '../kernels/twin/numbers.ts';
@@ -18,7 +20,7 @@ import { ValuePlaces } from './value-places.ts';
  */
 export type CastType = 'string' | 'number' | 'integer' | 'boolean' | 'timestamp';
 
-/** From the value that is there (never null) to the one to be; undefined refuses the document. */
+/** From the value that is there (never null) to the one to be; undefined refuses the document. Not async. */
 export type CastFunction = (value: unknown) => unknown;
 
 export interface CastOptions {
@@ -47,18 +49,19 @@ type Caster = (text: string, isString: boolean) => string | undefined;
 /**
  * What is missing or null stays so. A path that leads through arrays applies to every object in them;
  * of a repeated key, elsewhere, to the last.
- * Errors: INVALID_ARGUMENT for a type there is not or paths within each other. Rejects: INVALID_DOCUMENT
- * naming the path, FUNCTION_FAILED where a function throws.
+ * Errors: INVALID_ARGUMENT for a type there is not, paths within each other or a function's promise.
+ * Rejects: INVALID_DOCUMENT naming the path, FUNCTION_FAILED where a function throws.
  */
 export function castTransform(
   types: { readonly [path: string]: CastType | CastFunction },
   options: CastOptions = {},
 ): Transform {
   const { onMisfit = 'reject', emptyAsNull = false } = options;
+  checkChoice('onMisfit', onMisfit, ['reject', 'null', 'keep']);
   const castings: Casting[] = [];
   const tree = new PathTree<Casting>();
   for (const [path, type] of Object.entries(types)) {
-    const cast = typeof type === 'function' ? castBy(type, path) : CASTERS.get(type);
+    const cast = typeof type === 'function' ? castBy(path, type) : CASTERS.get(type);
     if (!cast) throw new EtlError('INVALID_ARGUMENT', `cast: there is no type ${String(type)}`);
     const to =
       typeof type === 'function'
@@ -112,15 +115,17 @@ export function castTransform(
   };
 }
 
-function castBy(run: CastFunction, path: string): Caster {
+function castBy(path: string, run: CastFunction): Caster {
   return (text, isString) => {
+    let made: unknown;
     try {
-      const made = run(isString ? text : JSON.parse(text));
-      return made === undefined ? undefined : JSON.stringify(made);
+      made = run(isString ? text : JSON.parse(text));
     } catch (error) {
       const { reason, code, cause } = functionFailed(error);
       throw new Refusal(`cast: ${path}: ${reason}`, code, cause);
     }
+    refusePromise(`cast: the function of ${path}`, made);
+    return made === undefined ? undefined : JSON.stringify(made);
   };
 }
 

@@ -44,6 +44,7 @@ interface Finding {
   readonly what: string;
 }
 
+const TYPES: readonly string[] = ['boolean', 'integer', 'number', 'string', 'object', 'array'];
 const MODES: readonly string[] = ['evolve', 'freeze', 'discard_value', 'discard_row'];
 /** Objects with data for keys would make every document's keys known. */
 const MOST_FIELDS = 10_000;
@@ -67,6 +68,9 @@ class Contract implements Transform {
     this.#modes = { collection, columns, dataType };
     for (const [name, mode] of Object.entries(this.#modes)) {
       checkChoice(name, mode, MODES);
+    }
+    for (const [path, types] of Object.entries(schema ?? {})) {
+      for (const type of [types].flat()) checkChoice(`schema.${path}`, type, TYPES);
     }
     this.#options = options;
     this.#learnSchema(schema ?? {});

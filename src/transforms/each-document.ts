@@ -1,8 +1,9 @@
 /** Runs a user's function over the documents of a batch, in order where it is synchronous. */
 import { unlessAborted } from '../core/abort.ts';
 import type { Batch } from '../core/batch.ts';
-import { checkCount } from '../core/check-option.ts';
+import { checkChoice, checkCount } from '../core/check-option.ts';
 import { functionFailed } from '../core/errors.ts';
+import { isPromise } from '../core/is-promise.ts';
 import type { OnReject } from '../core/reject.ts';
 import { rejectDocument } from './reject-document.ts';
 
@@ -21,6 +22,12 @@ export interface EachOptions extends CallOptions {
   readonly concurrency?: number;
   /** Told of every result as it comes, `REJECTED` included. */
   readonly onResult?: (index: number, result: unknown) => void;
+}
+
+/** Before the first call. Errors: INVALID_ARGUMENT. */
+export function checkCalls({ concurrency = 1, onThrow = 'stop' }: EachOptions): void {
+  checkCount('concurrency', concurrency);
+  checkChoice('onThrow', onThrow, ['stop', 'reject']);
 }
 
 /** Stands in the results for a document that was set aside. */
@@ -80,8 +87,6 @@ class Runner<T extends object, R> {
     signal: AbortSignal,
     onReject: OnReject | undefined,
   ) {
-    const { concurrency = 1 } = options;
-    checkCount('concurrency', concurrency);
     this.#batch = batch;
     this.#run = run;
     this.#options = options;
@@ -132,12 +137,4 @@ class Runner<T extends object, R> {
     rejectDocument(this.#batch, index, functionFailed(cause), this.#onReject);
     this.#settle(index, REJECTED);
   }
-}
-
-function isPromise<R>(value: R | PromiseLike<R>): value is PromiseLike<R> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    typeof (value as { then?: unknown }).then === 'function'
-  );
 }

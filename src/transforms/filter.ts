@@ -4,7 +4,13 @@ import type { Predicate } from '../core/predicate.ts';
 import type { Transform } from '../core/stage.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import type { Selector } from '../kernels/types.ts';
-import { type CallOptions, type DocumentFunction, REJECTED, runEach } from './each-document.ts';
+import {
+  type CallOptions,
+  checkCalls,
+  type DocumentFunction,
+  REJECTED,
+  runEach,
+} from './each-document.ts';
 import { rejectBad } from './reject-document.ts';
 
 /**
@@ -39,6 +45,7 @@ function filterByFunction<T extends object>(
   keep: DocumentFunction<T, boolean>,
   options: CallOptions,
 ): Transform {
+  checkCalls(options);
   return {
     name: 'filter',
     wants: { objects: true },

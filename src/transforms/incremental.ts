@@ -9,7 +9,9 @@
  * read yet may be lower. Input declared `sorted`: with every commit, and a value lower than the one
  * before is an error. Memory: the hashes of the documents at the highest value.
  */
+
 import { type Batch, LineRecord, RECORD_WORDS } from '../core/batch.ts';
+import { checkChoice } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
 import { formatPath, type Path, type PathInput, parsePath } from '../core/path.ts';
 import type { OnReject } from '../core/reject.ts';
@@ -70,6 +72,7 @@ class Incremental implements Transform {
   #last: Value | undefined;
 
   constructor(options: IncrementalOptions) {
+    checkChoice('missing', options.missing ?? 'reject', ['reject', 'keep', 'drop']);
     this.#path = parsePath(options.field);
     this.#field = formatPath(this.#path);
     this.#options = options;

@@ -1,7 +1,7 @@
 /** Puts what a store, a map or a service knows under a document's key into the document. */
 
 import type { Batch } from '../core/batch.ts';
-import { checkCount } from '../core/check-option.ts';
+import { checkChoice, checkCount } from '../core/check-option.ts';
 import { isEtlError } from '../core/errors.ts';
 import { type PathInput, parsePath } from '../core/path.ts';
 import type { OnReject } from '../core/reject.ts';
@@ -44,6 +44,7 @@ export interface LookupOptions {
 export function lookupTransform(options: LookupOptions): Transform {
   const { from, as, missing = 'keep', concurrency = 16 } = options;
   checkCount('concurrency', concurrency);
+  checkChoice('missing', missing, ['keep', 'null', 'drop', 'reject']);
   const reader = new KeyReader([parsePath(options.by)]);
   const name = encoder.encode(as);
   const field = encoder.encode(`${JSON.stringify(as)}:`);

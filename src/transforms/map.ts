@@ -1,10 +1,15 @@
 /** A document for each document, by a function. */
 
 import { type Batch, type Document, isDocument } from '../core/batch.ts';
-import { checkCount } from '../core/check-option.ts';
 import type { OnReject } from '../core/reject.ts';
 import type { Transform } from '../core/stage.ts';
-import { type CallOptions, type DocumentFunction, REJECTED, runEach } from './each-document.ts';
+import {
+  type CallOptions,
+  checkCalls,
+  type DocumentFunction,
+  REJECTED,
+  runEach,
+} from './each-document.ts';
 import { rejectDocument } from './reject-document.ts';
 
 export interface MapOptions extends CallOptions {
@@ -26,8 +31,8 @@ export function mapTransform<T extends object = Document, U extends object = T>(
   run: DocumentFunction<T, U>,
   options: MapOptions = {},
 ): Transform {
-  const { concurrency = 1, ordered = true } = options;
-  checkCount('concurrency', concurrency);
+  const { ordered = true } = options;
+  checkCalls(options);
   return {
     name: 'map',
     wants: { objects: true },

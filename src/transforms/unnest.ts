@@ -1,5 +1,7 @@
 /** A document for each element of an array, on bytes: all else stays as it was written. */
+
 import type { Batch } from '../core/batch.ts';
+import { checkChoice } from '../core/check-option.ts';
 import { formatPath, type PathInput, parsePath } from '../core/path.ts';
 import type { OnReject } from '../core/reject.ts';
 import type { Transform } from '../core/stage.ts';
@@ -29,6 +31,8 @@ const BATCH_BYTES = 1 << 20;
  */
 export function unnestTransform(path: PathInput, options: UnnestOptions = {}): Transform {
   const { empty = 'drop', ids = 'number' } = options;
+  checkChoice('empty', empty, ['drop', 'keep']);
+  checkChoice('ids', ids, ['number', 'keep']);
   const steps = parsePath(path);
   const names = steps.map((step) => new TextEncoder().encode(step));
 

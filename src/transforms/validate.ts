@@ -1,5 +1,7 @@
 /** Holds documents against a schema of any library that speaks Standard Schema. */
+
 import { type Batch, type Document, isDocument } from '../core/batch.ts';
+import { checkChoice } from '../core/check-option.ts';
 import type { OnReject } from '../core/reject.ts';
 import type { Transform } from '../core/stage.ts';
 import {
@@ -7,7 +9,7 @@ import {
   type StandardSchema,
   type ValidationResult,
 } from '../core/standard-schema.ts';
-import { REJECTED, runEach } from './each-document.ts';
+import { checkCalls, REJECTED, runEach } from './each-document.ts';
 import { rejectDocument } from './reject-document.ts';
 
 export interface ValidateOptions {
@@ -29,6 +31,8 @@ export function validateTransform(
   options: ValidateOptions = {},
 ): Transform {
   const { keep = 'output', concurrency = 1 } = options;
+  checkCalls({ concurrency });
+  checkChoice('keep', keep, ['output', 'input']);
   const check = (document: object) => schema['~standard'].validate(document);
   return {
     name: 'validate',

@@ -7,12 +7,15 @@ import { gt } from '../../../src/core/predicate.ts';
 import { retry } from '../../../src/core/retry.ts';
 import { run } from '../../../src/pipeline/index.ts';
 import { arrowSink } from '../../../src/sinks/arrow-sink.ts';
+import { csvSink } from '../../../src/sinks/csv-sink.ts';
 import { httpSink } from '../../../src/sinks/http-sink.ts';
 import { jsonlSink } from '../../../src/sinks/jsonl-sink.ts';
 import { parquetSink } from '../../../src/sinks/parquet-sink.ts';
+import { route } from '../../../src/sinks/route.ts';
 import { zdsSink } from '../../../src/sinks/zds-sink.ts';
 import { arrowSource } from '../../../src/sources/arrow-source.ts';
 import { csvSource, sniffCsv } from '../../../src/sources/csv-source.ts';
+import { fromIterable } from '../../../src/sources/from-iterable.ts';
 import { generateSource } from '../../../src/sources/generate-source.ts';
 import { httpSource } from '../../../src/sources/http-source.ts';
 import { jsonSource } from '../../../src/sources/json-source.ts';
@@ -22,13 +25,18 @@ import { tailSource } from '../../../src/sources/tail-source.ts';
 import {
   aggregate,
   batch,
+  cast,
   contract,
   dedupe,
+  filter,
   flatten,
+  incremental,
   lookup,
   map,
   sample,
   throttle,
+  unnest,
+  validate,
 } from '../../../src/stages.ts';
 import {
   BufferedWriter,
@@ -60,6 +68,7 @@ const packed = async (options: object) => {
   await (await FastStore.open(at('lake'), 'c')).close();
   await pack(at('lake'), at('lake.zds'), options);
 };
+const found = { from: new Map(), by: 'a', as: 'b' };
 const write = async (sink: NodeJS.WritableStream) => {
   await new Promise<void>((resolve, reject) => {
     sink.on('error', reject);
@@ -89,6 +98,32 @@ describe('options that are one of some words', () => {
     ['pages.type', async () => void httpSource(URL, { pages: { type: wrong('lnk') } })],
     ['compression', async () => packed({ compression: wrong('defalte') })],
     ['columns', async () => void contract({ columns: wrong('freze') })],
+    ['schema.a', async () => void contract({ schema: { a: ['number', wrong('integr')] } })],
+    ['onMisfit', async () => void cast({ a: 'number' }, { onMisfit: wrong('rejct') })],
+    ['missing', async () => void lookup({ ...found, missing: wrong('dropp') })],
+    ['missing', async () => void incremental({ field: 'a', missing: wrong('drp') })],
+    ['empty', async () => void unnest('a', { empty: wrong('kep') })],
+    ['ids', async () => void unnest('a', { ids: wrong('kep') })],
+    ['onThrow', async () => void map((d) => d, { onThrow: wrong('rejct') })],
+    ['onThrow', async () => void filter(() => true, { onThrow: wrong('rejct') })],
+    ['keep', async () => void validate({} as never, { keep: wrong('inptu') })],
+    ['quote', async () => void csvSink(at('x'), { quote: wrong('string') })],
+    ['extra', async () => void csvSink(at('x'), { extra: wrong('drp') })],
+    ['lineEnd', async () => void csvSink(at('x'), { lineEnd: wrong('\r') })],
+    ['empty', async () => void csvSource(at('x'), { empty: wrong('omitt') })],
+    ['misfit', async () => void csvSource(at('x'), { misfit: wrong('nulll') })],
+    ['ragged', async () => void csvSource(at('x'), { ragged: wrong('padd') })],
+    ['types', async () => void csvSource(at('x'), { types: wrong('strings') })],
+    ['types.a', async () => void csvSource(at('x'), { types: { a: wrong('int') } })],
+    ['misfit', async () => void (await sniffCsv(at('x'), { misfit: wrong('nulll') }))],
+    ['begin', async () => void tailSource(at('x'), { begin: wrong('ende') })],
+    ['onLost', async () => void tailSource(at('x'), { onLost: wrong('skp') })],
+    ['nulls', async () => void (await arrowSource(at('x'), { nulls: wrong('no') }).toArray())],
+    ['decimals', async () => void (await parquetSource('x', { decimals: wrong('n') }).toArray())],
+    ['method', async () => void httpSink(URL, { method: wrong('GET') })],
+    ['format', async () => void httpSink(URL, { format: wrong('csv') })],
+    ['compression', async () => void httpSink(URL, { compression: wrong('br') })],
+    ['compression', async () => void parquetSink(at('x'), { compression: wrong('zstd') })],
   ])('are refused when they are none: %s', async (name, work) => {
     await expect(work()).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
@@ -104,6 +139,9 @@ describe('numbers that no option can be', () => {
     ['concurrency', () => lookup({ from: new Map(), on: 'a', as: 'b', concurrency: 0 } as never)],
     ['concurrency', () => httpSource(URL, { concurrency: Number.NaN })],
     ['requestsPerSecond', () => httpSource(URL, { requestsPerSecond: 0 })],
+    ['window', () => dedupe({ window: 0 })],
+    ['maxKeys', () => dedupe({ maxKeys: Number.NaN })],
+    ['maxDepth', () => flatten({ maxDepth: -5 })],
     ['share', () => sample({ share: 1.1 })],
     ['every', () => sample({ every: 0 })],
     ['count', () => sample({ count: -1 })],
@@ -193,6 +231,26 @@ describe('what can be neither of two', () => {
       const opening = FastStore.open(root, 'c', { mode: 'read', replace: true });
       await expect(opening).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     }
+  });
+});
+
+describe('functions that are asked for an answer at once', () => {
+  const one = () => fromIterable([{ a: 'x' }]);
+  it.each([
+    [
+      'cast',
+      () =>
+        one()
+          .pipe(cast({ a: async () => '***' }))
+          .toArray(),
+    ],
+    ['route', () => write(route({ by: (async () => 'a') as never, to: {}, otherwise: 'drop' }))],
+    ['generateSource', () => generateSource({ documents: 1, make: async () => ({}) }).toArray()],
+  ])('must not answer with a promise: %s', async (_, work) => {
+    await expect((async () => work())()).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining('must not be async'),
+    });
   });
 });
 
