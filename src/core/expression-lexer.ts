@@ -51,6 +51,19 @@ export function tokenize(text: string): Token[] {
 }
 
 /**
+ * A value as the text that stands for it behind `before`, the beginning of an expression: it cannot end the
+ * text, the name or the regular expression that it stands in. Outside of these it is itself, if it is a
+ * number, true, false or null; undefined for anything else, and behind a backslash.
+ */
+export function literalAfter(before: string, value: string): string | undefined {
+  const inside = insideAfter(before);
+  if (inside === '\\') return undefined;
+  if (inside === '/') return value.replace(/[^a-zA-Z0-9_]/g, escapeUnit);
+  if (inside !== '') return value.replaceAll('\\', '\\\\').replaceAll(inside, inside + inside);
+  return /^(true|false|null)$/i.test(value) || isNumber(value) ? value : undefined;
+}
+
+/**
  * The complaint: what is wrong, the column (1-based, in characters, also in `place.column`), and
  * the line of the expression with a caret under the place.
  */
@@ -65,6 +78,31 @@ export function expressionError(text: string, at: number, problem: string): EtlE
     `where-expression, column ${column}: ${problem}\n  ${line}\n  ${caret}`,
     { place: { column } },
   );
+}
+
+/** The quote or slash that is open behind the text; a backslash if an escape is; else the empty text. */
+function insideAfter(text: string): string {
+  let open = '';
+  let inClass = false;
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at]!;
+    if (open === '') {
+      if (`'"\`/`.includes(char)) open = char;
+    } else if (char === '\\') {
+      if (++at === text.length) return '\\';
+    } else if (open === '/' && (char === '[' || char === ']')) inClass = char === '[';
+    else if (char === open && !inClass) open = '';
+  }
+  return open;
+}
+
+/** Of a UTF-16 code unit, as regular expressions write it. */
+function escapeUnit(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+function isNumber(text: string): boolean {
+  return matchAt(NUMBER, text, 0)?.[0] === text;
 }
 
 function readToken(text: string, start: number, afterDot: boolean): Token {

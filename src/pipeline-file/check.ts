@@ -24,6 +24,11 @@ export interface CheckContext {
   readonly report: (fault: Fault) => void;
   /** True for a text that came from variables: never shown, and a number where one is wanted. */
   readonly isFilled: (way: Way) => boolean;
+  /**
+   * Where a text came from variables: it as an expression with their values as literals; undefined after a
+   * report that one cannot be.
+   */
+  readonly expressionAt: (way: Way) => string | undefined;
   /** Reads a stage of a kind. */
   readonly stage: (kind: StageKind, value: unknown, way: Way) => unknown;
 }
@@ -184,8 +189,10 @@ function convert(form: Schema, value: unknown, way: Way, context: CheckContext):
     return bytes;
   }
   if (form.format !== 'where') return value;
+  const text = context.isFilled(way) ? context.expressionAt(way) : (value as string);
+  if (text === undefined) return value;
   try {
-    return parseExpression(value as string);
+    return parseExpression(text);
   } catch (error) {
     if (!isEtlError(error, 'INVALID_EXPRESSION')) throw error;
     const problem = context.isFilled(way) ? `${nameOf(way)} is no expression` : error.message;

@@ -6,6 +6,7 @@
  * It happens after the file has been parsed, so a variable cannot change the file's structure; and what
  * came from a variable is kept apart, so that no message about the file shows it.
  */
+import { literalAfter } from '../core/expression-lexer.ts';
 
 /** Variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -25,23 +26,69 @@ export class Interpolation {
 
   /** The text with its variables; `fault` is told what is wrong with it. */
   fill(text: string, fault: (problem: string) => void): string {
-    return text.replace(/\$\$\{|\$\{([^}]*)(\}|$)/g, (whole, inside: string, end: string) => {
-      if (whole === '$${') return '${';
-      const found = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s.exec(inside);
-      if (!found || end === '') {
-        fault(`takes \${NAME} and \${NAME:-default}, nothing else; $\${ stands for \${`);
-        return whole;
-      }
-      const [, name, standard] = found as unknown as [string, string, string | undefined];
-      const value = this.#environment[name];
-      // As in a shell, `:-` is also for what is set to nothing.
-      const chosen = value === '' && standard !== undefined ? undefined : value;
-      if (chosen) this.#used.set(chosen, name);
-      if (chosen !== undefined) return chosen;
-      if (standard !== undefined) return standard;
-      fault(`the environment has no ${name}; \${${name}:-default} would do without`);
+    return this.#fill(text, fault, (value) => value);
+  }
+
+  /**
+   * The same of a where-expression, for a text that `fill` finds nothing wrong with: a value is a literal in it,
+   * which changes no condition; `fault` is told where it cannot be one. A text that is one variable and nothing
+   * else leaves the whole expression to it.
+   */
+  fillExpression(text: string, fault: (problem: string) => void): string {
+    const isWhole = /^\$\{[^}]*\}$/.test(text);
+    return this.#fill(
+      text,
+      () => {},
+      (value, name, before) => {
+        const literal = isWhole ? value : literalAfter(before, value);
+        if (literal !== undefined) return literal;
+        fault(
+          `\${${name}} takes a number, true, false or null here; other text needs quotes around it`,
+        );
+        return '';
+      },
+    );
+  }
+
+  /** `write` is given a value with its name, and what stands before it. */
+  #fill(
+    text: string,
+    fault: (problem: string) => void,
+    write: (value: string, name: string, before: string) => string,
+  ): string {
+    let filled = '';
+    let last = 0;
+    for (const match of text.matchAll(/\$\$\{|\$\{([^}]*)(\}|$)/g)) {
+      const [whole, inside, end] = match as unknown as [string, string, string];
+      filled += text.slice(last, match.index);
+      filled += this.#one(whole, inside, end, fault, (value, name) => write(value, name, filled));
+      last = match.index + whole.length;
+    }
+    return filled + text.slice(last);
+  }
+
+  #one(
+    whole: string,
+    inside: string,
+    end: string,
+    fault: (problem: string) => void,
+    write: (value: string, name: string) => string,
+  ): string {
+    if (whole === '$${') return '${';
+    const found = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s.exec(inside);
+    if (!found || end === '') {
+      fault(`takes \${NAME} and \${NAME:-default}, nothing else; $\${ stands for \${`);
       return whole;
-    });
+    }
+    const [, name, standard] = found as unknown as [string, string, string | undefined];
+    const value = this.#environment[name];
+    // As in a shell, `:-` is also for what is set to nothing.
+    const chosen = value === '' && standard !== undefined ? undefined : value;
+    if (chosen) this.#used.set(chosen, name);
+    if (chosen !== undefined) return write(chosen, name);
+    if (standard !== undefined) return standard;
+    fault(`the environment has no ${name}; \${${name}:-default} would do without`);
+    return whole;
   }
 
   /** A message without what came from variables, as it is or with escapes. */

@@ -128,11 +128,19 @@ function checkPipeline({ value, locate }: ParsedFile, environment: Environment):
     faults.push(fault);
   };
   const interpolation = new Interpolation(environment);
-  const filled = new Set<string>();
+  /** By way, the texts with variables as they stand in the file. */
+  const filled = new Map<string, string>();
   const whole = fillTexts(value, [], interpolation, filled, report);
   const context: CheckContext = {
     report,
     isFilled: (way) => filled.has(JSON.stringify(way)),
+    expressionAt: (way) => {
+      const problems: string[] = [];
+      const text = filled.get(JSON.stringify(way))!;
+      const expression = interpolation.fillExpression(text, (problem) => problems.push(problem));
+      for (const problem of problems) report({ way, problem: `${nameOf(way)}: ${problem}` });
+      return problems.length > 0 ? undefined : expression;
+    },
     stage: (kind, stage, way) => checkStage(kind, stage, way, context),
   };
   const form = pipelineSchema;
@@ -145,12 +153,12 @@ function fillTexts(
   value: unknown,
   way: Way,
   interpolation: Interpolation,
-  filled: Set<string>,
+  filled: Map<string, string>,
   report: (fault: Fault) => void,
 ): unknown {
   if (typeof value === 'string') {
     if (!value.includes('${')) return value;
-    filled.add(JSON.stringify(way));
+    filled.set(JSON.stringify(way), value);
     return interpolation.fill(value, (problem) => {
       report({ way, problem: `${nameOf(way)}: ${problem}` });
     });

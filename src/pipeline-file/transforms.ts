@@ -147,8 +147,7 @@ export const transformTypes: Readonly<Record<string, StageType<AnyTransform>>> =
       concurrency: option(count, 'Questions under way at a time.', 16),
     },
     required: ['from', 'by', 'as'],
-    make: ({ from, ...options }, scope) =>
-      transforms.lookupTransform({ ...options, from: lazyStore(from, scope) }),
+    make: ({ from, ...options }, scope) => lookupInStore(from, options, scope),
   }),
   incremental: stageType<transforms.IncrementalOptions, Transform>({
     description: 'Keeps what earlier runs of the same name have not let through.',
@@ -240,11 +239,12 @@ export const transformTypes: Readonly<Record<string, StageType<AnyTransform>>> =
   module: moduleStage<AnyTransform>('transform'),
 };
 
-/** A store that is opened when the first key is asked for. */
-function lazyStore(
+/** Looks in a store that is opened when the first batch comes. */
+function lookupInStore(
   { root, collection }: { readonly root: string; readonly collection: string },
+  options: Omit<transforms.LookupOptions, 'from'>,
   scope: Scope,
-): transforms.LookupSource {
+): Transform {
   let opening: Promise<FastStore> | undefined;
   scope.defer(async () => {
     const store = await opening?.catch(() => undefined);
@@ -252,10 +252,12 @@ function lazyStore(
     await store?.close();
   });
   return {
-    async getMany(keys) {
+    // Options that cannot be are refused at once.
+    ...transforms.lookupTransform({ ...options, from: new Map() }),
+    async *apply(batch, signal, onReject) {
       opening ??= FastStore.open(root, collection, { mode: 'read' });
-      const store = await opening;
-      return keys.map((id) => (store.exists(id) ? store.get(id) : undefined));
+      const lookup = transforms.lookupTransform({ ...options, from: await opening });
+      yield* await lookup.apply(batch, signal, onReject);
     },
   };
 }

@@ -134,7 +134,12 @@ async function readTests(path: string): Promise<{
   const { value, locate } = await parseFile(path);
   const faults: Fault[] = [];
   const report = (fault: Fault): void => void faults.push(fault);
-  const context = { report, isFilled: () => false, stage: (_: unknown, stage: unknown) => stage };
+  const context = {
+    report,
+    isFilled: () => false,
+    expressionAt: () => undefined,
+    stage: (_: unknown, stage: unknown) => stage,
+  };
   const { tests } = (checkValue(testsForm, value, [], context) ?? {}) as {
     readonly tests: readonly PipelineTest[];
   };

@@ -63,6 +63,17 @@ describe('a data file', () => {
     expect(await lint('join.yaml', `${head}transforms: ${more}\n${foot}`)).toEqual([]);
     expect(await result('join.yaml')).toEqual([{ found: { n: 2 } }]);
   });
+
+  it('joins with the bytes of a store, so that no number is rounded', async () => {
+    const exact = '{"_id":"d1","n":12345678901234567890,"x":1.50}';
+    writeFileSync(at('in.jsonl'), `${exact}\n`);
+    writeFileSync(at('fill.yaml'), `${head}sink: { type: zds, root: ${at('e')}, collection: c }\n`);
+    await run((await loadPipeline(at('fill.yaml'))).options);
+    const lookup = `{ type: lookup, from: { root: ${at('e')}, collection: c }, by: _id, as: found }`;
+    writeFileSync(at('join.yaml'), `${head}transforms: [${lookup}]\n${foot}`);
+    await result('join.yaml');
+    expect(readFileSync(at('out.jsonl'), 'utf8')).toBe(`${exact.slice(0, -1)},"found":${exact}}\n`);
+  });
 });
 
 describe('what is wrong', () => {
@@ -218,6 +229,37 @@ describe('variables', () => {
     const X = 'a", type: "csv';
     expect((await loadPipeline(at('v.yaml'), { X })).data!.source.options).toEqual({ path: X });
   });
+
+  it.each([
+    ["s = '${X}'", `' or n < 9 or s = '`, undefined],
+    ["s = '${X}'", 'it\'s \\ "so"', undefined],
+    ['s = "${X}"', 'a"b\\', undefined],
+    ["s = '${X}${X}' or s = '${X}'", "'", undefined],
+    ['s matches /^${X}$/i', '.*/ or n < 9 or s matches /[', undefined],
+    ['s matches /^[${X}]+$/u', ']/😀', undefined],
+    ['s = ${X}', '-12.5e1', -125],
+    ['s = ${X}', 'true', true],
+    ['${X}', "s = 'whole'", 'whole'],
+    ["${NO:-s} = '${X}'", 'b', undefined],
+  ])('are literals in the expression %s', async (where, X, s = X) => {
+    writeFileSync(at('in.jsonl'), `${JSON.stringify({ s })}\n{"s":"other","n":1}\n`);
+    const filter = `transforms: [${JSON.stringify({ type: 'filter', where })}]\n`;
+    expect(await lint('v.yaml', `${head}${filter}${foot}`, { X })).toEqual([]);
+    expect(await result('v.yaml', { X })).toEqual([{ s }]);
+  });
+
+  it.each(['s = ${X}', '${X} = 1', "s = '\\${X}'"])(
+    'cannot be anything else in the expression %s',
+    async (where) => {
+      const filter = `transforms: [${JSON.stringify({ type: 'filter', where })}]\n`;
+      expect(await lint('v.yaml', `${head}${filter}${foot}`, { X: 'n or true' })).toEqual([
+        '3:39 transforms[0].where: ${X} takes a number, true, false or null here; other text needs quotes around it',
+      ]);
+      expect(await lint('v.yaml', `${head}${filter}${foot}`)).toContain(
+        '3:39 transforms[0].where: the environment has no X; ${X:-default} would do without',
+      );
+    },
+  );
 
   it('take nothing but what is documented', async () => {
     for (const bad of ['${', '${}', '${a.b}', '${A:+b}', '${A-b}', '${1}']) {
