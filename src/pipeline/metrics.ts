@@ -15,9 +15,13 @@ const STAGE_COUNTERS = [
   ['out', 'Documents that a stage gave.'],
 ] as const;
 
-/** One page for any number of runs, ended or not. Counters are per run and begin at zero with it. */
+/**
+ * One page for any number of runs, ended or not; of several of one name, the last given. Counters are
+ * per run and begin at zero with it.
+ */
 export function renderMetrics(runs: Iterable<RunProgress>): string {
-  const all = [...runs];
+  // Two samples of the same labels make the page unreadable.
+  const all = [...new Map(Array.from(runs, (run) => [run.name, run])).values()];
   const lines: string[] = [];
   const family = (name: string, type: string, help: string): void => {
     lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);

@@ -37,12 +37,19 @@ export const sniffCommand: Command = {
       const look = await lookAt(file, format, terminal);
       const { delimiter, quote, escape: escapeBy, header, columns, types, reasons } = csv ?? {};
       const dialect = csv ? { delimiter, quote, escape: escapeBy, header, columns, types } : {};
-      const found = { file, format, compression, ...dialect, reasons, fields: look.fields() };
+      const found = {
+        file: shown(file),
+        format,
+        compression,
+        ...dialect,
+        reasons,
+        fields: look.fields(),
+      };
       await stdout.write(`${JSON.stringify(found)}\n`);
       return 0;
     }
     const packed = compression === undefined || compression === 'none' ? '' : `, ${compression}`;
-    await stdout.write(`${isStream(file) ? shown(file) : file}: ${format}${packed}\n`);
+    await stdout.write(`${shown(file)}: ${format}${packed}\n`);
     for (const reason of csv?.reasons ?? []) await stdout.write(`  ${reason}\n`);
     await stdout.write('\n');
     // What was found out so far helps where the rows cannot be read.

@@ -15,6 +15,7 @@ import { gunzipSync } from 'node:zlib';
 import { tableFromIPC } from 'apache-arrow';
 import { describe, expect, it } from 'vitest';
 import { Interrupt } from '../../../src/cli/interrupt.ts';
+import { serve } from '../../support/http-server.ts';
 import { temporaryFolder, zds } from './harness.ts';
 
 const folder = temporaryFolder();
@@ -178,6 +179,16 @@ describe('zds sniff', () => {
     expect(csv.stdout).toMatch(/delimiter|tab/);
     expect(csv.stdout).toMatch(/n +number +3 +0\n/);
     expect((await zds(['sniff', at('gone')])).code).toBe(1);
+  });
+
+  it('shows no secret of a URL', async () => {
+    const { base } = await serve((_, response) => response.end('a,b\n1,2\n'));
+    const url = `${base.replace('//', '//user:s3cret@')}/f.csv?key=hidden`;
+    for (const more of [[], ['--json']]) {
+      const { code, stdout, stderr } = await zds(['sniff', url, ...more]);
+      expect([code, `${stdout}${stderr}`]).toEqual([0, expect.stringContaining('/f.csv')]);
+      expect(`${stdout}${stderr}`).not.toMatch(/s3cret|hidden/);
+    }
   });
 
   it('does not look at what comes only once', async () => {

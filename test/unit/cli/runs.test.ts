@@ -125,6 +125,8 @@ describe('--metrics-addr', () => {
     const { status, text } = await fetchText(server.address!, '/metrics');
     expect(status).toBe(200);
     expect(text).toBe(renderMetrics([progress]));
+    // Of one name there may be one sample only.
+    expect(renderMetrics([{ ...progress, read: 9 }, progress])).toBe(text);
     expect(text).toContain('zds_run_read_documents_total{run="x"} 3\n');
     expect(text).toContain(
       'zds_stage_in_documents_total{run="x",position="0",stage="s\\"\\\\\\n"} 3\n',
