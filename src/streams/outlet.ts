@@ -1,6 +1,6 @@
 /**
- * The sending half of a stage decides once what it sends: batches if every destination piped to has
- * asked for them before the first chunk left, documents otherwise.
+ * The sending half of a stage decides once what it sends: batches if everybody who reads when the first
+ * chunk leaves is a destination piped to that has asked for them, documents otherwise.
  */
 
 import type { Readable } from 'node:stream';
@@ -28,13 +28,19 @@ export class Outlet {
   #requests = 0;
   #foreign = false;
   #sends: 'batches' | 'documents' | undefined;
-
+  #piping = false;
+  readonly #stream: Readable;
   readonly #stop: () => void;
 
   /** `stop` ends the stream as if it had no more. */
   constructor(stream: Readable, stop: () => void) {
+    this.#stream = stream;
     this.#stop = stop;
     outlets.set(stream, this);
+    stream.on('newListener', (event) => {
+      const reads = event === 'data' || event === 'readable';
+      if (reads && !this.#piping && this.#sends === 'batches') throw tooLate();
+    });
   }
 
   stop(): void {
@@ -53,16 +59,21 @@ export class Outlet {
    * Wraps `pipe()`: a destination that did not ask during it is a stranger.
    * Errors: INVALID_ARGUMENT for a stranger who comes when batches are already under way.
    */
-  watchPipe<T>(pipe: () => T): T {
+  watchPipe<D extends NodeJS.WritableStream>(destination: D, pipe: () => D): D {
     const before = this.#requests;
-    const result = pipe();
-    if (this.#requests === before) {
-      if (this.#sends === 'batches') {
-        throw new EtlError('INVALID_ARGUMENT', 'pipe to every destination before the data flows');
-      }
-      this.#foreign = true;
+    this.#piping = true;
+    try {
+      pipe();
+    } finally {
+      this.#piping = false;
     }
-    return result;
+    if (this.#requests > before) return destination;
+    if (this.#sends === 'batches') {
+      this.#stream.unpipe(destination);
+      throw tooLate();
+    }
+    this.#foreign = true;
+    return destination;
   }
 
   /** True once chunks have left, or are about to. */
@@ -72,7 +83,19 @@ export class Outlet {
 
   /** Fixes the decision; called when the first chunk leaves. */
   sendsBatches(): boolean {
-    this.#sends ??= this.#requests > 0 && !this.#foreign ? 'batches' : 'documents';
+    this.#sends ??= this.#decide();
     return this.#sends === 'batches';
   }
+
+  #decide(): 'batches' | 'documents' {
+    // Each pipe listens to 'data' once.
+    const listeners = this.#stream.listenerCount('data') - this.#requests;
+    if (listeners > 0 || this.#stream.listenerCount('readable') > 0) this.#foreign = true;
+    return this.#requests > 0 && !this.#foreign ? 'batches' : 'documents';
+  }
+}
+
+function tooLate(): EtlError {
+  const what = 'pipe to every destination, and listen, before the data flows';
+  return new EtlError('INVALID_ARGUMENT', what);
 }

@@ -37,6 +37,8 @@ export class SourceStream<T extends object = Document> extends Readable {
   #iterator: AsyncGenerator<Batch, void, void> | undefined;
   #pulling = false;
   #stopped = false;
+  /** What is read goes past the Readable's buffer. */
+  #claimed = false;
 
   constructor(source: Source, options: StreamOptions = {}) {
     // One object: `_read` then asks for the next batch only when the buffer has run empty.
@@ -46,7 +48,8 @@ export class SourceStream<T extends object = Document> extends Readable {
   }
 
   override pipe<D extends NodeJS.WritableStream>(destination: D, options?: { end?: boolean }): D {
-    return this.#outlet.watchPipe(() => super.pipe(destination, options));
+    if (this.#claimed) throw this.#inUse();
+    return this.#outlet.watchPipe(destination, () => super.pipe(destination, options));
   }
 
   /**
@@ -58,9 +61,10 @@ export class SourceStream<T extends object = Document> extends Readable {
     return new BatchIterator(this, () => this.#pull(wants));
   }
 
-  /** The documents. Leaving the loop closes the source. */
+  /** The documents. Leaving the loop closes the source. Errors: INVALID_ARGUMENT for a second loop. */
   override [Symbol.asyncIterator](): NodeJS.AsyncIterator<T> {
-    if (this.#iterator) return super[Symbol.asyncIterator]();
+    // What is left to whoever has read some by `read`, 'data' or 'readable'.
+    if (this.#iterator && !this.#claimed) return super[Symbol.asyncIterator]();
     this.#claim();
     return new DocumentIterator<T>(new BatchIterator(this, () => this.#pull(DOCUMENTS)));
   }
@@ -93,7 +97,8 @@ export class SourceStream<T extends object = Document> extends Readable {
   }
 
   override _read(): void {
-    if (!this.#pulling) void this.#push();
+    if (this.#claimed) this.destroy(this.#inUse());
+    else if (!this.#pulling) void this.#push();
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
@@ -139,10 +144,13 @@ export class SourceStream<T extends object = Document> extends Readable {
   }
 
   #claim(): void {
-    if (this.#iterator || this.#outlet.decided) {
-      throw new EtlError('INVALID_ARGUMENT', `${this.source.name} is already being read`);
-    }
+    if (this.#claimed || this.#iterator || this.#outlet.decided) throw this.#inUse();
+    this.#claimed = true;
     this.#outlet.sendsBatches();
+  }
+
+  #inUse(): EtlError {
+    return new EtlError('INVALID_ARGUMENT', `${this.source.name} is already being read`);
   }
 }
 
@@ -174,10 +182,7 @@ class BatchIterator implements AsyncIterableIterator<Batch, undefined> {
     stream.once('error', (error) => {
       this.#failure = error;
     });
-    stream.once('close', () => {
-      const closed = new EtlError('ABORTED', 'the stream was closed while it was read');
-      this.#fail?.(this.#failure ?? closed);
-    });
+    stream.once('close', () => this.#fail?.(this.#failure ?? closedEarly()));
   }
 
   [Symbol.asyncIterator](): this {
@@ -186,7 +191,12 @@ class BatchIterator implements AsyncIterableIterator<Batch, undefined> {
 
   async next(): Promise<IteratorResult<Batch, undefined>> {
     if (this.#failure) throw this.#takeFailure();
-    if (this.#done || this.#stream.destroyed) return { done: true, value: undefined };
+    if (this.#done) return { done: true, value: undefined };
+    if (this.#stream.destroyed) {
+      this.#done = true;
+      // Its 'error' comes only once all is closed.
+      throw this.#stream.errored ?? closedEarly();
+    }
     try {
       const step = await this.#pullOrFail();
       if (!step.done) return step;
@@ -219,4 +229,8 @@ class BatchIterator implements AsyncIterableIterator<Batch, undefined> {
     this.#done = true;
     return this.#failure!;
   }
+}
+
+function closedEarly(): EtlError {
+  return new EtlError('ABORTED', 'the stream was closed while it was read');
 }

@@ -59,7 +59,7 @@ export class TransformStage<In extends object = Document, Out extends object = I
   }
 
   override pipe<D extends NodeJS.WritableStream>(destination: D, options?: { end?: boolean }): D {
-    return this.#outlet.watchPipe(() => super.pipe(destination, options));
+    return this.#outlet.watchPipe(destination, () => super.pipe(destination, options));
   }
 
   override write(

@@ -1,4 +1,4 @@
-import { PassThrough, type Readable, Transform, Writable } from 'node:stream';
+import { type Readable, Transform, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { Batch } from '../../../src/core/batch.ts';
@@ -130,14 +130,32 @@ describe('SourceStream', () => {
     },
   );
 
+  it.each(['before', 'after'])(
+    'sends documents when somebody listens to them %s a pipe to ours',
+    async (order) => {
+      const sink = probeSink();
+      const mine = sinkStream(sink);
+      const seen: unknown[] = [];
+      const source = new SourceStream(probeSource(2, 3));
+      if (order === 'after') source.pipe(mine);
+      source.on('data', (document) => seen.push(document));
+      if (order === 'before') source.pipe(mine);
+      await mine.summary;
+      expect(seen).toEqual(numbers(6));
+      expect(sink.documents).toEqual(numbers(6));
+    },
+  );
+
   it('refuses a stranger once batches flow', async () => {
     const source = new SourceStream(probeSource(50, 1, { delayMs: 1 }));
-    source.pipe(sinkStream(countingSink()));
+    const mine = sinkStream(countingSink());
+    source.pipe(mine);
     await sleep(10);
-    expect(() => source.pipe(new PassThrough({ objectMode: true }))).toThrow(
-      /before the data flows/,
-    );
-    source.destroy();
+    const { seen, stream } = collector();
+    expect(() => source.pipe(stream)).toThrow(/before the data flows/);
+    expect(() => source.on('data', (chunk) => seen.push(chunk))).toThrow(/before the data flows/);
+    expect(() => source.once('readable', () => {})).toThrow(/before the data flows/);
+    expect([await mine.summary, seen]).toEqual([50, []]);
   });
 
   it('is an ordinary object-mode Readable', async () => {
@@ -203,6 +221,52 @@ describe('SourceStream', () => {
     expect(() => stream.batches()).toThrow(/already being read/);
     expect(() => stream[Symbol.asyncIterator]()).toThrow(/already being read/);
     await batches.return?.();
+    const other = new SourceStream(probeSource(5, 2));
+    let seen = 0;
+    for await (const _ of other) {
+      seen++;
+      expect(() => other[Symbol.asyncIterator]()).toThrow(/already being read/);
+      expect(() => other.pipe(sinkStream(countingSink()))).toThrow(/already being read/);
+    }
+    expect(seen).toBe(10);
+  });
+
+  it('gives the rest of what has been read otherwise to for await', async () => {
+    const stream = new SourceStream(probeSource(2, 2));
+    await new Promise((resolve) => stream.once('readable', resolve));
+    const seen: unknown[] = [stream.read()];
+    for await (const document of stream) seen.push(document);
+    expect(seen).toEqual(numbers(4));
+  });
+
+  it.each(['listens', 'reads'])('fails when somebody %s beside a loop', async (way) => {
+    const stream = new SourceStream(probeSource(5, 2));
+    const reading = async () => {
+      for await (const _ of stream) {
+        if (way === 'listens') stream.on('data', () => {});
+        else stream.read();
+        await sleep(1);
+      }
+    };
+    await expect(reading()).rejects.toThrow(/already being read/);
+  });
+
+  it.each(['documents', 'batches'])('fails when it is destroyed in a loop: %s', async (form) => {
+    const stream = new SourceStream(probeSource(5, 2));
+    let seen = 0;
+    const reading = async () => {
+      for await (const _ of form === 'batches' ? stream.batches() : stream) {
+        if (++seen === 2) stream.destroy();
+      }
+    };
+    await expect(reading()).rejects.toMatchObject({ code: 'ABORTED' });
+    expect(seen).toBe(2);
+    const broken = new Error('broken');
+    const other = new SourceStream(probeSource(5, 2));
+    const failing = async () => {
+      for await (const _ of form === 'batches' ? other.batches() : other) other.destroy(broken);
+    };
+    await expect(failing()).rejects.toBe(broken);
   });
 
   describe('when its signal fires', () => {
