@@ -63,6 +63,8 @@ async function* mapUnordered<T extends object, U extends object>(
     wake();
   };
   const running = Promise.resolve(runEach(batch, run, { ...options, onResult }, signal, onReject));
+  // It may fail while the one before is worked on, and nobody waits for it.
+  running.catch(() => {});
   for (let left = batch.length; left > 0; ) {
     if (results.length === 0) {
       const some = new Promise<void>((resolve) => {

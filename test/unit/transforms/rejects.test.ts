@@ -188,4 +188,20 @@ describe('map and filter', () => {
     const running = runStages([fromIterable(numbers(5)), stage, sinkStream(probeSink())]);
     await expect(running).rejects.toThrow('mine');
   });
+
+  // An unhandled rejection would fail the tests.
+  it('unordered: a failure waits until what was done before has been worked on', async () => {
+    const run = (document: { n: number }) =>
+      document.n < 2 ? document : Promise.reject(new Error('mine'));
+    const stage = map(run, { ordered: false, concurrency: 2 });
+    const seen: unknown[] = [];
+    const reading = async () => {
+      for await (const document of fromIterable(numbers(5) as { n: number }[]).pipe(stage)) {
+        seen.push(document);
+        await sleep(10);
+      }
+    };
+    await expect(reading()).rejects.toThrow('mine');
+    expect(seen.length).toBeGreaterThan(0);
+  });
 });
