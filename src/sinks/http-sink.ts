@@ -62,7 +62,9 @@ export interface HttpSinkOptions {
   readonly fetch?: typeof fetch;
   /**
    * What the keys of requests begin with; behind it stand the request's number and a hash of its
-   * documents. A name that stays the same makes a repeated run repeat its keys. Default: random.
+   * documents. A name that stays the same makes a repeated run repeat its keys if its batches are the same:
+   * a request holds documents of one batch, and what pauses is cut into batches where it pauses. With
+   * `maxDocuments` of 1 the documents are enough. Default: random.
    */
   readonly idempotencyPrefix?: string;
   /** Stops the work with ABORTED. */

@@ -125,6 +125,16 @@ describe('httpSink', () => {
     expect(third).not.toBe(first);
   });
 
+  it('keys of single documents repeat however these come in batches', async () => {
+    const { url, received } = await serve();
+    const options = { idempotencyPrefix: 'load-7', maxDocuments: 1 };
+    for (const size of [1, 2, 3]) {
+      await pipeline(fromIterable(batchesOf(texts, size)), httpSink(url, options));
+    }
+    expect(received).toHaveLength(9);
+    expect(new Set(received.map(({ headers }) => headers['idempotency-key'])).size).toBe(3);
+  });
+
   it.each([[400], [413], [422], [404], [501]])('stops at %i, at once', async (status) => {
     const { url, received } = await serve((response) => void response.writeHead(status).end('no'));
     const running = pipeline(fromIterable(batchesOf(texts, 3)), httpSink(url, quick));
