@@ -101,17 +101,14 @@ async function* readAll(
   cursor: (InputPlace & RowPlace) | undefined,
 ): AsyncGenerator<Batch, void, void> {
   const chunkBytes = batchBytesOf(options);
-  const { types } = options;
   const onError = options.onError ?? wants.onReject ?? 'stop';
   let row = cursor?.row ?? 0;
   let known = cursor?.layout.types;
   const inputs = openInputs(input, { signal, chunkBytes }, cursor);
   for await (const { name, reader, from, path } of inputs) {
-    const pinned =
-      known && types !== 'string' ? { types: { ...known, ...pinnedTypes(types) } } : {};
     const decoding: CsvOptions = {
       ...options,
-      ...pinned,
+      ...pinTypes(options, known),
       ...(wants.key ? { key: wants.key } : {}),
       documents: wants.documents === true || wants.objects === true,
       onError,
@@ -131,8 +128,13 @@ async function* readAll(
   }
 }
 
-function pinnedTypes(types: CsvRowOptions['types']) {
-  return typeof types === 'object' ? types : {};
+/** Columns keep the types that they had in the inputs before, unless the options say otherwise. */
+export function pinTypes(
+  { types }: CsvRowOptions,
+  known: CsvLayout['types'] | undefined,
+): Pick<CsvRowOptions, 'types'> {
+  if (known === undefined || types === 'string') return {};
+  return { types: typeof types === 'object' ? { ...known, ...types } : known };
 }
 
 /** Pieces from the middle and the end of a plain file that is longer than what is looked at anyway. */

@@ -16,12 +16,18 @@ import { redactUrl } from '../core/redact.ts';
 import { type Reject, readOnError } from '../core/reject.ts';
 import { waitMs } from '../core/retry.ts';
 import type { Wants } from '../core/stage.ts';
+import type { CsvLayout } from '../formats/csv-options.ts';
 import type { BodyOptions } from '../io/http-body.ts';
 import { type HttpRequest, parseUrl } from '../io/http-exchange.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { firstUrl, type HttpPages, neededOf, nextUrl, type ReadPage } from './http-next-page.ts';
 import { type DecodeBody, KeptBody, openPage, type Page } from './http-page.ts';
 import type { TextSourceOptions } from './text-source.ts';
+
+/** What the columns of CSV were in the bodies before; undefined before the first. */
+export interface KeptColumns {
+  types: CsvLayout['types'] | undefined;
+}
 
 interface PagesOptions extends TextSourceOptions {
   readonly pages: HttpPages | undefined;
@@ -32,6 +38,8 @@ interface PagesOptions extends TextSourceOptions {
   readonly level: number;
   readonly sending: BodyOptions;
   readonly decode: DecodeBody;
+  /** The decoder's; cursors bring them back. */
+  readonly keptColumns: KeptColumns;
 }
 
 /** Where to go on: before `page` of a request, at `url` without the parameters that are its own. */
@@ -44,6 +52,7 @@ interface PageCursor {
   /** Documents of the page that came before. */
   readonly passed?: number;
   readonly ordinal: number;
+  readonly types?: CsvLayout['types'];
 }
 
 /**
@@ -58,7 +67,9 @@ export async function* readPages(
   from: unknown,
 ): AsyncGenerator<Batch, void, void> {
   const cursor = parseCursor(from);
-  const { pages, concurrency, maxPages = 10_000, sending } = options;
+  const { pages, concurrency, maxPages = 10_000, sending, keptColumns: columns } = options;
+  columns.types = cursor?.types;
+  const kept = () => (columns.types ? { types: columns.types } : {});
   // The request being read goes on with its pages whatever the others do.
   const limit = pLimit(Math.max(1, pages ? concurrency - 1 : concurrency));
   const life = new AbortController();
@@ -90,7 +101,7 @@ export async function* readPages(
           const batch = unread(each);
           if (batch.length === 0) continue;
           const place = { request: at, page, ordinal, passed };
-          yield batch.withCursor({ ...place, ...withoutOwn(opened.url, own) });
+          yield batch.withCursor({ ...place, ...kept(), ...withoutOwn(opened.url, own) });
           signal.throwIfAborted();
         }
         const last = unread(reading.last);
@@ -107,7 +118,12 @@ export async function* readPages(
           });
         }
         const next = url ? get(request, url) : undefined;
-        const position = { request: url ? at : at + 1, page: url ? page + 1 : 0, ordinal };
+        const position = {
+          request: url ? at : at + 1,
+          page: url ? page + 1 : 0,
+          ordinal,
+          ...kept(),
+        };
         const place = { ...position, ...(url ? withoutOwn(url, own) : { url: null, same: [] }) };
         yield reading.failure ? last : last.withCursor(place);
         if (reading.failure) throw reading.failure;
@@ -286,9 +302,14 @@ function withOwn({ url, same }: PageCursor, own: URL): URL {
 /** Errors: CURSOR_MISMATCH. */
 function parseCursor(from: unknown): PageCursor | undefined {
   if (from === undefined || from === null) return undefined;
-  const { request, page, url, same, ordinal, passed = 0 } = from as Partial<PageCursor>;
+  const { request, page, url, same, ordinal, passed = 0, types = {} } = from as Partial<PageCursor>;
   const counts = [request, page, ordinal, passed].every((value) => Number.isSafeInteger(value));
-  if (counts && (url === null || typeof url === 'string') && Array.isArray(same)) {
+  if (
+    counts &&
+    (url === null || typeof url === 'string') &&
+    Array.isArray(same) &&
+    typeof types === 'object'
+  ) {
     return from as PageCursor;
   }
   throw new EtlError('CURSOR_MISMATCH', 'the cursor is not one of this source');

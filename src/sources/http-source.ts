@@ -20,8 +20,9 @@ import {
 } from '../io/http-exchange.ts';
 import { SourceStream } from '../streams/source-stream.ts';
 import { httpInput } from './byte-input.ts';
+import { pinTypes } from './csv-source.ts';
 import type { HttpPages } from './http-next-page.ts';
-import { readPages } from './http-pages.ts';
+import { type KeptColumns, readPages } from './http-pages.ts';
 import { createTextSource, type TextSourceOptions } from './text-source.ts';
 
 /** A URL, or a request with method, headers and body. */
@@ -106,16 +107,25 @@ export function createHttpSource(
     ...(pace ? { beforeRequest: (signal: AbortSignal) => pace.turn(signal) } : {}),
   };
   const steps = path === undefined ? [] : parsePath(path);
-  const decode = chooseDecoder(format, steps, csv);
   const known = oneOrMany(requests);
-  if (known && pages === undefined && concurrency === 1) {
-    const inputs = known.map((request) => httpInput(request, sending));
-    return createTextSource('httpSource', 'ordinal', inputs, rest, decode);
-  }
-  const paging = { pages, concurrency, sending, decode, level: steps.length + 1 };
+  const inputs = known?.map((request) => httpInput(request, sending));
   return {
     name: 'httpSource',
     batches(signal, wants, from) {
+      const columns: KeptColumns = { types: undefined };
+      const decode = chooseDecoder(format, steps, csv, columns);
+      if (inputs && pages === undefined && concurrency === 1) {
+        const source = createTextSource('httpSource', 'ordinal', inputs, rest, decode);
+        return source.batches(signal, wants, from);
+      }
+      const paging = {
+        pages,
+        concurrency,
+        sending,
+        decode,
+        keptColumns: columns,
+        level: steps.length + 1,
+      };
       const list = known ?? toRequests(requests as AsyncIterable<HttpRequestInput>, signal);
       return readPages(list, { ...rest, ...paging }, signal, wants, from);
     },
@@ -136,6 +146,7 @@ function chooseDecoder(
   given: HttpFormat | undefined,
   path: Path,
   csv: CsvRowOptions | undefined,
+  columns: KeptColumns,
 ): Decode {
   return (reader, options) => {
     const format = given ?? formatOf(reader.contentType, options.source ?? '', path);
@@ -145,12 +156,17 @@ function chooseDecoder(
     if (format === 'jsonl') return decodeLines(reader, options as JsonlOptions);
     if (format === 'json') return decodeElements(reader, { ...(options as JsonOptions), path });
     const { ordinal: row = 0, cursorAt, documents, objects, ...rest } = options;
+    columns.types = (rest as CsvOptions).from?.layout.types ?? columns.types;
     return decodeRows(reader, {
       ...(rest as CsvOptions),
       ...csv,
+      ...pinTypes({ ...csv }, columns.types),
       row,
       documents: documents === true || objects === true,
-      ...(cursorAt ? { cursorAt: (place) => cursorAt(place as never, place.row) } : {}),
+      cursorAt(place) {
+        columns.types = place.layout.types;
+        return cursorAt?.(place as never, place.row);
+      },
     });
   };
 }

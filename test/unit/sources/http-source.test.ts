@@ -28,6 +28,20 @@ async function readFrom(
 }
 
 describe('httpSource', () => {
+  it.each([1, 2])('keeps the types of CSV columns over bodies, %i at once', async (concurrency) => {
+    const { base } = await serve((request, response) => {
+      response.setHeader('content-type', 'text/csv');
+      response.end(`n\n${['abc', '123', '1.50'][Number(request.url!.slice(1))]}\n`);
+    });
+    const urls = [0, 1, 2].map((n) => `${base}/${n}`);
+    const whole = await readFrom(urls, { concurrency });
+    expect(whole.seen).toEqual(['abc', '123', '1.50']);
+    for (const { cursor, after } of whole.cursors) {
+      const { seen } = await readFrom(urls, { concurrency }, JSON.parse(cursor));
+      expect(seen).toEqual(whole.seen.slice(after));
+    }
+  });
+
   const text = lines(0, 3000);
 
   it.each([
