@@ -101,9 +101,7 @@ export class Runner<Summary> {
     if (typeof name !== 'string' || name === '') {
       throw new EtlError('INVALID_ARGUMENT', 'a run needs a name');
     }
-    if (!(maxMemory >= 0)) {
-      throw new EtlError('INVALID_ARGUMENT', 'maxMemory is a number of bytes');
-    }
+    checkNumber('maxMemory', maxMemory, 0);
     checkNumber('progressMs', options.progressMs ?? 0, 0);
     checkRetry(options.retry ?? {});
     this.#options = options;
@@ -324,9 +322,8 @@ export class Runner<Summary> {
 
   /** Closes everything; answers the first cause. What closing says after it is its consequence. */
   async #fail(error: unknown): Promise<unknown> {
-    const { signal } = this.#controller;
-    if (!signal.aborted) this.#controller.abort(error);
-    const cause = signal.reason;
+    this.#controller.abort(error);
+    const cause = this.#controller.signal.reason;
     const totals = this.#totals('failed');
     await this.#feed?.close();
     await this.#delivery.abort(cause, totals);

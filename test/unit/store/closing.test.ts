@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FastStore, ZdsRoot } from '../../../src/store/index.ts';
+import { FastStore, SyncWriter, ZdsRoot } from '../../../src/store/index.ts';
 import { FaultDisk } from '../../support/fault-disk.ts';
 
 let path: string;
@@ -53,11 +53,15 @@ describe('closing', () => {
 
   it('a root waits for what is being opened, and closes it', async () => {
     const root = await ZdsRoot.open(path);
-    const opening = root.collection('c');
+    const opening = [root.collection('c'), SyncWriter.open(root, 'files')] as const;
+    const failing = SyncWriter.open(root, 'none', { createIfMissing: false });
+    failing.catch(() => undefined);
     await root.close();
     await using _ = await ZdsRoot.open(path);
-    const store = await opening;
+    const [store, writer] = await Promise.all(opening);
     expect(() => store.put('a', {})).toThrow(failure('CLOSED'));
+    await expect(writer.put('a', {})).rejects.toThrow(failure('CLOSED'));
+    await expect(failing).rejects.toThrow(failure('COLLECTION_NOT_FOUND'));
     await expect(root.collection('d')).rejects.toThrow(failure('CLOSED'));
   });
 
