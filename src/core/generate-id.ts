@@ -2,6 +2,8 @@
  * Ids that sort by the time they were made, and within one millisecond by the order they were made
  * in: UUIDv7 (RFC 9562, with the monotonic counter of its section 6.2) and ULID.
  */
+import { checkChoice } from './check-option.ts';
+
 export type GeneratedIds = 'uuidv7' | 'ulid';
 
 const CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
@@ -11,6 +13,7 @@ const HEX: readonly string[] = Array.from({ length: 256 }, (_, i) =>
 
 /** A maker of ids; `now` in milliseconds is for tests. */
 export function createIdGenerator(kind: GeneratedIds, now: () => number = Date.now): () => string {
+  checkChoice('generateIds', kind, ['uuidv7', 'ulid']);
   const format = kind === 'ulid' ? formatUlid : formatUuid;
   const random = new Uint8Array(10);
   let time = -1;

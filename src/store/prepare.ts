@@ -49,7 +49,7 @@ export interface IdRule {
   readonly generate: (() => string) | undefined;
 }
 
-/** Errors: INVALID_ARGUMENT when both `idField` and `id` are given, or for a bad path. */
+/** Errors: INVALID_ARGUMENT when both `idField` and `id` are given, for a bad path or another kind of ids. */
 export function createIdRule(options: IdOptions): IdRule {
   const { idField, id, generateIds } = options;
   if (idField !== undefined && id !== undefined) {

@@ -80,6 +80,7 @@ const write = async (sink: NodeJS.WritableStream) => {
 describe('options that are one of some words', () => {
   it.each([
     ['write', async () => write(zdsSink(at('lake'), 'c', { write: wrong('mergee') }))],
+    ['generateIds', async () => write(zdsSink(at('lake'), 'c', { generateIds: wrong('nanoid') }))],
     ['mode', async () => void (await ZdsRoot.open(at('lake'), { mode: wrong('reed') }))],
     ['mode', async () => void (await DataStore.open(at('x.drive'), { mode: wrong('reed') }))],
     [
