@@ -16,7 +16,8 @@ export type ZdsSourceOptions = ScanOptions;
  * Reads a collection in file order, the newest version of each document; one with a file per document
  * in its own order, each read when it is its turn. A path is opened for
  * reading on the first pull and closed at the end: what is committed then is what is read, beside
- * any writer. A store handed in is read with its uncommitted changes, and stays open.
+ * any writer. A store handed in is read with its uncommitted changes, and stays open. One run at a time
+ * may read from one such object: INVALID_ARGUMENT.
  *
  * Errors: NOT_A_STORE, COLLECTION_NOT_FOUND, INVALID_PATH, INVALID_ARGUMENT, CORRUPTED_DATA,
  * IO_ERROR, ABORTED.
@@ -56,11 +57,17 @@ function createZdsSource(
     own = undefined;
     await store?.close();
   };
+  let isRead = false;
   async function* batches(signal: AbortSignal, wants: Wants): AsyncGenerator<Batch, void, void> {
+    if (isRead) {
+      throw new EtlError('INVALID_ARGUMENT', 'this zdsSource is being read already; make another');
+    }
+    isRead = true;
     try {
       yield* (await start(signal, wants.where?.keep)).batches(Object.assign(live, wants));
     } finally {
       await close();
+      isRead = false;
     }
   }
   const select = options.select?.map(parsePath);

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { gt } from '../../../src/core/predicate.ts';
+import { run } from '../../../src/pipeline/index.ts';
 import { arrowSink } from '../../../src/sinks/arrow-sink.ts';
 import { jsonlSink } from '../../../src/sinks/jsonl-sink.ts';
 import { zdsSink } from '../../../src/sinks/zds-sink.ts';
@@ -49,6 +50,17 @@ describe('zdsSink and zdsSource', () => {
     for await (const commit of store.commits()) documents += commit.counts?.documents ?? 0;
     expect(documents).toBe(5000);
     await store.close();
+  });
+
+  it('serve one run at a time from one object, and the next when that has ended', async () => {
+    await pipeline(jsonlSource(write('in.jsonl', 3000)), zdsSink(root, 'c'));
+    const source = zdsSource(root, 'c', { pieceBytes: 500 });
+    const copy = (name: string) =>
+      run({ name, source, sink: jsonlSink(join(folder, `${name}.jsonl`)) });
+    const [first, second] = await Promise.allSettled([copy('first'), copy('second')]);
+    expect(first).toMatchObject({ value: { written: 3000 } });
+    expect(second).toMatchObject({ reason: { code: 'INVALID_ARGUMENT' } });
+    expect(await copy('third')).toMatchObject({ written: 3000 });
   });
 
   it('pass over the bad lines that another program left, whoever reads', async () => {
