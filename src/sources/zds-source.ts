@@ -16,8 +16,7 @@ export type ZdsSourceOptions = ScanOptions;
  * Reads a collection in file order, the newest version of each document; one with a file per document
  * in its own order, each read when it is its turn. A path is opened for
  * reading on the first pull and closed at the end: what is committed then is what is read, beside
- * any writer. A store handed in is read with its uncommitted changes, and stays open. One run at a time
- * may read from one such object: INVALID_ARGUMENT.
+ * any writer. A store handed in is read with its uncommitted changes, and stays open.
  *
  * Errors: NOT_A_STORE, COLLECTION_NOT_FOUND, INVALID_PATH, INVALID_ARGUMENT, CORRUPTED_DATA,
  * IO_ERROR, ABORTED.
@@ -53,21 +52,24 @@ function createZdsSource(
   const start = async (signal: AbortSignal, where = options.where): Promise<Scan<object>> =>
     (await open()).scan({ ...options, where, signal });
   const close = async (): Promise<void> => {
-    const store = await own?.catch(() => undefined);
+    const opened = own;
     own = undefined;
-    await store?.close();
+    await (await opened?.catch(() => undefined))?.close();
   };
-  let isRead = false;
+  let readers = 0;
   async function* batches(signal: AbortSignal, wants: Wants): AsyncGenerator<Batch, void, void> {
-    if (isRead) {
-      throw new EtlError('INVALID_ARGUMENT', 'this zdsSource is being read already; make another');
-    }
-    isRead = true;
+    readers++;
+    const asked = {
+      ...wants,
+      get whole() {
+        return live.whole;
+      },
+    };
     try {
-      yield* (await start(signal, wants.where?.keep)).batches(Object.assign(live, wants));
+      yield* (await start(signal, wants.where?.keep)).batches(asked);
     } finally {
-      await close();
-      isRead = false;
+      readers--;
+      if (readers === 0) await close();
     }
   }
   const select = options.select?.map(parsePath);

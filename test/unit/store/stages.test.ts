@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Document } from '../../../src/core/batch.ts';
 import { gt } from '../../../src/core/predicate.ts';
 import { run } from '../../../src/pipeline/index.ts';
 import { arrowSink } from '../../../src/sinks/arrow-sink.ts';
@@ -11,6 +12,7 @@ import { jsonlSink } from '../../../src/sinks/jsonl-sink.ts';
 import { zdsSink } from '../../../src/sinks/zds-sink.ts';
 import { jsonlSource } from '../../../src/sources/jsonl-source.ts';
 import { zdsSource } from '../../../src/sources/zds-source.ts';
+import { map } from '../../../src/stages.ts';
 import { FastStore, ZdsRoot } from '../../../src/store/index.ts';
 import { FaultDisk } from '../../support/fault-disk.ts';
 
@@ -52,15 +54,18 @@ describe('zdsSink and zdsSource', () => {
     await store.close();
   });
 
-  it('serve one run at a time from one object, and the next when that has ended', async () => {
+  it('serve several runs from one object, at once and one after the other', async () => {
     await pipeline(jsonlSource(write('in.jsonl', 3000)), zdsSink(root, 'c'));
     const source = zdsSource(root, 'c', { pieceBytes: 500 });
-    const copy = (name: string) =>
-      run({ name, source, sink: jsonlSink(join(folder, `${name}.jsonl`)) });
-    const [first, second] = await Promise.allSettled([copy('first'), copy('second')]);
-    expect(first).toMatchObject({ value: { written: 3000 } });
-    expect(second).toMatchObject({ reason: { code: 'INVALID_ARGUMENT' } });
-    expect(await copy('third')).toMatchObject({ written: 3000 });
+    const copy = (name: string, ...transforms: ReturnType<typeof map>[]) =>
+      run({ name, source, transforms, sink: jsonlSink(join(folder, `${name}.jsonl`)) });
+    const slow = map(async (document: object) => {
+      if (Number((document as Document).n) % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+      return document;
+    });
+    const runs = [copy('first'), copy('second', slow), copy('third')];
+    for (const { written } of await Promise.all(runs)) expect(written).toBe(3000);
+    expect(await copy('fourth')).toMatchObject({ written: 3000 });
   });
 
   it('pass over the bad lines that another program left, whoever reads', async () => {
