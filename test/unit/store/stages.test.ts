@@ -60,7 +60,8 @@ describe('zdsSink and zdsSource', () => {
     const copy = (name: string, ...transforms: ReturnType<typeof map>[]) =>
       run({ name, source, transforms, sink: jsonlSink(join(folder, `${name}.jsonl`)) });
     const slow = map(async (document: object) => {
-      if (Number((document as Document).n) % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+      if (Number((document as Document).n) % 100 === 0)
+        await new Promise((resolve) => setTimeout(resolve, 1));
       return document;
     });
     const runs = [copy('first'), copy('second', slow), copy('third')];
