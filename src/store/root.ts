@@ -29,7 +29,7 @@ interface HeldLock {
   users: number;
 }
 
-/** What a root closes: a handle, or one that is not there yet. */
+/** What a root closes. */
 interface Closable {
   close(): Promise<unknown>;
 }
@@ -106,49 +106,34 @@ export class ZdsRoot {
       throw new EtlError('INVALID_ARGUMENT', 'replace is for writing, not for reading');
     }
     const letGo = reads ? () => undefined : this.#claim(name);
-    const opening = FastStore.attach<T>(this, name, { ...options, mode });
-    const dismiss = this.#note(closed(opening));
-    try {
-      const store = await opening;
-      const gone = this.#note(store);
-      store.onClose(async () => {
-        gone();
-        letGo();
-      });
+    return this.#hold(letGo, async (gone) => {
+      const store = await FastStore.attach<T>(this, name, { ...options, mode });
+      store.onClose(async () => gone());
       return store;
-    } catch (error) {
-      letGo();
-      throw error;
-    } finally {
-      dismiss();
-    }
+    });
   }
 
   /**
-   * For the writers of collections with a file per document: counts as the collection's one writer
-   * until the answer is called, and is closed with the root, which waits for it. Errors: LOCKED, READ_ONLY, CLOSED.
+   * Opens a writer of a collection with a file per document. It counts as the collection's one writer until
+   * it calls what it is given, and is closed with the root, also while it is being opened.
+   * Errors: LOCKED, READ_ONLY, CLOSED; those of `open`.
    */
-  enlist(name: string, writer: Closable): () => void {
+  async openWriter<W extends Closable>(
+    name: string,
+    open: (gone: () => void) => Promise<W>,
+  ): Promise<W> {
     this.#check();
-    const letGo = this.#claim(name);
-    const gone = this.#note(writer);
-    return () => {
-      gone();
-      letGo();
-    };
+    return this.#hold(this.#claim(name), open);
   }
 
-  /** Runs `work` as the collection's one writer; closing the root waits for it. Errors: as `enlist`. */
+  /** Runs `work` as the collection's one writer; closing the root waits for it. Errors: as `openWriter`. */
   async alone<R>(name: string, work: () => Promise<R>): Promise<R> {
-    let working: Promise<unknown> = Promise.resolve();
-    const letGo = this.enlist(name, { close: () => working.catch(() => undefined) });
-    try {
-      const result = work();
-      working = result;
-      return await result;
-    } finally {
-      letGo();
-    }
+    const done = await this.openWriter(name, async (gone) => {
+      const result = await work();
+      gone();
+      return { result, close: async () => undefined };
+    });
+    return done.result;
   }
 
   /** Names of the collections, sorted. */
@@ -185,10 +170,30 @@ export class ZdsRoot {
     return () => writing.delete(name);
   }
 
-  /** Has it closed with the root until the answer is called. */
-  #note(handle: Closable): () => void {
+  /** What `open` opens, closed with the root from now on until `gone` is called. Lets go where that fails. */
+  async #hold<H extends Closable>(
+    letGo: () => void,
+    open: (gone: () => void) => Promise<H>,
+  ): Promise<H> {
+    const handle: Closable = {
+      close: () =>
+        opening.then(
+          (opened) => opened.close(),
+          () => undefined,
+        ),
+    };
+    const gone = (): void => {
+      this.#open.delete(handle);
+      letGo();
+    };
     this.#open.add(handle);
-    return () => this.#open.delete(handle);
+    const opening = open(gone);
+    try {
+      return await opening;
+    } catch (error) {
+      gone();
+      throw error;
+    }
   }
 
   #check(): void {
@@ -200,17 +205,6 @@ export class ZdsRoot {
     await this.#letGo();
     for (const result of closing) if (result.status === 'rejected') throw result.reason;
   }
-}
-
-/** Closes what is being opened once it is there. */
-function closed(opening: Promise<Closable>): Closable {
-  return {
-    close: () =>
-      opening.then(
-        (handle) => handle.close(),
-        () => undefined,
-      ),
-  };
 }
 
 async function hold(

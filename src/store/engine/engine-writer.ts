@@ -135,25 +135,17 @@ export class EngineWriter<T extends object = Document> {
         ? await ZdsRoot.open(root, { ...options, mode: 'write' })
         : undefined;
     const zds = own ?? (root as ZdsRoot);
-    let opened: (writer?: EngineWriter<T>) => void = () => undefined;
-    const opening = new Promise<EngineWriter<T> | undefined>((resolve) => {
-      opened = resolve;
-    });
-    let dismiss: (() => void) | undefined;
     try {
-      dismiss = zds.enlist(collection, { close: async () => (await opening)?.close() });
-      const dismissed = dismiss;
-      const state = await prepareCollection(zds, collection, options);
-      const writer = new EngineWriter<T>(zds, collection, state, async () => {
-        dismissed();
-        await own?.close();
+      return await zds.openWriter(collection, async (gone) => {
+        const state = await prepareCollection(zds, collection, options);
+        const writer = new EngineWriter<T>(zds, collection, state, async () => {
+          gone();
+          await own?.close();
+        });
+        await writer.#mend();
+        return writer;
       });
-      await writer.#mend();
-      opened(writer);
-      return writer;
     } catch (error) {
-      opened();
-      dismiss?.();
       await own?.close();
       throw error;
     }

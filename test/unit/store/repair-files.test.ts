@@ -207,7 +207,11 @@ describe('repair of a file per document', () => {
     const before = disk.current();
     const root = await ZdsRoot.open('/s', { disk });
     const writer = await SyncWriter.open(root, 'other');
-    const letGo = root.enlist('c', { close: async () => undefined });
+    let letGo = (): void => undefined;
+    await root.openWriter('c', async (gone) => {
+      letGo = gone;
+      return { close: async () => undefined };
+    });
     await expect(repair('/s', 'c', { disk })).rejects.toMatchObject({ code: 'LOCKED' });
     letGo();
     await writer.close();
