@@ -246,9 +246,11 @@ function lookupInStore(
   scope: Scope,
 ): Transform {
   let opening: Promise<FastStore> | undefined;
+  let lookup: Transform | undefined;
   scope.defer(async () => {
     const store = await opening?.catch(() => undefined);
     opening = undefined;
+    lookup = undefined;
     await store?.close();
   });
   return {
@@ -256,7 +258,7 @@ function lookupInStore(
     ...transforms.lookupTransform({ ...options, from: new Map() }),
     async *apply(batch, signal, onReject) {
       opening ??= FastStore.open(root, collection, { mode: 'read' });
-      const lookup = transforms.lookupTransform({ ...options, from: await opening });
+      lookup ??= transforms.lookupTransform({ ...options, from: await opening });
       yield* await lookup.apply(batch, signal, onReject);
     },
   };
