@@ -1,3 +1,6 @@
+/** Documents as objects. */
+import type { Path } from './path.ts';
+
 /** What a document is, as an object. */
 export type Document = { [field: string]: unknown };
 
@@ -5,6 +8,16 @@ export type Document = { [field: string]: unknown };
 export function isDocument(value: unknown): value is Document {
   if (typeof value !== 'object' || value === null) return false;
   return !Array.isArray(value) && !ArrayBuffer.isView(value);
+}
+
+/** What a path leads to through objects; undefined where there is nothing. */
+export function fieldAt(document: object, path: Path): unknown {
+  let at: unknown = document;
+  for (const field of path) {
+    if (!isDocument(at) || !Object.hasOwn(at, field)) return undefined;
+    at = at[field];
+  }
+  return at;
 }
 
 /** What keeps a value from being written as a JSON object, for a person; undefined if nothing. */

@@ -1,5 +1,4 @@
 /** Documents out of nothing, the same for the same seed: for tests, demos and trying things out. */
-
 import { Batch, type Document } from '../core/batch.ts';
 import { checkCount } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';

@@ -4,7 +4,6 @@
  *
  * With a predicate only the columns that it names are written at first; the rest only of rows kept.
  */
-
 import type { CellWriter } from '../arrow/cell-writers.ts';
 import type { JsonOut } from '../arrow/json-out.ts';
 import { RowText } from '../arrow/row-text.ts';

@@ -12,7 +12,6 @@
  * After each of these come the files that had the name since and have been rotated too.
  * Where the rest of the old bytes cannot be found, it is an error, or passed over as `onLost` says.
  */
-
 import { watch } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Batch, Document } from '../core/batch.ts';

@@ -1,7 +1,7 @@
 /** From the documents of a batch to lines of what a schema makes of them. */
-import { type Batch, type Document, isDocument } from '../core/batch.ts';
+import type { Batch } from '../core/batch.ts';
+import { fieldAt } from '../core/document.ts';
 import { EtlError } from '../core/errors.ts';
-import type { Path } from '../core/path.ts';
 import { type StandardSchema, validateAll } from '../core/standard-schema.ts';
 import type { Kernel } from '../kernels/index.ts';
 import { checkOwnId, encodeDocument } from './encode.ts';
@@ -31,14 +31,4 @@ export async function prepareValidated(
   const [bad] = table.bad;
   if (bad) throw new EtlError(bad.code, bad.reason, { place: batch.place(bad.before) });
   return table;
-}
-
-/** What a path leads to through objects; undefined where there is nothing. */
-function fieldAt(document: Document, path: Path): unknown {
-  let at: unknown = document;
-  for (const field of path) {
-    if (!isDocument(at) || !Object.hasOwn(at, field)) return undefined;
-    at = at[field];
-  }
-  return at;
 }

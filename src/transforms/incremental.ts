@@ -9,9 +9,9 @@
  * read yet may be lower. Input declared `sorted`: with every commit, and a value lower than the one
  * before is an error. Memory: the hashes of the documents at the highest value.
  */
-
 import { type Batch, LineRecord, RECORD_WORDS } from '../core/batch.ts';
 import { checkChoice } from '../core/check-option.ts';
+import { fieldAt } from '../core/document.ts';
 import { EtlError } from '../core/errors.ts';
 import { formatPath, type Path, type PathInput, parsePath } from '../core/path.ts';
 import type { OnReject } from '../core/reject.ts';
@@ -162,9 +162,7 @@ class Incremental implements Transform {
     i: number,
     onReject: OnReject | undefined,
   ): Value | null | undefined {
-    let at: unknown = document;
-    for (const field of this.#path)
-      at = (at as Record<string, unknown> | null | undefined)?.[field];
+    const at = fieldAt(document, this.#path);
     const before = this.#max ?? this.#floor?.max;
     const isLikeBefore = before === undefined || typeof at === typeof before;
     const isExact = typeof at === 'number' && (!Number.isInteger(at) || Number.isSafeInteger(at));

@@ -1,5 +1,4 @@
 /** A document for each element of an array, on bytes: all else stays as it was written. */
-
 import type { Batch } from '../core/batch.ts';
 import { checkChoice } from '../core/check-option.ts';
 import { formatPath, type PathInput, parsePath } from '../core/path.ts';

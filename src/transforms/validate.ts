@@ -1,5 +1,4 @@
 /** Holds documents against a schema of any library that speaks Standard Schema. */
-
 import { type Batch, type Document, isDocument } from '../core/batch.ts';
 import { checkChoice } from '../core/check-option.ts';
 import type { OnReject } from '../core/reject.ts';
