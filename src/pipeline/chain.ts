@@ -12,7 +12,7 @@
  * between two batches, never beside one.
  */
 import { Batch } from '../core/batch.ts';
-import type { OnReject } from '../core/reject.ts';
+import { type OnReject, withoutUnwritable } from '../core/reject.ts';
 import { waitMs } from '../core/retry.ts';
 import type { Transform } from '../core/stage.ts';
 import { bytesOf, type OpenCounts } from './ledger.ts';
@@ -107,7 +107,10 @@ export class Chain {
       return;
     }
     const held: { last?: Batch } = {};
-    const produce = () => transform.apply(batch, this.#signal, onReject);
+    const produce = () => {
+      const taken = transform.wants?.objects ? batch : withoutUnwritable(batch, onReject);
+      return taken.length === 0 ? [] : transform.apply(taken, this.#signal, onReject);
+    };
     await this.#work(produce, batch.length, counts, async (out) => {
       if (knowsCursors) return this.#pass(out, at + 1);
       if (held.last) await this.#pass(held.last.withCursor(undefined), at + 1);

@@ -89,20 +89,21 @@ export function makeCheckpoint(
 }
 
 /**
- * Gives the transforms back what they saved, and nothing to those that saved nothing. Answers the names
+ * Gives the transforms back what they saved, and nothing to those that saved nothing: what they remember of an
+ * earlier run they forget. Answers the names
  * of what is remembered, in journals too, that there is no transform for.
  */
 export function restoreStates(
-  checkpoint: Checkpoint,
+  checkpoint: Checkpoint | undefined,
   transforms: readonly NamedTransform[],
 ): string[] {
-  const states = new Map(Object.entries(byName(checkpoint)));
+  const states = new Map(Object.entries(checkpoint ? byName(checkpoint) : {}));
   for (const { key, transform } of transforms) {
     transform.restore?.(states.get(key));
     states.delete(key);
   }
   const here = new Set(transforms.map(({ key }) => key));
-  const left = Object.keys(checkpoint.journals ?? {}).filter((key) => !here.has(key));
+  const left = Object.keys(checkpoint?.journals ?? {}).filter((key) => !here.has(key));
   return [...new Set([...states.keys(), ...left])];
 }
 

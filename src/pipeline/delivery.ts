@@ -15,6 +15,7 @@
 import { unlessAborted } from '../core/abort.ts';
 import type { Batch } from '../core/batch.ts';
 import { isEtlError } from '../core/errors.ts';
+import { withoutUnwritable } from '../core/reject.ts';
 import { isTransientError, type RetryHooks, type RetryOptions, retry } from '../core/retry.ts';
 import type { RunInfo, RunTotals } from '../core/run-info.ts';
 import type { Sink } from '../core/stage.ts';
@@ -72,7 +73,8 @@ export class Delivery<Summary> {
     const since = performance.now();
     await this.#work(() => {
       ledger.reject(counts, before - counts.rejected);
-      return sink.write(batch, gate.takerFor(counts));
+      const onReject = gate.takerFor(counts);
+      return sink.write(withoutUnwritable(batch, onReject), onReject);
     });
     counts.seconds += (performance.now() - since) / 1000;
     counts.bytes += Math.max(bytes, bytesOf(batch));

@@ -3,6 +3,7 @@
  * function, or written to a dead-letter file; and how many there may be.
  */
 import { EtlError } from '../core/errors.ts';
+import { refusePromise } from '../core/is-promise.ts';
 import { type OnError, type OnReject, type Reject, readOnError } from '../core/reject.ts';
 import { DeadLetterFile } from './dead-letter.ts';
 import type { Ledger, OpenCounts } from './ledger.ts';
@@ -53,7 +54,7 @@ export class RejectGate {
       if (isSource) counts.in++;
       this.#first ??= reject;
       this.deadLetter?.add(reject, counts.name);
-      if (typeof this.#policy === 'function') this.#policy(reject);
+      if (typeof this.#policy === 'function') refusePromise('onError', this.#policy(reject));
       this.#tell(reject, counts.name);
       this.#check(LEAST_READ_FOR_SHARE);
     };

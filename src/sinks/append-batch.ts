@@ -3,10 +3,9 @@
  * then halved until the bad records stand alone, so that a batch without any costs nothing more and
  * one of n records with few bad ones a few times log n.
  */
-import { inspect } from 'node:util';
 import type { Batch } from '../core/batch.ts';
 import { type ErrorCode, type EtlError, isEtlError } from '../core/errors.ts';
-import type { OnReject, Reject } from '../core/reject.ts';
+import { documentBytes, type OnReject, type Reject } from '../core/reject.ts';
 import type { AppendResult } from '../store/index.ts';
 
 /** Faults of a record, not of the store. */
@@ -52,14 +51,5 @@ export async function appendBatch(
 function toReject(error: EtlError, batch: Batch): Reject {
   // The message begins with the place, which a reject has fields for.
   const { code, reason } = error;
-  return { code, reason, place: batch.place(0), bytes: rawBytes(batch) };
-}
-
-/** The one document as JSON; as text for people where JSON cannot hold it. */
-function rawBytes(batch: Batch): Uint8Array {
-  try {
-    return batch.bytes().slice(0, -1);
-  } catch {
-    return new TextEncoder().encode(inspect(batch.documents()[0], { breakLength: Infinity }));
-  }
+  return { code, reason, place: batch.place(0), bytes: documentBytes(batch, 0) };
 }

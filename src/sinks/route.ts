@@ -3,12 +3,11 @@ import type { Batch, Document } from '../core/batch.ts';
 import { functionFailed } from '../core/errors.ts';
 import { refusePromise } from '../core/is-promise.ts';
 import { type PathInput, parsePath } from '../core/path.ts';
-import type { OnReject, Reject } from '../core/reject.ts';
+import { type OnReject, type Reject, rejectDocument } from '../core/reject.ts';
 import type { Sink } from '../core/stage.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
 import { KeyReader, scalarText } from '../transforms/key-reader.ts';
-import { rejectDocument } from '../transforms/reject-document.ts';
 import { type AnySink, SinkGroup } from './any-sink.ts';
 
 export interface RouteOptions<Sinks extends { readonly [name: string]: AnySink }> {

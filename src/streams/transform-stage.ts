@@ -9,7 +9,7 @@
 import { Duplex } from 'node:stream';
 import { Batch, type BatchCodec, type Document } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
-import type { OnReject } from '../core/reject.ts';
+import { type OnReject, withoutUnwritable } from '../core/reject.ts';
 import type { Transform } from '../core/stage.ts';
 import { timerMs } from '../core/timer.ts';
 import { watchAbort } from './abort.ts';
@@ -102,7 +102,8 @@ export class TransformStage<In extends object = Document, Out extends object = I
   async #apply(batch: Batch): Promise<void> {
     await this.#flushing;
     clearTimeout(this.#timer);
-    await this.#forward(this.transform.apply(batch, this.#controller.signal, this.#onReject));
+    const taken = this.transform.wants?.objects ? batch : withoutUnwritable(batch, this.#onReject);
+    await this.#forward(this.transform.apply(taken, this.#controller.signal, this.#onReject));
     this.#flushWhenDue();
   }
 

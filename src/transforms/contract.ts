@@ -17,10 +17,10 @@ import { type Batch, type Document, isDocument, LineRecord, RECORD_WORDS } from 
 import { checkChoice } from '../core/check-option.ts';
 import { EtlError, type Place } from '../core/errors.ts';
 import { formatPath, type Path } from '../core/path.ts';
-import type { OnReject } from '../core/reject.ts';
+import { type OnReject, rejectDocument } from '../core/reject.ts';
 import type { Transform } from '../core/stage.ts';
 import { type FieldStats, type Selector, sharedKernel } from '../kernels/index.ts';
-import { rejectDocument, withoutBad } from './reject-document.ts';
+import { withoutBad } from './reject-document.ts';
 
 export type ContractMode = 'evolve' | 'freeze' | 'discard_value' | 'discard_row';
 export type ContractType = 'boolean' | 'integer' | 'number' | 'string' | 'object' | 'array';

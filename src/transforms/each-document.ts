@@ -4,8 +4,7 @@ import type { Batch } from '../core/batch.ts';
 import { checkChoice, checkCount } from '../core/check-option.ts';
 import { functionFailed } from '../core/errors.ts';
 import { isPromise } from '../core/is-promise.ts';
-import type { OnReject } from '../core/reject.ts';
-import { rejectDocument } from './reject-document.ts';
+import { type OnReject, rejectDocument } from '../core/reject.ts';
 
 export type DocumentFunction<T extends object, R> = (document: T) => R | Promise<R>;
 

@@ -14,10 +14,10 @@ import { checkChoice } from '../core/check-option.ts';
 import { fieldAt } from '../core/document.ts';
 import { EtlError } from '../core/errors.ts';
 import { formatPath, type Path, type PathInput, parsePath } from '../core/path.ts';
-import type { OnReject } from '../core/reject.ts';
+import { type OnReject, rejectDocument } from '../core/reject.ts';
 import type { Transform } from '../core/stage.ts';
 import { compareText, type Selector, sharedKernel } from '../kernels/index.ts';
-import { rejectDocument, withoutBad } from './reject-document.ts';
+import { withoutBad } from './reject-document.ts';
 
 type Value = string | number;
 

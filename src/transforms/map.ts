@@ -1,7 +1,7 @@
 /** A document for each document, by a function. */
 
 import { type Batch, type Document, isDocument } from '../core/batch.ts';
-import type { OnReject } from '../core/reject.ts';
+import { type OnReject, rejectDocument } from '../core/reject.ts';
 import type { Transform } from '../core/stage.ts';
 import {
   type CallOptions,
@@ -10,7 +10,6 @@ import {
   REJECTED,
   runEach,
 } from './each-document.ts';
-import { rejectDocument } from './reject-document.ts';
 
 export interface MapOptions extends CallOptions {
   /** Calls of an async function under way at a time, within a batch. Default 1. */

@@ -4,18 +4,11 @@
  */
 import { assert } from '../core/assert.ts';
 import type { Batch } from '../core/batch.ts';
-import { type ErrorCode, EtlError } from '../core/errors.ts';
-import type { OnReject } from '../core/reject.ts';
+import type { ErrorCode } from '../core/errors.ts';
+import { type OnReject, type Rejection, rejectDocument } from '../core/reject.ts';
 import type { BadLine } from '../kernels/types.ts';
 
-/** Why a document is refused. Thrown and caught within a transform; no stack is taken. */
-export interface Rejection {
-  readonly code: ErrorCode;
-  readonly reason: string;
-  readonly cause?: unknown;
-}
-
-/** To be thrown by what looks at one document. */
+/** To be thrown by what looks at one document, and caught within a transform; no stack is taken. */
 export class Refusal implements Rejection {
   readonly code: ErrorCode;
   readonly reason: string;
@@ -45,21 +38,6 @@ export function tryDocument<T>(
   }
 }
 
-/** Hands document `index` of the batch to `onReject`; without that, its error is thrown. */
-export function rejectDocument(
-  batch: Batch,
-  index: number,
-  rejection: Rejection,
-  onReject: OnReject | undefined,
-): void {
-  const { code, reason, cause } = rejection;
-  const place = batch.place(index);
-  if (!onReject) {
-    throw new EtlError(code, reason, cause === undefined ? { place } : { place, cause });
-  }
-  onReject({ code, reason, place, bytes: documentBytes(batch, index) });
-}
-
 /**
  * A source with a higher `maxDepth` than the kernels' own lets documents through that a query cannot
  * look into: they are refused one by one.
@@ -84,17 +62,4 @@ export function withoutBad(
   rejectBad(batch, bad, onReject);
   const lines = new Set(bad.map(({ line }) => line));
   return batch.pick([...Array(batch.length).keys()].filter((i) => !lines.has(i)));
-}
-
-/** A copy of the document as it came; of one that JSON cannot hold nothing. */
-function documentBytes(batch: Batch, index: number): Uint8Array {
-  if (batch.keepsBytes) {
-    const { start, end } = batch.span(index);
-    return batch.lines().bytes.slice(start, end);
-  }
-  try {
-    return new TextEncoder().encode(JSON.stringify(batch.documents()[index]) ?? '');
-  } catch {
-    return new Uint8Array(0);
-  }
 }

@@ -1,7 +1,7 @@
 /** Holds documents against a schema of any library that speaks Standard Schema. */
 import { type Batch, type Document, isDocument } from '../core/batch.ts';
 import { checkChoice } from '../core/check-option.ts';
-import type { OnReject } from '../core/reject.ts';
+import { type OnReject, rejectDocument } from '../core/reject.ts';
 import type { Transform } from '../core/stage.ts';
 import {
   describeIssues,
@@ -9,7 +9,6 @@ import {
   type ValidationResult,
 } from '../core/standard-schema.ts';
 import { checkCalls, REJECTED, runEach } from './each-document.ts';
-import { rejectDocument } from './reject-document.ts';
 
 export interface ValidateOptions {
   /**
