@@ -1,52 +1,55 @@
 /**
  * Chunks of which nothing has died as one record batch, where no columns are asked for but plain ones: numbers
- * and times without nulls. Their values are read one behind the other into one piece of memory a column, each
- * chunk's while the next one's head is decoded. A table of one batch is made and read in less time than one of
- * many. Mapped chunks stay as they are: joining them would be copying them.
+ * and times without nulls. The manifest says where their values lie, so that no head of a chunk is decoded; they
+ * are read one behind the other into one piece of memory a column, and the batch is made meanwhile. A table of
+ * one batch is made and read in less time than one of many. Mapped chunks stay as they are: joining them would be
+ * copying them.
  */
-import type { Data, RecordBatch, Schema } from 'apache-arrow';
+import type { Data, RecordBatch } from 'apache-arrow';
 import { fixedWidth, typedView, valuesClass } from '../../arrow/buffers.ts';
 import { toData } from '../../arrow/record-batch.ts';
+import type { Plan } from '../../arrow/schema.ts';
 import { roomFor } from '../../io/index.ts';
-import { allOf, type DecodedChunk, toBatch } from './chunks.ts';
-import type { Chunk } from './manifest.ts';
+import { allOf, toBatch } from './chunks.ts';
+import { findChunk, type OpenSnapshot } from './manifest.ts';
 
 /** Longest column to be had in one piece of memory. */
 const MAX_BYTES = 1 << 30;
 
-/** Undefined where there are no chunks, a column is not plain, or too long. Errors: what `unlessDamaged` takes. */
+/**
+ * The columns of the plan, which are some of the snapshot's; undefined where there are no chunks, a column is not
+ * plain, or too long. Errors: what `unlessDamaged` takes.
+ */
 export async function joinChunks(
-  chunks: readonly Chunk[],
-  decode: (index: number) => DecodedChunk,
-  schema: Schema,
+  { drive, manifest: { chunks, columns } }: OpenSnapshot,
+  { schema }: Plan,
 ): Promise<RecordBatch | undefined> {
-  if (chunks.length === 0) return undefined;
+  const wanted = schema.fields.map(({ name }) => columns.findIndex((each) => each.name === name));
+  const isPlain = chunks.every(({ values }) => wanted.every((i) => values?.[i] != null));
   const rows = chunks.reduce((sum, chunk) => sum + chunk.rows, 0);
+  if (rows === 0 || !isPlain) return undefined;
+  const widths = schema.fields.map(({ type }) => fixedWidth(type) / 8);
+  if (widths.some((width) => rows * width > MAX_BYTES)) return undefined;
+  const memory = widths.map((width) => roomFor(rows * width));
   const reads: Promise<void>[] = [];
-  const columns: Uint8Array[] = [];
   try {
     let at = 0;
-    for (const i of chunks.keys()) {
-      const chunk = decode(i);
-      const places = schema.fields.map((field) => chunk.plainValues(field));
-      if (places.includes(undefined)) return undefined;
-      for (const [column, { type }] of schema.fields.entries()) {
-        const width = fixedWidth(type) / 8;
-        if (rows * width > MAX_BYTES) return undefined;
-        columns[column] ??= roomFor(rows * width);
-        const target = columns[column].subarray(at * width, (at + chunk.rows) * width);
-        reads.push(chunk.entry.fetchInto(target, places[column]![0]));
+    for (const chunk of chunks) {
+      const entry = findChunk(drive, chunk);
+      const end = at + chunk.rows;
+      for (const [i, width] of widths.entries()) {
+        const target = memory[i]!.subarray(at * width, end * width);
+        reads.push(entry.fetchInto(target, chunk.values![wanted[i]!]!));
       }
-      at += chunk.rows;
+      at = end;
     }
+    const data = schema.fields.map(
+      ({ type }, i): Data =>
+        toData(type, { length: rows, values: typedView(memory[i]!, valuesClass(type)) }),
+    );
+    return toBatch(schema, data, rows);
   } finally {
     // Nothing may be under way when the file is closed.
-    await Promise.allSettled(reads);
+    await allOf(reads);
   }
-  await allOf(reads);
-  const data = schema.fields.map(
-    ({ type }, i): Data =>
-      toData(type, { length: rows, values: typedView(columns[i]!, valuesClass(type)) }),
-  );
-  return toBatch(schema, data, rows);
 }

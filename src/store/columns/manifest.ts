@@ -57,6 +57,8 @@ export interface Chunk {
   readonly crc: number;
   /** All rows were alive when the manifest was written. */
   readonly whole: boolean;
+  /** Where in the entry the values of each column begin that are plain (`DecodedChunk.plainValues`); null for others. */
+  readonly values?: readonly (number | null)[];
   readonly stats: readonly ColumnStats[];
 }
 

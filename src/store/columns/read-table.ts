@@ -160,27 +160,24 @@ async function fromSnapshot(
 /** Errors: what `unlessDamaged` takes. */
 async function readChunks(
   state: CollectionState,
-  { drive, manifest }: OpenSnapshot,
-  { schema }: Plan,
+  found: OpenSnapshot,
+  plan: Plan,
 ): Promise<RecordBatch[]> {
-  const { fields } = makePlan(manifest.columns).schema;
-  const same = noneDied(state, manifest);
-  let living: Living | undefined;
+  const { drive, manifest } = found;
   const { chunks } = manifest;
-  const decoded: DecodedChunk[] = [];
-  const decode = (i: number): DecodedChunk => {
-    decoded[i] ??= new DecodedChunk(findChunk(drive, chunks[i]!), fields);
-    if (decoded[i].rows !== chunks[i]!.rows) throw new RangeError('other rows');
-    return decoded[i];
-  };
+  const same = noneDied(state, manifest);
   if (drive.way === 'read' && same && chunks.every(({ whole }) => whole)) {
-    const joined = await joinChunks(chunks, decode, schema);
+    const joined = await joinChunks(found, plan);
     if (joined) return [joined];
   }
+  const { schema } = plan;
+  const { fields } = makePlan(manifest.columns).schema;
+  let living: Living | undefined;
   // What is small is read first: beside the columns it would wait for them.
-  for (const i of chunks.keys()) decode(i);
+  const decoded = chunks.map((chunk) => new DecodedChunk(findChunk(drive, chunk), fields));
   const batches = chunks.map(async ({ rows, whole }, i) => {
-    const chunk = decode(i);
+    const chunk = decoded[i]!;
+    if (chunk.rows !== rows) throw new RangeError('other rows');
     let runs: readonly number[] | undefined;
     if (!same || !whole) {
       living ??= new Living(state);

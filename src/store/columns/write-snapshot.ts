@@ -219,6 +219,7 @@ async function write(
 ): Promise<Updated> {
   const { definition, where } = wish;
   const input = { state, plan, where, allFields: !definition.fields, batchRows: chunkRows, signal };
+  const { fields } = plan.schema;
   const chunks: Chunk[] = [];
   const written: Chunk[] = [];
   let id = lastId;
@@ -231,10 +232,13 @@ async function write(
     for await (const group of fillRange(input, from, part.to)) {
       const key = chunkKey(++id);
       await drive.writeStream(key, encodeChunk(plan, group), { signal });
-      const { size: bytes, checksum: crc } = drive.read(key)!;
+      const entry = drive.read(key)!;
+      const { size: bytes, checksum: crc } = entry;
       const { rows, end: to } = group;
+      const decoded = new DecodedChunk(entry, fields);
+      const values = fields.map((field) => decoded.plainValues(field)?.[0] ?? null);
       const stats = plan.columns.map((column, i) => measure(column, group.columns[i]!));
-      const chunk = { id, from, to, rows, bytes, crc, whole: true, stats };
+      const chunk = { id, from, to, rows, bytes, crc, whole: true, values, stats };
       chunks.push(chunk);
       written.push(chunk);
       from = to;

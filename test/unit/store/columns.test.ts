@@ -338,4 +338,29 @@ describe('a column snapshot', () => {
     const halves = (await store.table({ columns: ['half'] })).getChild('half')!.toArray();
     expect([...halves]).toEqual([...Array.from({ length: 250 }, (_, n) => n / 2), 7]);
   });
+
+  it('is read where its manifest does not say where values lie, or says what cannot be', async () => {
+    await using store = await open();
+    put(store, 0, 250);
+    await store.snapshot({ columns: ['n', 'half'], chunkRows: 100 });
+    const halves = Array.from({ length: 250 }, (_, n) => n / 2);
+    for (const [values, batches] of [
+      [undefined, [100, 100, 50]],
+      [
+        [null, 0],
+        [100, 100, 50],
+      ],
+      [[128, 1e6], [250]],
+      [[128, -8], [250]],
+    ] as const) {
+      const drive = await DataStore.open(file);
+      const manifest = JSON.parse(Buffer.from(drive.read('manifest')!.payload).toString());
+      for (const chunk of manifest.chunks) chunk.values = values;
+      await drive.write('manifest', Buffer.from(JSON.stringify(manifest)));
+      await drive.close();
+      const table = await store.table({ columns: values?.[0] === null ? ['n', 'half'] : ['half'] });
+      expect([...table.getChild('half')!.toArray()]).toEqual(halves);
+      expect(table.batches.map(({ numRows }) => numRows)).toEqual(batches);
+    }
+  });
 });
