@@ -8,6 +8,7 @@
 import { join } from 'node:path';
 import { EtlError, type Place } from '../core/errors.ts';
 import { type Disk, nodeDisk } from '../io/index.ts';
+import { INDEX_HEADER_BYTES } from './index-file.ts';
 import { checkCollectionName, isDocumentFile, isValidId } from './names.ts';
 
 /** The paths of one collection. */
@@ -184,7 +185,11 @@ export async function kindOf(
 ): Promise<'lines' | 'files' | undefined> {
   const data = await disk.stat(Layout.dataFile(root, name));
   const docs = Layout.docsDir(root, name);
-  if (data === undefined) return (await disk.stat(docs)) === undefined ? undefined : 'files';
+  if (data === undefined) {
+    if ((await disk.stat(docs)) === undefined) return undefined;
+    const wasLines = !(await hasDocuments(disk, docs)) && (await isGutted(disk, root, name));
+    return wasLines ? undefined : 'files';
+  }
   return data.size === 0 && (await hasDocuments(disk, docs)) ? 'files' : 'lines';
 }
 
@@ -204,7 +209,8 @@ async function hasDocuments(disk: Disk, docs: string): Promise<boolean> {
 
 /**
  * Sees to it that a collection in lines can be opened; makes the folders of one that is missing if it may.
- * Errors: COLLECTION_NOT_FOUND; INVALID_ARGUMENT for a collection with a file per document.
+ * Errors: COLLECTION_NOT_FOUND; INVALID_ARGUMENT for a collection with a file per document; CORRUPTED_DATA for
+ * one whose documents are gone.
  */
 export async function prepareInLines(
   disk: Disk,
@@ -218,8 +224,24 @@ export async function prepareInLines(
     const message = `${name} has a file per document; Engine and BufferedWriter.open are for it`;
     throw new EtlError('INVALID_ARGUMENT', message, { place: { path: docs } });
   }
+  const path = Layout.dataFile(root, name);
+  if (await isGutted(disk, root, name)) {
+    throw new EtlError('CORRUPTED_DATA', GUTTED, { place: { path } });
+  }
   if (!mayMake) throw noSuchCollection(root, name);
   await Layout.initCollection(root, name, disk);
+}
+
+/** What to say of a collection that is gutted. */
+export const GUTTED = 'the documents are gone, but not what stands beside them';
+
+/** Whether there is a log or an index of documents in lines, which are not there. */
+export async function isGutted(disk: Disk, root: string, name: string): Promise<boolean> {
+  const { data, log, index } = Layout.collection(root, name);
+  if ((await disk.stat(data)) !== undefined) return false;
+  // Files without content are what a crash leaves of making a collection.
+  const [logged, indexed] = [await disk.stat(log), await disk.stat(index)];
+  return (logged?.size ?? 0) > 0 || (indexed?.size ?? 0) > INDEX_HEADER_BYTES;
 }
 
 function inMeta(root: string, name: string, file: string): string {

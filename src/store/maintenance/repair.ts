@@ -6,7 +6,7 @@
 import type { Disk } from '../../io/disk.ts';
 import { nodeDisk } from '../../io/index.ts';
 import type { Kernel } from '../../kernels/index.ts';
-import { kindOf, Layout, prepareInLines } from '../layout.ts';
+import { isGutted, kindOf, Layout, prepareInLines } from '../layout.ts';
 import type { RewriteOptions } from '../rewrite.ts';
 import { ZdsRoot } from '../root.ts';
 import type { Finding } from './findings.ts';
@@ -59,8 +59,13 @@ export async function repair(
       const { repairDocuments } = await import('./repair-documents.ts');
       return await repairDocuments(root, collection, options);
     }
-    await prepareInLines(disk, path, collection, false);
-    const report = await root.alone(collection, () => repairLines(root, collection, options));
+    const report = await root.alone(collection, async () => {
+      if (await isGutted(disk, path, collection)) {
+        await (await disk.open(Layout.dataFile(path, collection), 'create')).close();
+      }
+      await prepareInLines(disk, path, collection, false);
+      return repairLines(root, collection, options);
+    });
     if (report.action === 'index') await remakeIndex(root, collection, options);
     return report;
   } finally {

@@ -7,7 +7,7 @@ import type { Disk } from '../../io/disk.ts';
 import { nodeDisk } from '../../io/index.ts';
 import { type Kernel, sharedKernel } from '../../kernels/index.ts';
 import { openSettled } from '../generation.ts';
-import { kindOf, Layout, noSuchCollection } from '../layout.ts';
+import { GUTTED, isGutted, kindOf, Layout, noSuchCollection } from '../layout.ts';
 import type { RewriteOptions } from '../rewrite.ts';
 import { ZdsRoot } from '../root.ts';
 import { type Finding, Findings } from './findings.ts';
@@ -96,10 +96,8 @@ async function verifyCollection(
   }
   findings.addLayout(await Layout.validateCollection(path, collection, disk));
   if (kind === undefined) {
-    const beside = [await disk.stat(paths.log), await disk.stat(paths.index)];
-    if (beside.some((found) => found !== undefined)) {
-      const text = 'the documents are gone, but not what stands beside them';
-      findings.add('damage', 'CORRUPTED_DATA', { path: paths.data }, text);
+    if (await isGutted(disk, path, collection)) {
+      findings.add('damage', 'CORRUPTED_DATA', { path: paths.data }, GUTTED);
     }
     return report(collection, findings, { documents: 0, lines: 0, dataBytes: 0 });
   }

@@ -100,6 +100,34 @@ describe('repair', () => {
     await sound(disk);
   });
 
+  it('knows a collection of which the documents are gone', async () => {
+    for (const beside of [[LOG, INDEX], [LOG], [INDEX]]) {
+      const image = new Map((await store()).current());
+      for (const path of [DATA, LOG, INDEX]) if (!beside.includes(path)) image.delete(path);
+      const disk = new FaultDisk(image);
+      const [found] = await verify('/s', 'c', { disk });
+      expect(found!.findings.map(({ code }) => code)).toContain('CORRUPTED_DATA');
+      for (const mode of ['read', 'write'] as const) {
+        const opened = FastStore.open('/s', 'c', { disk, mode });
+        await expect(opened).rejects.toMatchObject({
+          code: 'CORRUPTED_DATA',
+          place: { path: DATA },
+        });
+      }
+      expect(disk.current().has(DATA)).toBe(false);
+      const report = await repair('/s', 'c', { disk });
+      expect(report.documents).toBe(0);
+      expect(report.lostBytes > 0).toBe(beside.includes(LOG));
+      await sound(disk);
+      expect([...(await contents(disk)).keys()]).toEqual(['afterwards']);
+    }
+    const image = new Map((await store()).current());
+    image.delete(DATA);
+    for (const path of [LOG, INDEX]) image.set(path, new Uint8Array(0));
+    // As a crash leaves it: nothing was in it yet.
+    await (await FastStore.open('/s', 'c', { disk: new FaultDisk(image) })).close();
+  });
+
   it('reads on behind a damaged line of the log, deletes and all', async () => {
     const disk = change(await store(), LOG, (bytes) => {
       bytes[bytes.indexOf('"seq":1,') + 6] = 0x39;

@@ -47,7 +47,7 @@ describe('verify', () => {
 
   it('tells what is wrong with folders, and of a collection without its documents', async () => {
     const image = new Map((await store()).current());
-    const put = (path: string) => image.set(path, new Uint8Array(0));
+    const put = (path: string) => image.set(path, new Uint8Array(17));
     put('/s/collections/stray');
     put('/s/collections/empty/meta/notes.txt');
     put('/s/collections/c/docs/x.txt');
