@@ -8,7 +8,7 @@
  */
 import { assert } from '../core/assert.ts';
 import { type Batch, LineRecord, RECORD_WORDS } from '../core/batch.ts';
-import { checkChoice, checkNumber } from '../core/check-option.ts';
+import { checkChoice, checkCount, checkNumber } from '../core/check-option.ts';
 import { EtlError, type Place } from '../core/errors.ts';
 import { formatPath, type Path } from '../core/path.ts';
 import { and, type Predicate } from '../core/predicate.ts';
@@ -103,7 +103,8 @@ export class Assembler {
     checkChoice('onNewField', onNewField, ['error', 'ignore']);
     this.#kernel = kernel;
     this.#query = { ...(where ? { where } : {}), ...(select ? { select } : {}) };
-    this.#batchRows = checkNumber('batchRows', options.batchRows ?? 65_536, 1, 2 ** 31 - 1);
+    const { batchRows = 65_536 } = options;
+    this.#batchRows = checkNumber('batchRows', checkCount('batchRows', batchRows), 1, 2 ** 31 - 1);
     this.#slack = where === undefined ? 0 : this.#batchRows >>> 4;
     const { batchBytes = DEFAULT_BATCH_BYTES } = options;
     this.#batchBytes = checkNumber('batchBytes', batchBytes, 1, MAX_BATCH_BYTES);

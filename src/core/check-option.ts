@@ -14,6 +14,12 @@ export function checkFlag(name: string, value: boolean): boolean {
   throw new EtlError('INVALID_ARGUMENT', `${name} must be true or false, not ${value}`);
 }
 
+/** Answers `value`. Errors: INVALID_ARGUMENT where it is no array: a text is one of characters, to who takes its parts. */
+export function checkList<T>(name: string, value: readonly T[]): readonly T[] {
+  if (Array.isArray(value)) return value;
+  throw new EtlError('INVALID_ARGUMENT', `${name} must be an array, not ${JSON.stringify(value)}`);
+}
+
 /** Answers `value`. Errors: INVALID_ARGUMENT where it is no whole number from `least` on. */
 export function checkCount(name: string, value: number, least = 1): number {
   if (Number.isSafeInteger(value) && value >= least) return value;
@@ -37,7 +43,7 @@ export function checkNumber(
 
 /** Answers `value`. Errors: INVALID_ARGUMENT where it is no number above 0. */
 export function checkPositive(name: string, value: number): number {
-  if (value > 0) return value;
+  if (typeof value === 'number' && value > 0) return value;
   throw new EtlError('INVALID_ARGUMENT', `${name} must be above 0, not ${value}`);
 }
 

@@ -120,6 +120,13 @@ export const Predicate: {
   in: oneOf,
 };
 
+/** Errors: INVALID_ARGUMENT for what is no predicate, such as a text. */
+export function checkPredicate(where: Predicate): void {
+  if (typeof where === 'object' && where !== null && typeof where.op === 'string') return;
+  const text = `where takes a predicate, such as eq('n', 1) or parseExpression('n = 1'), not ${typeof where}`;
+  throw new EtlError('INVALID_ARGUMENT', text);
+}
+
 function compare(op: CompareOp, path: PathInput, value: Scalar): Predicate {
   checkScalar(value);
   return { op, path: parsePath(path), value };

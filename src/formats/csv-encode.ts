@@ -5,7 +5,7 @@
  */
 
 import { type EncodedLines, LineRecord, RECORD_WORDS } from '../core/batch.ts';
-import { checkChoice } from '../core/check-option.ts';
+import { checkChoice, checkList } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
 import {
   type CsvRowProgram,
@@ -65,7 +65,7 @@ export class CsvEncoder {
     if (/["\n\r]/.test(nullText) || nullText.includes(delimiter)) {
       throw new EtlError('INVALID_ARGUMENT', 'null must be a text that needs no quotes');
     }
-    if (columns && new Set(columns).size < columns.length) {
+    if (columns && new Set(checkList('columns', columns)).size < columns.length) {
       throw new EtlError('INVALID_ARGUMENT', 'two columns have the same name');
     }
     checkChoice('lineEnd', lineEnd, ['\n', '\r\n']);

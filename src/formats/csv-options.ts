@@ -1,5 +1,5 @@
 /** What a user says about a CSV file, and its translation for the kernel. */
-import { checkChoice } from '../core/check-option.ts';
+import { checkChoice, checkList } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
 import type { CsvDialect, CsvEmpty, CsvMisfitPolicy, CsvRagged, CsvType } from '../kernels/csv.ts';
 
@@ -67,6 +67,7 @@ export function checkRowOptions(options: CsvRowOptions): void {
   checkChoice('empty', empty, ['null', 'omit', 'string']);
   checkChoice('misfit', misfit, ['string', 'null', 'error']);
   checkChoice('ragged', ragged, ['error', 'pad', 'truncate', 'fit']);
+  if (options.nulls) checkList('nulls', options.nulls);
   if (typeof types === 'string') checkChoice('types', types, ['infer', 'string']);
   else {
     for (const [column, type] of Object.entries(types)) {

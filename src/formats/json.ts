@@ -55,22 +55,22 @@ export async function* decodeElements(
   const { path = [], maxLineBytes = DEFAULT_MAX_LINE_BYTES, from = { offset: 0 } } = options;
   const { kernel = sharedKernel(), cursorAt = (place: JsonCursor) => place } = options;
   let current: ElementBlock | undefined;
-  const decoder = new LineDecoder(
-    {
-      ...options,
-      cursorAt({ line: _, ...place }, ordinal) {
-        const level = place.offset === current!.end ? current!.level : current!.inner;
-        return cursorAt({ ...place, level }, ordinal);
-      },
-    },
-    { offset: from.offset },
-  );
   const diagnose = (bytes: Uint8Array): { offset: number; reason: string } | undefined => {
     const bad = kernel.lines(bytes).bad[0];
     return bad && bad.offset < bytes.length ? bad : undefined;
   };
   const place = sourcePlace(options.source);
   try {
+    const decoder = new LineDecoder(
+      {
+        ...options,
+        cursorAt({ line: _, ...place }, ordinal) {
+          const level = place.offset === current!.end ? current!.level : current!.inner;
+          return cursorAt({ ...place, level }, ordinal);
+        },
+      },
+      { offset: from.offset },
+    );
     for await (const block of cutElements(reader, { path, maxLineBytes, from, place, diagnose })) {
       current = block;
       yield* decoder.batches(block);

@@ -4,7 +4,7 @@
  * `typescript` package that the module's own folder resolves takes the types away, file by file.
  */
 import { stat } from 'node:fs/promises';
-import { createRequire, register } from 'node:module';
+import * as nodeModule from 'node:module';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { EtlError } from '../core/errors.ts';
@@ -58,7 +58,8 @@ function registerTypescript(path: string): void {
   if (registered) return;
   let compiler: string;
   try {
-    compiler = createRequire(resolve(path)).resolve('typescript');
+    if (!('register' in nodeModule)) throw new Error('Node 20.6 has it first');
+    compiler = nodeModule.createRequire(resolve(path)).resolve('typescript');
   } catch {
     const ways = 'Node 22.18 or later, or the package typescript installed beside it, does';
     throw new EtlError('UNSUPPORTED', `this Node does not read TypeScript; ${ways}`, {
@@ -66,7 +67,7 @@ function registerTypescript(path: string): void {
     });
   }
   registered = true;
-  register(`data:text/javascript,${encodeURIComponent(HOOKS)}`, { data: { compiler } });
+  nodeModule.register(`data:text/javascript,${encodeURIComponent(HOOKS)}`, { data: { compiler } });
 }
 
 /** Runs in a thread of its own, so it is text. */

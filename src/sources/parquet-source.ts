@@ -66,6 +66,7 @@ interface ParquetPlace {
 
 type Cursor = InputPlace & ParquetPlace;
 
+const FILES_ONLY = 'Parquet is read from files only';
 const COUNTS = ['group', 'row', 'ordinal'] as const;
 /** Length of the footer, and the magic, behind the footer. */
 const END_BYTES = 8;
@@ -78,6 +79,10 @@ async function* readAll(
   wants: Wants,
   cursor: Cursor | undefined,
 ): AsyncGenerator<Batch, void, void> {
+  for (const each of [input].flat()) {
+    const place = sourcePlace(String(each));
+    if (place.url !== undefined) throw new EtlError('UNSUPPORTED', FILES_ONLY, { place });
+  }
   const toBatches = new RowsToBatches(options, wants);
   let ordinal = cursor ? cursor.ordinal - cursor.row : 0;
   for await (const opened of openInputs(input, { signal, chunkBytes: 4096 }, cursor)) {
@@ -86,7 +91,7 @@ async function* readAll(
     await reader.close();
     const place = sourcePlace(name);
     if (path === undefined) {
-      throw new EtlError('UNSUPPORTED', 'Parquet is read from files only', { place });
+      throw new EtlError('UNSUPPORTED', FILES_ONLY, { place });
     }
     const file = await openFileReader(path);
     try {

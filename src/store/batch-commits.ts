@@ -2,6 +2,8 @@
  * Commits in the background whenever so many documents were put or deleted, one commit at a time: what
  * comes while one is under way is the next one's, however much it is.
  */
+import { checkNumber } from '../core/check-option.ts';
+
 export class BatchCommits {
   readonly #size: number;
   readonly #commit: () => Promise<unknown>;
@@ -10,7 +12,7 @@ export class BatchCommits {
 
   /** `commit` may fail: whoever writes next hears of that. */
   constructor(size: number, commit: () => Promise<unknown>) {
-    this.#size = size;
+    this.#size = checkNumber('batchSize', size, 1);
     this.#commit = commit;
   }
 

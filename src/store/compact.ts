@@ -6,6 +6,7 @@
  * abort leave the handle as it was. From then on a failure poisons the handle, and the next opening
  * finds out which of the two collections is there.
  */
+import { checkNumber } from '../core/check-option.ts';
 import type { Disk } from '../io/disk.ts';
 import type { Kernel } from '../kernels/index.ts';
 import type { CollectionFiles } from './collection-files.ts';
@@ -57,6 +58,12 @@ export interface CompactInput {
 
 /** A log below this is not worth writing anew on its own. */
 const SMALL_LOG_BYTES = 256 << 10;
+
+/** Errors: INVALID_ARGUMENT for a share that is none, or less than no bytes. */
+export function checkAutoCompact({ deadShare = 0, minBytes = 0 }: AutoCompactOptions = {}): void {
+  checkNumber('deadShare', deadShare, 0, 1);
+  checkNumber('minBytes', minBytes, 0);
+}
 
 /** Whether closing should compact. */
 export function isDue(files: CollectionFiles, options: AutoCompactOptions): boolean {

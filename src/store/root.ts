@@ -8,6 +8,7 @@ import type { Document } from '../core/batch.ts';
 import { checkChoice } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
 import { type Disk, type DiskLock, nodeDisk } from '../io/index.ts';
+import { checkAutoCompact } from './compact.ts';
 import { FastStore } from './fast-store.ts';
 import { Layout, notAStore } from './layout.ts';
 import { checkCollectionName } from './names.ts';
@@ -91,8 +92,8 @@ export class ZdsRoot {
 
   /**
    * Opens a collection; a writing root makes it when it is missing (`createIfMissing`, default true).
-   * Errors: INVALID_PATH, COLLECTION_NOT_FOUND, INVALID_ARGUMENT for one with a file per document and for `replace`
-   * with mode `read`, LOCKED, READ_ONLY, CORRUPTED_DATA, IO_ERROR.
+   * Errors: INVALID_PATH, COLLECTION_NOT_FOUND, INVALID_ARGUMENT for one with a file per document, for `replace`
+   * with mode `read` and for impossible options, LOCKED, READ_ONLY, CORRUPTED_DATA, IO_ERROR.
    */
   async collection<T extends object = Document>(
     name: string,
@@ -101,6 +102,7 @@ export class ZdsRoot {
     this.#check();
     checkCollectionName(name);
     const { mode = this.mode, replace } = options;
+    checkAutoCompact(options.autoCompact);
     const reads = checkChoice('mode', mode, ['read', 'write']) === 'read';
     if (reads && replace) {
       throw new EtlError('INVALID_ARGUMENT', 'replace is for writing, not for reading');

@@ -11,7 +11,7 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import { Batch, type Document, type EncodedLines, RECORD_WORDS } from '../core/batch.ts';
-import { checkCount } from '../core/check-option.ts';
+import { checkCount, checkList } from '../core/check-option.ts';
 import { DocumentIterator } from '../core/document-iterator.ts';
 import { EtlError } from '../core/errors.ts';
 import { type Path, type PathInput, parsePath } from '../core/path.ts';
@@ -109,7 +109,7 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
       if (value !== undefined && value !== Number.POSITIVE_INFINITY) checkCount(name, value, 0);
     }
     if (pieceBytes !== undefined) checkCount('pieceBytes', pieceBytes);
-    this.#select = select?.map(parsePath);
+    this.#select = select && checkList('select', select).map(parsePath);
     this.#query = {
       ...(where === undefined ? {} : { where }),
       ...(this.#select === undefined ? {} : { select: this.#select }),

@@ -11,7 +11,8 @@
  * | discard_value | the document goes on without it, its other bytes as they were |
  * | discard_row | the document is left out |
  *
- * `collection` says the same of a collection of which nothing is known yet.
+ * `collection` says the same of a collection of which nothing is known yet; where that may evolve, `columns` does
+ * not count in its first batch. Types count from the first document on, however the documents are batched.
  */
 import { type Batch, type Document, isDocument, LineRecord, RECORD_WORDS } from '../core/batch.ts';
 import { checkChoice } from '../core/check-option.ts';
@@ -95,11 +96,13 @@ class Contract implements Transform {
     if (bad.length > 0) return this.apply(withoutBad(batch, bad, onReject), signal, onReject);
     const fresh = this.#findNew(observer.fields());
     // The first documents are what the collection is made of.
-    const first = this.#known.size === 0;
-    const fits = fresh.every(
-      ({ isColumn }) => first || (isColumn ? columns : dataType) === 'evolve',
-    );
-    if (!fits) return this.#sift(batch, onReject);
+    const newColumns = this.#known.size === 0 ? 'evolve' : columns;
+    const fits = fresh.every(({ isColumn, types }) => {
+      if (isColumn && newColumns !== 'evolve') return false;
+      // Of several types it depends on the order which is the new one.
+      return dataType === 'evolve' || (isColumn && types.length < 2);
+    });
+    if (!fits) return this.#sift(batch, newColumns, onReject);
     for (const { key, types } of fresh) this.#learn(key, types);
     return [batch];
   }
@@ -130,11 +133,11 @@ class Contract implements Transform {
   }
 
   /** Document by document. */
-  #sift(batch: Batch, onReject: OnReject | undefined): Batch[] {
+  #sift(batch: Batch, columns: ContractMode, onReject: OnReject | undefined): Batch[] {
     const kept: number[] = [];
     const edits = new Map<number, readonly Path[]>();
     for (const [i, document] of batch.documents().entries()) {
-      const findings = this.#examine(document, []);
+      const findings = this.#examine(document, [], columns);
       const frozen = findings.find(({ mode }) => mode === 'freeze');
       if (frozen) {
         rejectDocument(batch, i, { code: 'CONTRACT_BROKEN', reason: frozen.what }, onReject);
@@ -155,8 +158,8 @@ class Contract implements Transform {
     return [cutFields(batch, kept, edits)];
   }
 
-  #examine(value: Document, path: Path): Finding[] {
-    const { columns, dataType } = this.#modes;
+  #examine(value: Document, path: Path, columns: ContractMode): Finding[] {
+    const { dataType } = this.#modes;
     const findings: Finding[] = [];
     for (const [field, child] of Object.entries(value)) {
       const at = [...path, field];
@@ -172,7 +175,7 @@ class Contract implements Transform {
         findings.push({ path: at, mode: dataType, what });
         continue;
       }
-      if (isDocument(child)) findings.push(...this.#examine(child, at));
+      if (isDocument(child)) findings.push(...this.#examine(child, at, columns));
     }
     return findings;
   }

@@ -1,4 +1,5 @@
 /** Keeps some fields of every document, on bytes: values stay as they were written. */
+import { checkList } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
 import { type PathInput, parsePath } from '../core/path.ts';
 import type { Transform } from '../core/stage.ts';
@@ -13,7 +14,8 @@ import { rejectBad } from './reject-document.ts';
  * hold, NESTING_TOO_DEEP.
  */
 export function projectTransform(paths: readonly PathInput[]): Transform {
-  if (paths.length === 0) throw new EtlError('INVALID_ARGUMENT', 'project needs a path');
+  if (checkList('project', paths).length === 0)
+    throw new EtlError('INVALID_ARGUMENT', 'project needs a path');
   const select = paths.map(parsePath);
   let selector: Selector | undefined;
   return {

@@ -2,6 +2,7 @@
  * Which documents a query keeps, decided in plain TypeScript on one scanned line at a time.
  */
 import type { Document } from '../../core/batch.ts';
+import { checkPredicate } from '../../core/predicate.ts';
 import { compilePredicate, needsExactIntegers } from '../evaluate.ts';
 import type { LinesOptions, LineTable, Query } from '../types.ts';
 import { readLines, type Visit } from './lines.ts';
@@ -18,6 +19,7 @@ export interface Keeps {
 export function compileQuery({ where, maxDepth }: Query): Keeps {
   const lines = maxDepth === undefined ? {} : { maxDepth };
   if (where === undefined) return { lines, test: () => true };
+  checkPredicate(where);
   const keeps = compilePredicate(where);
   const read = needsExactIntegers(where) ? readExact : readDocument;
   return { lines, test: (scanner) => keeps(read(scanner, 0) as Document) };

@@ -33,6 +33,7 @@ import {
   incremental,
   lookup,
   map,
+  project,
   sample,
   throttle,
   unnest,
@@ -171,6 +172,15 @@ describe('numbers that no option can be', () => {
     ['maxRedirects', () => httpSource(URL, { maxRedirects: -1 })],
     ['maxBatchBytes', () => arrowSource(file(''), { maxBatchBytes: 0 }).toArray()],
     ['batchRows', () => write(arrowSink(at('x.arrow'), { batchRows: 0 }))],
+    ['batchRows', () => write(arrowSink(at('x.arrow'), { batchRows: 1000.5 }))],
+    ['batchRows', () => write(parquetSink(at('x.parquet'), { batchRows: 1.5 }))],
+    ['batchSize', () => FastStore.open(at('lake'), 'c', { batchSize: wrong('5') })],
+    ['deadShare', () => FastStore.open(at('lake'), 'c', { autoCompact: { deadShare: 2 } })],
+    ['minBytes', () => FastStore.open(at('lake'), 'c', { autoCompact: { minBytes: Number.NaN } })],
+    ['documentsPerSecond', () => throttle({ documentsPerSecond: wrong('5') })],
+    ['project', () => project(wrong('name'))],
+    ['nulls', () => csvSource(file('a'), { nulls: wrong('NA') })],
+    ['columns', () => csvSink(at('x'), { columns: wrong('n') })],
     ['maxOpenFiles', () => jsonlSink(at('x'), { partitionBy: 'n', maxOpenFiles: 0 })],
     ['window', () => dedupe({ window: 0 })],
     ['maxBytes', () => aggregate({ measures: { n: { count: true } }, maxBytes: Number.NaN })],
@@ -217,6 +227,36 @@ describe('numbers that no option can be', () => {
     for (const pieceBytes of [0, 1.5, -5, Number.NaN]) {
       expect(() => store.scan({ pieceBytes })).toThrow('pieceBytes must be');
     }
+  });
+});
+
+describe('a text in the place of a predicate', () => {
+  it('is refused wherever documents are asked for', async () => {
+    const where = wrong('n > 1');
+    const [lines, table, rows] = [file('{"n":1}\n'), at('x.arrow'), at('x.parquet')];
+    await pipeline(jsonlSource(lines), arrowSink(table));
+    await pipeline(jsonlSource(lines), parquetSink(rows));
+    await using store = await FastStore.open(at('lake'), 'c');
+    for (const [name, ask] of [
+      ['arrowSource', () => arrowSource(table, { where }).toArray()],
+      ['parquetSource', () => parquetSource(rows, { where }).toArray()],
+      ['arrowSink', () => pipeline(jsonlSource(lines), arrowSink(at('y.arrow'), { where }))],
+      ['scan', () => store.scan({ where }).toArray()],
+      ['filter', () => pipeline(jsonlSource(lines), filter(where), jsonlSink(at('y')))],
+    ] as const) {
+      await expect((async () => ask())(), name).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringMatching(/^where takes a predicate/),
+      });
+    }
+    expect(() => store.scan({ select: wrong('n') })).toThrow('select must be an array');
+  });
+});
+
+describe('a URL where only files are read', () => {
+  it('is refused before anything is asked of it', async () => {
+    const reading = parquetSource(new globalThis.URL(URL)).toArray();
+    await expect(reading).rejects.toMatchObject({ code: 'UNSUPPORTED', place: { url: URL } });
   });
 });
 

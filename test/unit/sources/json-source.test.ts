@@ -87,4 +87,14 @@ describe('jsonSource', () => {
       place: { path, offset: 14 },
     });
   });
+
+  it('closes the file where an option is impossible', async () => {
+    const path = join(temporaryFolder(), 'x.json');
+    writeFileSync(path, '[{"n":1}]');
+    const before = openDescriptors();
+    for (const options of [{ maxLineBytes: 0 }, { maxDepth: 1.5 }, { maxDepth: 0 }]) {
+      await expect(jsonSource(path, options).toArray()).rejects.toThrow('must be');
+    }
+    expect(openDescriptors()).toBe(before);
+  });
 });

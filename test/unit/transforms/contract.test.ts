@@ -101,6 +101,29 @@ describe('a contract', () => {
     ]);
   });
 
+  it('holds the types of fields that are new by their order, however batches are cut', async () => {
+    const lines = ['{"a":1}', '{"a":2,"b":1}', '{"a":3,"b":"x"}', '{"a":"y"}', '{"b":1.5}'];
+    const text = lines.map((line) => `${line}\n`);
+    for (const dataType of ['freeze', 'discard_row', 'discard_value'] as const) {
+      const one = await pass({ dataType }, text.join(''), '');
+      const transform = contractTransform({ dataType });
+      let each = '';
+      for (const line of text) {
+        for await (const batch of await transform.apply(batchOf(line), signal, () => undefined)) {
+          each += new TextDecoder().decode(batch.bytes());
+        }
+      }
+      expect(one.out).toBe(each);
+      const kept =
+        dataType === 'discard_value'
+          ? [...lines.slice(0, 2), '{"a":3}', '{}', '{}']
+          : lines.slice(0, 2);
+      expect(one.out).toBe(kept.map((line) => `${line}\n`).join(''));
+    }
+    const columns = await pass({ columns: 'freeze', dataType: 'freeze' }, text.join(''), '');
+    expect(columns.rejects).toHaveLength(3);
+  });
+
   it('knows what it knew, and may refuse what it knows nothing of', async () => {
     const { transform } = await pass({ columns: 'freeze' }, '');
     const later = contractTransform({ columns: 'freeze', collection: 'freeze' });
