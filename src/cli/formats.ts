@@ -1,4 +1,5 @@
 /** Formats of files by their names, for commands that read or write any of them. */
+import { existsSync } from 'node:fs';
 import { EtlError } from '../core/errors.ts';
 import { stageTypes } from '../pipeline-file/index.ts';
 
@@ -25,11 +26,15 @@ const ENDINGS: Readonly<Record<string, Format>> = {
  * stand says the format of a file, `-` is JSON Lines. Errors: INVALID_ARGUMENT.
  */
 export function formatOf(name: string, given: string | undefined, kind: 'source' | 'sink'): Format {
-  const store = /^(.+)#([^#/]+)$/.exec(name);
-  if (store && given === undefined) {
+  const isUrl = /^https?:\/\//i.test(name);
+  const store = isUrl ? null : /^(.+)#([^#/]+)$/.exec(name);
+  // A file may be called so.
+  if (store && given === undefined && !existsSync(name)) {
     return { type: 'zds', options: { root: store[1], collection: store[2] } };
   }
-  const ending = /\.([a-z]+)(?:\.(?:gz|br|zst))?$/i.exec(name.replace(/[?#].*$/, ''))?.[1];
+  const ending = /\.([a-z]+)(?:\.(?:gz|br|zst))?$/i.exec(
+    isUrl ? name.replace(/[?#].*$/, '') : name,
+  )?.[1];
   const word = given ?? (name === '-' ? 'jsonl' : ending?.toLowerCase());
   const found = word !== undefined && Object.hasOwn(ENDINGS, word) ? ENDINGS[word] : undefined;
   if (!found || !Object.hasOwn(stageTypes[kind], found.type)) {

@@ -96,6 +96,10 @@ export async function runHere<Summary>(
   const metrics = await openMetrics(args.text('metrics-addr'), () =>
     handle ? [handle.progress] : [],
   );
+  // The port is the system's choice.
+  if (/:0+$/.test(args.text('metrics-addr') ?? '')) {
+    stderr.write(`metrics: http://${metrics.address}/metrics\n`);
+  }
   try {
     const notices = noticesTo((line) => {
       progress.clear();

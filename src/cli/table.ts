@@ -69,7 +69,7 @@ export class Table {
     const columns = this.#columns!;
     if (this.#paths === undefined) {
       for (const field of Object.keys(document)) {
-        if (!columns.some(({ path }) => path[0] === field)) this.#hidden.add(field);
+        if (!columns.some(({ path }) => path[0] === field)) this.#hidden.add(titleOf([field]));
       }
     }
     return joinCells(
@@ -78,8 +78,12 @@ export class Table {
   }
 }
 
+function titleOf(path: Path): string {
+  return formatValue(formatPath(path));
+}
+
 function layOut(path: Path, rows: readonly Document[]): Column {
-  const title = formatValue(formatPath(path));
+  const title = titleOf(path);
   const values = rows.map((row) => valueAt(row, path)).filter((value) => value != null);
   const widths = rows.map((row) => [...cellText(row, path)].length);
   return {

@@ -14,7 +14,10 @@ export interface StreamTarget extends WriteTarget {
   readonly closed: boolean;
 }
 
-/** Errors: those of the stream, unchanged; CLOSED for a stream that ends before it was told to. */
+/**
+ * Errors: those of the stream, unchanged; IO_ERROR for standard output; CLOSED for a stream that ends before it
+ * was told to.
+ */
 export function createStreamWriter(stream: Writable): StreamTarget {
   return new StreamWriter(stream);
 }
@@ -94,8 +97,12 @@ class StreamWriter implements StreamTarget {
   };
 
   readonly #onError = (error: NodeJS.ErrnoException): void => {
-    if (this.#standard && error.code === 'EPIPE') this.closed = true;
-    else this.#failure ??= error;
+    if (!this.#standard) this.#failure ??= error;
+    else if (error.code === 'EPIPE') this.closed = true;
+    else {
+      const place = { path: this.#stream === process.stderr ? 'stderr' : 'stdout' };
+      this.#failure ??= new EtlError('IO_ERROR', 'cannot be written', { place, cause: error });
+    }
     this.#wake?.();
   };
 }

@@ -1,4 +1,5 @@
 /** The sinks that pipeline files know. */
+import { EtlError } from '../core/errors.ts';
 import type { PathInput } from '../core/path.ts';
 import type { AnySink } from '../pipeline/index.ts';
 import type { AnySink as AnySinkStage } from '../sinks/any-sink.ts';
@@ -177,7 +178,10 @@ export const sinkTypes: Readonly<Record<string, StageType<AnySink<unknown>>>> = 
       ...columns,
     },
     required: ['path'],
-    make: async ({ path: file, ...options }) => (await parquetModule()).parquetSink(file, options),
+    make: async ({ path: file, ...options }) => {
+      if (file === '-') throw new EtlError('INVALID_ARGUMENT', 'parquet takes a file, not -');
+      return (await parquetModule()).parquetSink(file, options);
+    },
   }),
   http: stageType<HttpFileOptions, AnySink<unknown>>({
     description: 'Sends documents to a server, in batches, with retries.',

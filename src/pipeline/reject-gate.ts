@@ -87,7 +87,8 @@ function readLimits(max: MaxErrors | undefined): { count: number; share: number 
   const none = { count: Number.POSITIVE_INFINITY, share: Number.POSITIVE_INFINITY };
   let limits = none;
   if (typeof max === 'number') limits = { ...none, count: max };
-  else if (typeof max === 'string') limits = { ...none, share: Number(max.slice(0, -1)) / 100 };
+  else if (typeof max === 'string')
+    limits = { ...none, share: Number(max.slice(0, -1) || Number.NaN) / 100 };
   else if (max !== undefined) limits = { ...none, ...max };
   const { count, share } = limits;
   const isShare = typeof max !== 'string' || max.endsWith('%');

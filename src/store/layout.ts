@@ -143,6 +143,7 @@ export const Layout = {
 
   /** `none`: nothing there, or an empty folder, which a store may be made in. */
   async inspect(root: string, disk: Disk = nodeDisk): Promise<'store' | 'none' | 'foreign'> {
+    if (root === '') throw new EtlError('INVALID_PATH', 'a store needs a path');
     const found = await disk.stat(root);
     if (found === undefined) return 'none';
     if (found.kind !== 'folder') return 'foreign';

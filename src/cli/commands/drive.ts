@@ -2,6 +2,7 @@
  * `zds drive …`: entries of an R-Drive file from the command line. Payloads go through standard input and
  * output as they are, so that anything can be stored; keys are text.
  */
+import { existsSync, rmSync } from 'node:fs';
 import { EtlError } from '../../core/errors.ts';
 import type { DataStore } from '../../store/drive/data-store.ts';
 import { formatBytes, importDirRecursively } from '../../store/drive/extensions/index.ts';
@@ -20,6 +21,7 @@ async function withDrive(
 ): Promise<number> {
   const { DataStore } = await import('../../store/drive/data-store.ts');
   const open = mode === 'create' ? DataStore.open : DataStore.openExisting;
+  const isNew = mode === 'create' && !existsSync(path);
   const store = await open(path, { mode: mode === 'read' ? 'read' : 'write' });
   const { cutBytes, cutPath, damaged } = store.recovery;
   if (cutBytes > 0) {
@@ -36,7 +38,8 @@ async function withDrive(
     const entries = store.len();
     // Entries written before stay. What failed first is what is told.
     await store.close().catch(() => undefined);
-    if (mode === 'create' && error instanceof EtlError && error.code === 'IO_ERROR') {
+    if (isNew && entries === 0) rmSync(path, { force: true });
+    else if (mode === 'create' && error instanceof EtlError && error.code === 'IO_ERROR') {
       terminal.stderr.write(`${path}: whole entries in it: ${formatCount(entries)}\n`);
     }
     throw error;

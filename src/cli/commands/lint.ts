@@ -1,5 +1,5 @@
 /** `zds lint`: everything that is wrong with pipeline files, without running them. */
-import { EtlError, formatPlace } from '../../core/errors.ts';
+import { EtlError, formatPlace, isEtlError } from '../../core/errors.ts';
 import { lintPipeline, pipelineJsonSchema } from '../../pipeline-file/index.ts';
 import type { Command } from '../command.ts';
 
@@ -22,7 +22,7 @@ export const lintCommand: Command = {
     }
     let found = 0;
     for (const file of args.positionals) {
-      for (const { place, problem } of await lintPipeline(file)) {
+      for (const { place, problem } of await lintOne(file)) {
         found++;
         const line = args.flag('json')
           ? JSON.stringify({ ...place, problem })
@@ -33,3 +33,13 @@ export const lintCommand: Command = {
     return found === 0 ? 0 : 1;
   },
 };
+
+/** What is wrong with a file; one that cannot be read keeps the others from nothing. */
+async function lintOne(path: string): ReturnType<typeof lintPipeline> {
+  try {
+    return await lintPipeline(path);
+  } catch (error) {
+    if (!isEtlError(error, 'IO_ERROR')) throw error;
+    return [{ place: { path }, problem: error.reason }];
+  }
+}

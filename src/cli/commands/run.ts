@@ -90,7 +90,7 @@ async function runOnce(loaded: LoadedPipeline, args: Arguments, terminal: Termin
     run({ logger, ...options, ...begin, ...part, ...limitsOf(args) });
   const summary = await runHere(start, { label: options.name, total, args, terminal, store });
   const text = args.flag('json') ? `${describeRunJson(summary)}\n` : describeRun(summary);
-  if (place.path === '-') terminal.stderr.write(text);
+  if (usesStdout(data?.sink)) terminal.stderr.write(text);
   else await terminal.stdout.write(text);
   return summary.outcome === 'done' ? 0 : 130;
 }
@@ -128,6 +128,12 @@ async function dryRun({ options }: LoadedPipeline, args: Arguments, terminal: Te
   return outcome === 'done' ? 0 : 130;
 }
 
+/** Whether a sink, or one that it hands on to, writes to standard output. */
+function usesStdout(sink: unknown): boolean {
+  if (typeof sink !== 'object' || sink === null) return false;
+  return (sink as { path?: unknown }).path === '-' || Object.values(sink).some(usesStdout);
+}
+
 function contractOf(source: RunOptions['source']): Source {
   return 'source' in source ? source.source : source;
 }
@@ -135,14 +141,17 @@ function contractOf(source: RunOptions['source']): Source {
 /** Failures are shown and waited out: the next change may mend them. */
 async function watch(args: Arguments, terminal: Terminal, work: Work): Promise<number> {
   const { stderr, interrupt } = terminal;
-  let inputs: readonly string[] = [args.positionals[0]!];
+  const file = args.positionals[0]!;
+  let inputs: readonly string[] = [file];
   for (;;) {
+    const loaded = await snapshot([file]);
     let before = await snapshot(inputs);
     let code: number;
     try {
       code = await attempt(args, work, terminal, async (found) => {
-        inputs = [args.positionals[0]!, ...found];
-        before = await snapshot(inputs);
+        inputs = [file, ...found];
+        // What was changed while it was being loaded is a change.
+        before = (await snapshot([file])) === loaded ? await snapshot(inputs) : '';
       });
     } catch (error) {
       code = exitCodeOf(error);

@@ -1,5 +1,7 @@
 /** `zds stats`: how much is in a store's collections, as its last commit left them, and what is in their columns. */
+
 import type { ColumnSummary } from '../../arrow/index.ts';
+import { isEtlError } from '../../core/errors.ts';
 import { openCollection, type ReadingCollection } from '../../store/open-reading.ts';
 import type { StoreInfo } from '../../store/options.ts';
 import { ZdsRoot } from '../../store/root.ts';
@@ -27,7 +29,12 @@ export const statsCommand: Command = {
     try {
       const only = args.text('collection');
       for (const name of only === undefined ? await root.collections() : [only]) {
-        const store = await openCollection(root, name);
+        const store = await openCollection(root, name).catch((error: unknown) => {
+          // A folder without documents: `zds validate` tells what it is.
+          if (only === undefined && isEtlError(error, 'COLLECTION_NOT_FOUND')) return undefined;
+          throw error;
+        });
+        if (!store) continue;
         const columns = args.flag('columns')
           ? { columns: await describe(store, interrupt.signal) }
           : {};

@@ -54,10 +54,14 @@ export const testCommand: Command = {
       return 0;
     }
     const given = args.positionals.length > 0 ? args.positionals : ['.'];
-    const files = (await Promise.all(given.map(testFiles))).flat();
-    if (files.length === 0) {
-      const problem = 'no tests found; those of NAME.yaml are in NAME.test.yaml beside it';
-      throw new EtlError('INVALID_ARGUMENT', problem, { place: { path: given[0]! } });
+    const files: string[] = [];
+    for (const path of given) {
+      const found = await testFiles(path);
+      if (found.length === 0) {
+        const problem = 'no tests found; those of NAME.yaml are in NAME.test.yaml beside it';
+        throw new EtlError('INVALID_ARGUMENT', problem, { place: { path } });
+      }
+      files.push(...found);
     }
     const isJson = args.flag('json');
     const results: TestResult[] = [];
@@ -174,9 +178,12 @@ async function faultOf(
     const problem = `${rejects[refused.length]} was expected; nothing more was refused`;
     return { way: ['rejects', refused.length], problem };
   }
-  // As it would be written: without what JSON does not have.
-  const found: unknown = JSON.parse(JSON.stringify(sink.documents));
-  return difference(output, found, ['output']);
+  return difference(asWritten(output), asWritten(sink.documents), ['output']);
+}
+
+/** Without what JSON does not have, such as -0. */
+function asWritten(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value));
 }
 
 function difference(wanted: unknown, found: unknown, way: Way): Fault | undefined {

@@ -33,8 +33,9 @@ export async function unpack(
 ): Promise<UnpackSummary> {
   const { disk = nodeDisk, signal } = options;
   checkSignal(signal);
-  const target = resolve(folder);
   const isThere = await checkTarget(disk, folder);
+  // What a link leads to is replaced, not the link.
+  const target = isThere ? await disk.identity(resolve(folder)) : resolve(folder);
   const archive = await disk.open(file, 'read');
   try {
     const entries = await readDirectory(archive, options);
