@@ -44,7 +44,13 @@ export async function* readPieces(
     if ((await file.read(target, base)) < wanted) throw shrunk(file.path, base);
     return { bytes: target, base, memory };
   };
-  let next: Promise<Piece> | undefined = from < to ? fetch(from, size) : undefined;
+  const begin = (base: number, bytes: number): Promise<Piece> => {
+    const piece = fetch(base, bytes);
+    // Who comes for it hears of a failure; while the piece before is worked on nobody listens.
+    piece.catch(() => undefined);
+    return piece;
+  };
+  let next: Promise<Piece> | undefined = from < to ? begin(from, size) : undefined;
   try {
     while (next !== undefined) {
       const { bytes, base, memory } = await next;
@@ -54,12 +60,12 @@ export async function* readPieces(
       if (length === 0) {
         size = bytes.length * 2;
         spare.length = 0;
-        next = fetch(base, size);
+        next = begin(base, size);
         continue;
       }
       if (!ended) {
         size = pieceBytes;
-        next = fetch(base + length, size);
+        next = begin(base + length, size);
       }
       yield { bytes: bytes.subarray(0, length), base, memory };
       if (reuse) spare.push(memory);

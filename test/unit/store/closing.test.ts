@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FastStore, SyncWriter, ZdsRoot } from '../../../src/store/index.ts';
 import { FaultDisk } from '../../support/fault-disk.ts';
+import { sleep } from '../../support/stages.ts';
 
 let path: string;
 beforeEach(() => {
@@ -107,4 +108,27 @@ describe('closing', () => {
       await root.close();
     },
   );
+
+  it('a store under a scan that reads ahead is heard of where the scan goes on, and nowhere else', async () => {
+    const unheard: unknown[] = [];
+    const hear = (reason: unknown) => unheard.push(reason);
+    process.on('unhandledRejection', hear);
+    try {
+      const store = await FastStore.open(path, 'c');
+      for (let n = 0; n < 2000; n++) store.put(`d${n}`, { pad: 'x'.repeat(500) });
+      const batches = store.scan({ pieceBytes: 1 << 16 }).batches();
+      await batches.next();
+      await store.close();
+      await batches.next();
+      await sleep(5);
+      expect(unheard).toEqual([]);
+      const rest = async () => {
+        for await (const _ of batches) await sleep(5);
+      };
+      await expect(rest()).rejects.toThrow(failure('CLOSED'));
+      expect(unheard).toEqual([]);
+    } finally {
+      process.off('unhandledRejection', hear);
+    }
+  });
 });
