@@ -16,7 +16,7 @@ import {
   type SnapshotReport,
   writeSnapshot,
 } from './columns/index.ts';
-import { CommitLog, type CommitRecord } from './commit-log.ts';
+import { type CommitLog, type CommitRecord, openLog } from './commit-log.ts';
 import {
   type CompactInput,
   type CompactOptions,
@@ -72,6 +72,7 @@ export class CollectionFiles implements Snapshots {
   /** Where these files stand among the earlier ones; undefined while they are the handle's own. */
   #shelf: Set<CollectionFiles> | undefined;
   #isReplaced = false;
+  #closing: Promise<void> | undefined;
   #state: OpenState;
   #following: Promise<boolean> | undefined;
 
@@ -130,7 +131,7 @@ export class CollectionFiles implements Snapshots {
       const fresh = writable && (await isMissing(disk, [paths.data, paths.log, paths.index]));
       const data = await disk.open(paths.data, writable ? 'create' : 'read');
       opened.push(data);
-      const log = await openLog(input);
+      const log = await openLog(disk, paths.log, input.kernel, writable);
       if (log) opened.push(log);
       const stored = new StoredLines(data.reader(), input.kernel, data.path);
       opened.push(stored);
@@ -291,8 +292,13 @@ export class CollectionFiles implements Snapshots {
     this.#closeIfIdle();
   }
 
-  /** Lets go of every file; writes nothing. */
-  async close(): Promise<void> {
+  /** Lets go of every file; writes nothing. Called again it waits for the same end. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     for (const files of this.#earlier) await files.close();
     await this.writer?.release();
     this.stored.close();
@@ -328,9 +334,10 @@ export class CollectionFiles implements Snapshots {
 
   #closeIfIdle(): void {
     if (this.#shelf === undefined || this.#scans.size > 0) return;
-    this.#shelf.delete(this);
-    // Only read by now, so that a failure to close loses nothing.
-    this.close().catch(() => undefined);
+    const shelf = this.#shelf;
+    // Only read by now, so that a failure to close loses nothing. Until it is done the handle's end waits for it.
+    const closed = () => shelf.delete(this);
+    this.close().then(closed, closed);
   }
 
   async #follow(): Promise<boolean> {
@@ -377,16 +384,6 @@ export class CollectionFiles implements Snapshots {
     }
     return places.sort(([a], [b]) => a - b);
   }
-}
-
-async function openLog({
-  disk,
-  paths,
-  kernel,
-  writable,
-}: FilesInput): Promise<CommitLog | undefined> {
-  if (!writable && (await disk.stat(paths.log)) === undefined) return undefined;
-  return new CommitLog(await disk.open(paths.log, writable ? 'create' : 'read'), kernel);
 }
 
 async function isMissing(disk: Disk, paths: readonly string[]): Promise<boolean> {

@@ -6,7 +6,7 @@
  * checkpoint on only, so it stays as quick after a hundred thousand commits as after ten.
  */
 import { EtlError } from '../core/errors.ts';
-import type { DiskFile } from '../io/disk.ts';
+import type { Disk, DiskFile } from '../io/disk.ts';
 import type { Kernel } from '../kernels/index.ts';
 
 /** Numbers that a committer wants kept with the commit. */
@@ -272,4 +272,15 @@ export class CommitLog {
   close(): Promise<void> {
     return this.#file.close();
   }
+}
+
+/** Opens the log of a collection; a reader's is undefined where there is none, a writer's is made. */
+export async function openLog(
+  disk: Disk,
+  path: string,
+  kernel: Kernel,
+  writable: boolean,
+): Promise<CommitLog | undefined> {
+  if (!writable && (await disk.stat(path)) === undefined) return undefined;
+  return new CommitLog(await disk.open(path, writable ? 'create' : 'read'), kernel);
 }

@@ -131,4 +131,27 @@ describe('closing', () => {
       process.off('unhandledRejection', hear);
     }
   });
+
+  it('waits for the files of before a compaction, which close by themselves', async () => {
+    const open = new Set<object>();
+    let lateMs = 30;
+    class LateDisk extends FaultDisk {
+      override async open(...of: Parameters<FaultDisk['open']>) {
+        const file = await super.open(...of);
+        const ms = lateMs;
+        open.add(file);
+        file.close = async () => {
+          await sleep(ms);
+          open.delete(file);
+        };
+        return file;
+      }
+    }
+    const store = await FastStore.open('/s', 'c', { disk: new LateDisk() });
+    for (let n = 0; n < 10; n++) store.put('a', { n });
+    lateMs = 0;
+    await store.compact();
+    await store.close();
+    expect(open.size).toBe(0);
+  });
 });
