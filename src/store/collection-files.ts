@@ -75,6 +75,8 @@ export class CollectionFiles implements Snapshots {
   #closing: Promise<void> | undefined;
   #state: OpenState;
   #following: Promise<boolean> | undefined;
+  /** What kept a reader from going on to a commit, half of which is in the index. */
+  #torn: { readonly cause: unknown } | undefined;
 
   private constructor(
     input: PlacedInput,
@@ -128,7 +130,8 @@ export class CollectionFiles implements Snapshots {
     };
     let failed: { readonly cause: unknown } | undefined;
     try {
-      const fresh = writable && (await isMissing(disk, [paths.data, paths.log, paths.index]));
+      const made = writable ? [paths.data, paths.log, paths.index] : [];
+      const fresh = (await Promise.all(made.map((path) => disk.stat(path)))).includes(undefined);
       const data = await disk.open(paths.data, writable ? 'create' : 'read');
       opened.push(data);
       const log = await openLog(disk, paths.log, input.kernel, writable);
@@ -146,6 +149,12 @@ export class CollectionFiles implements Snapshots {
       for (const file of opened.reverse()) await file.close();
       throw error;
     }
+  }
+
+  /** Errors: POISONED; for a reader that `follow` left half-way what stopped it, until other files are opened. */
+  check(): void {
+    this.writer?.check();
+    if (this.#torn) throw this.#torn.cause;
   }
 
   get indexer(): Indexer {
@@ -344,9 +353,8 @@ export class CollectionFiles implements Snapshots {
     const { log } = this;
     const { disk, paths } = this.#input;
     // No log: another program's store, and nothing to go by but the files themselves.
-    if (log === undefined || (await readGeneration(disk, paths.log)) !== this.generation) {
-      return false;
-    }
+    if (log === undefined || this.#torn) return false;
+    if ((await readGeneration(disk, paths.log)) !== this.generation) return false;
     let { closed } = this.#state;
     for await (const record of log.records()) {
       closed = record.op === 'close';
@@ -368,10 +376,15 @@ export class CollectionFiles implements Snapshots {
       tables.push([kernel.lines(bytes), base]);
     }
     this.stored.end = commit.end;
-    for (const [{ bytes, records, count }, base] of tables) {
-      indexer.insert(bytes, records, count, base);
+    try {
+      for (const [{ bytes, records, count }, base] of tables) {
+        indexer.insert(bytes, records, count, base);
+      }
+      for (const [id, at] of commit.deletes ?? []) indexer.remove(id, at);
+    } catch (cause) {
+      this.#torn = { cause };
+      throw cause;
     }
-    for (const [id, at] of commit.deletes ?? []) indexer.remove(id, at);
     this.#state = { ...this.#state, end: commit.end, lines: commit.lines, commit };
   }
 
@@ -384,9 +397,4 @@ export class CollectionFiles implements Snapshots {
     }
     return places.sort(([a], [b]) => a - b);
   }
-}
-
-async function isMissing(disk: Disk, paths: readonly string[]): Promise<boolean> {
-  for (const path of paths) if ((await disk.stat(path)) === undefined) return true;
-  return false;
 }

@@ -313,8 +313,8 @@ export class FastStore<T extends object = Document> {
 
   /** For readers: goes on to the last commit. Writers see everything already. */
   async refresh(): Promise<void> {
-    this.#check();
-    if (this.mode === 'read') await this.#held.refresh();
+    if (this.#ending || this.mode === 'write') this.#check();
+    else await this.#held.refresh();
   }
 
   /** `refresh` by the crate's name. */
@@ -368,7 +368,7 @@ export class FastStore<T extends object = Document> {
 
   #check(): void {
     if (this.#ending) throw new EtlError('CLOSED', 'the store is closed');
-    this.#files.writer?.check();
+    this.#files.check();
   }
 
   #writing(): Writer {

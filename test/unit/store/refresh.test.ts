@@ -3,7 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { EtlError } from '../../../src/core/errors.ts';
 import { FastStore } from '../../../src/store/index.ts';
+import { FaultDisk } from '../../support/fault-disk.ts';
 
 let path: string;
 beforeEach(() => {
@@ -11,6 +13,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(path, { recursive: true, force: true }));
 
+const failure = expect.objectContaining({ code: 'IO_ERROR' });
 const PAD = 'x'.repeat(200);
 
 it('a commit is there as a whole or not at all while refresh runs', async () => {
@@ -62,6 +65,41 @@ it('a commit too large to be followed is there too', async () => {
   expect([reader.count, reader.get('a')]).toEqual([71, { _id: 'a', n: 1 }]);
   expect((await first).value).toEqual({ _id: 'a', n: 0 });
   expect((await scan.next()).done).toBe(true);
+});
+
+it('a refresh that a failed read stops half-way leaves no half of a commit to be seen', async () => {
+  let fails = false;
+  class FailingDisk extends FaultDisk {
+    override async open(...of: Parameters<FaultDisk['open']>) {
+      const file = await super.open(...of);
+      const reader = file.reader();
+      const text = (offset: number, length: number): string => {
+        if (fails) throw new EtlError('IO_ERROR', 'cannot read');
+        return reader.text(offset, length);
+      };
+      file.reader = () => ({ ...reader, text });
+      return file;
+    }
+  }
+  const disk = new FailingDisk();
+  const writer = await FastStore.open('/s', 'c', { disk });
+  for (const key of ['a', 'b', 'c']) writer.put(key, { n: 0 });
+  await writer.flush();
+  const reader = await FastStore.open('/s', 'c', { disk, mode: 'read' });
+  expect(reader.exists('a')).toBe(true);
+  writer.put('d', { n: 1 });
+  writer.delete('a');
+  await writer.flush();
+  fails = true;
+  await expect(reader.refresh()).rejects.toThrow(failure);
+  fails = false;
+  expect(() => reader.get('d')).toThrow(failure);
+  expect(() => reader.scan()).toThrow(failure);
+  await reader.refresh();
+  expect((await reader.scanAll()).map(id)).toEqual(['b', 'c', 'd']);
+  expect([reader.count, reader.exists('a')]).toEqual([3, false]);
+  await reader.close();
+  await writer.close();
 });
 
 function id({ _id }: { readonly _id?: unknown }): unknown {
