@@ -16,7 +16,7 @@ import {
   type SnapshotReport,
   writeSnapshot,
 } from './columns/index.ts';
-import { type CommitLog, type CommitRecord, openLog } from './commit-log.ts';
+import { type CommitLog, type CommitRecord, type LogRecord, openLog } from './commit-log.ts';
 import {
   type CompactInput,
   type CompactOptions,
@@ -64,6 +64,8 @@ export class CollectionFiles implements Snapshots {
   readonly generation: number;
   /** Set where these files are to take the collection's place. */
   readonly replacement: Replacement | undefined;
+  /** True when the collection was compacted here and its new files are to be opened. */
+  isReplaced = false;
   readonly #input: FilesInput;
   readonly #scans: Set<Set<number>> = new Set();
   readonly #sound = { until: 0 };
@@ -71,10 +73,8 @@ export class CollectionFiles implements Snapshots {
   #earlier: Set<CollectionFiles> = new Set();
   /** Where these files stand among the earlier ones; undefined while they are the handle's own. */
   #shelf: Set<CollectionFiles> | undefined;
-  #isReplaced = false;
   #closing: Promise<void> | undefined;
   #state: OpenState;
-  #following: Promise<boolean> | undefined;
   /** What kept a reader from going on to a commit, half of which is in the index. */
   #torn: { readonly cause: unknown } | undefined;
 
@@ -221,10 +221,7 @@ export class CollectionFiles implements Snapshots {
     return state;
   }
 
-  /**
-   * Commits, and writes a column snapshot of what is committed.
-   * Errors: as `FastStore.snapshot`.
-   */
+  /** Commits, and writes a column snapshot of what is committed. Errors: as `FastStore.snapshot`. */
   async writeColumns(options: SnapshotOptions): Promise<SnapshotReport> {
     if (this.replacement) {
       throw new EtlError('INVALID_ARGUMENT', 'what is being replaced has no snapshot');
@@ -256,13 +253,24 @@ export class CollectionFiles implements Snapshots {
 
   /**
    * For readers: goes on to the last commit. Answers false when these files cannot tell any more,
-   * and others have to be opened. Calls at the same time share one run.
+   * and others have to be opened. One call at a time.
    */
-  follow(): Promise<boolean> {
-    this.#following ??= this.#follow().finally(() => {
-      this.#following = undefined;
-    });
-    return this.#following;
+  async follow(): Promise<boolean> {
+    const { log } = this;
+    const { disk, paths } = this.#input;
+    // No log: another program's store, and nothing to go by but the files themselves.
+    if (log === undefined || this.#torn) return false;
+    if ((await readGeneration(disk, paths.log)) !== this.generation) return false;
+    let { closed } = this.#state;
+    for await (const record of log.records()) {
+      closed = record.op === 'close';
+      if (record.op !== 'commit') continue;
+      if (record.end - this.#state.end > MOST_FOLLOWED) return false;
+      await this.#take(record);
+    }
+    this.#state = { ...this.#state, closed };
+    // Nobody of ours is writing, and yet there is more: another program's work.
+    return !closed || (await this.data.size()) <= this.#state.end;
   }
 
   /**
@@ -275,20 +283,14 @@ export class CollectionFiles implements Snapshots {
   ): Promise<CompactReport> {
     const input = { ...this.#input, files: this, writer: this.writer!, committed };
     const { replaced, ...report } = await compactCollection(input, options);
-    this.#isReplaced = replaced;
+    this.isReplaced = replaced;
     return report;
-  }
-
-  /** True when the collection was compacted here and its new files are to be opened. */
-  get isReplaced(): boolean {
-    return this.#isReplaced;
   }
 
   /** Brings what was written since compaction began to `fresh`; `then` runs before anything else may. */
   async moveWritesTo(fresh: CollectionFiles, then: () => void): Promise<void> {
     const { data, writer } = this;
-    const { kernel } = this.#input;
-    const cut = (bytes: Uint8Array) => kernel.lines(bytes);
+    const cut = (bytes: Uint8Array) => this.#input.kernel.lines(bytes);
     if (writer) await moveWrites(writer, fresh.writer!, { data, cut, then });
     else then();
   }
@@ -316,12 +318,30 @@ export class CollectionFiles implements Snapshots {
     await this.data.close();
   }
 
+  /** The records of the log up to now. */
+  async *past(): AsyncGenerator<LogRecord, void, void> {
+    const release = this.#keep(new Set());
+    try {
+      if (this.log) yield* this.log.past();
+    } finally {
+      release();
+    }
+  }
+
+  /** Keeps these files open until what it answers is called, and hears which lines die meanwhile. */
+  #keep(retired: Set<number>): () => void {
+    this.#scans.add(retired);
+    return () => {
+      this.#scans.delete(retired);
+      this.#closeIfIdle();
+    };
+  }
+
   /** Keeps this moment for a scan; what is pending may not be in the file yet. */
   #begin(ids: Iterable<string> | undefined): CollectionState {
     const { disk, paths, kernel } = this.#input;
     const { documents, generation, lines, end } = this;
     const retired = new Set<number>();
-    this.#scans.add(retired);
     const snapshot: Snapshot = {
       file: this.data,
       from: 0,
@@ -331,10 +351,7 @@ export class CollectionFiles implements Snapshots {
       stored: this.stored,
       places: ids === undefined ? undefined : this.#places(ids),
       parts: (where) => partsToRead(state, where),
-      release: () => {
-        this.#scans.delete(retired);
-        this.#closeIfIdle();
-      },
+      release: this.#keep(retired),
     };
     const isLogged = this.log !== undefined;
     const state = { disk, paths, kernel, generation, lines, documents, isLogged, snapshot };
@@ -347,24 +364,6 @@ export class CollectionFiles implements Snapshots {
     // Only read by now, so that a failure to close loses nothing. Until it is done the handle's end waits for it.
     const closed = () => shelf.delete(this);
     this.close().then(closed, closed);
-  }
-
-  async #follow(): Promise<boolean> {
-    const { log } = this;
-    const { disk, paths } = this.#input;
-    // No log: another program's store, and nothing to go by but the files themselves.
-    if (log === undefined || this.#torn) return false;
-    if ((await readGeneration(disk, paths.log)) !== this.generation) return false;
-    let { closed } = this.#state;
-    for await (const record of log.records()) {
-      closed = record.op === 'close';
-      if (record.op !== 'commit') continue;
-      if (record.end - this.#state.end > MOST_FOLLOWED) return false;
-      await this.#take(record);
-    }
-    this.#state = { ...this.#state, closed };
-    // Nobody of ours is writing, and yet there is more: another program's work.
-    return !closed || (await this.data.size()) <= this.#state.end;
   }
 
   /** Reads what a commit added, and goes on to it in one turn: others read from these files meanwhile. */

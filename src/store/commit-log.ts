@@ -180,20 +180,6 @@ export class CommitLog {
     }
   }
 
-  /** The cursor of the last commit that has one, or of the last such of an owner. */
-  async cursor(owner: string | undefined): Promise<unknown> {
-    let last: unknown;
-    const note = (name: string | null | undefined, cursor: unknown): void => {
-      if (cursor !== undefined && (owner === undefined || name === owner)) last = cursor;
-    };
-    for await (const record of this.past()) {
-      if (record.op === 'commit') note(cursorOwner(record), record.cursor);
-      else if (record.op === 'compact')
-        for (const [name, cursor] of record.cursors) note(name, cursor);
-    }
-    return last;
-  }
-
   /** Where opening may begin to read: at the last checkpoint that tells of its commit, else at 0. */
   async tailStart(): Promise<number> {
     const size = await this.#file.size();
@@ -283,4 +269,21 @@ export async function openLog(
 ): Promise<CommitLog | undefined> {
   if (!writable && (await disk.stat(path)) === undefined) return undefined;
   return new CommitLog(await disk.open(path, writable ? 'create' : 'read'), kernel);
+}
+
+/** The cursor of the last commit that has one, or of the last such of an owner. */
+export async function lastCursor(
+  records: AsyncIterable<LogRecord>,
+  owner: string | undefined,
+): Promise<unknown> {
+  let last: unknown;
+  const note = (name: string | null | undefined, cursor: unknown): void => {
+    if (cursor !== undefined && (owner === undefined || name === owner)) last = cursor;
+  };
+  for await (const record of records) {
+    if (record.op === 'commit') note(cursorOwner(record), record.cursor);
+    else if (record.op === 'compact')
+      for (const [name, cursor] of record.cursors) note(name, cursor);
+  }
+  return last;
 }

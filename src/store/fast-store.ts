@@ -16,7 +16,7 @@ import { type Kernel, sharedKernel } from '../kernels/index.ts';
 import { BatchCommits } from './batch-commits.ts';
 import { CollectionFiles } from './collection-files.ts';
 import type { ColumnsOptions, SnapshotOptions, SnapshotReport } from './columns/index.ts';
-import type { CommitRecord } from './commit-log.ts';
+import { type CommitRecord, lastCursor } from './commit-log.ts';
 import type { AutoCompactOptions, CompactOptions, CompactReport } from './compact.ts';
 import { encodePut, type JsonlInput, jsonlBatches } from './encode.ts';
 import { HeldFiles } from './held-files.ts';
@@ -301,14 +301,13 @@ export class FastStore<T extends object = Document> {
   /** Every commit in the log, oldest first; compaction leaves the last one before it. */
   async *commits(): AsyncGenerator<CommitRecord, void, void> {
     this.#check();
-    const records = this.#files.log?.past() ?? [];
-    for await (const record of records) if (record.op === 'commit') yield record;
+    for await (const record of this.#files.past()) if (record.op === 'commit') yield record;
   }
 
   /** The cursor committed last, or last under the name of a run (or load); undefined for none. */
   async cursor(name?: string): Promise<unknown> {
     this.#check();
-    return this.#files.log?.cursor(name);
+    return lastCursor(this.#files.past(), name);
   }
 
   /** For readers: goes on to the last commit. Writers see everything already. */

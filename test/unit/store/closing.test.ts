@@ -154,4 +154,22 @@ describe('closing', () => {
     await store.close();
     expect(open.size).toBe(0);
   });
+
+  it('by a compaction leaves a log open that is being read', async () => {
+    const store = await FastStore.open(path, 'c');
+    for (let n = 1; n <= 3; n++) {
+      store.put('a', { n });
+      await store.flush({ cursor: { n, pad: 'x'.repeat(1_500_000) } });
+    }
+    const seen: number[] = [];
+    let cursor: Promise<unknown> | undefined;
+    for await (const { seq } of store.commits()) {
+      cursor ??= store.cursor();
+      if (seen.push(seq) === 1) await store.compact();
+      await sleep(5);
+    }
+    expect(seen).toEqual([1, 2, 3]);
+    expect(await cursor).toMatchObject({ n: 3 });
+    await store.close();
+  });
 });
