@@ -56,8 +56,9 @@ export class DriveState {
   readonly #retired = new Set<Retired>();
   /** Closes a replaced file when no handle or walk can reach its view any more. */
   readonly #unneeded = new FinalizationRegistry<Retired>((retired) => {
-    this.#retired.delete(retired);
-    retired.file.close().catch(() => undefined);
+    // Until it is closed the drive's end waits for it.
+    const closed = () => this.#retired.delete(retired);
+    retired.file.close().then(closed, closed);
   });
   #held: Held;
   #view: FileView;

@@ -8,6 +8,7 @@ import { createNodeDisk, type Disk } from '../../../../src/io/index.ts';
 import { DataStore } from '../../../../src/store/index.ts';
 import { collect } from '../../../support/garbage.ts';
 import { diskWith } from '../../../support/node-disk.ts';
+import { sleep } from '../../../support/stages.ts';
 
 let folder: string;
 let path: string;
@@ -89,4 +90,40 @@ it('refreshing while the drive is closed leaves nothing open', async () => {
   expect(after).toMatchObject({ status: 'rejected', reason: { code: 'CLOSED' } });
   await writer.close();
   expect(open).toBe(0);
+});
+
+it('are closed when the drive is, also those that are just being closed', async () => {
+  let closing = 0;
+  let lateMs = 50;
+  const inner = createNodeDisk();
+  const disk = diskWith({
+    open: async (...of) => {
+      const file = await inner.open(...of);
+      const close = file.close.bind(file);
+      const ms = lateMs;
+      let closed: Promise<void> | undefined;
+      file.close = () => {
+        if (closed) return closed;
+        closing++;
+        closed = sleep(ms)
+          .then(close)
+          .finally(() => closing--);
+        return closed;
+      };
+      return file;
+    },
+  });
+  const writer = await DataStore.open(path, { disk });
+  await writer.write('k', Buffer.alloc(1000, 1));
+  await writer.write('k', Buffer.alloc(1000, 2));
+  lateMs = 0;
+  await writer.compact();
+  expect(closing).toBe(0);
+  for (let i = 0; i < 100 && closing === 0; i++) {
+    collect();
+    await turn();
+  }
+  expect(closing).toBe(1);
+  await writer.close();
+  expect(closing).toBe(0);
 });
