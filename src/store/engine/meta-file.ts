@@ -4,15 +4,17 @@
  * left to the system to write out, and `sync` is for the end of a session.
  */
 import type { Disk, DiskFile } from '../../io/disk.ts';
+import { openIfThere } from '../../io/open-if-there.ts';
 
 /** A file's contents; undefined when it is missing. Errors: IO_ERROR. */
 export async function readBytes(disk: Disk, path: string): Promise<Buffer | undefined> {
   return (await disk.stat(path))?.kind === 'file' ? readWhole(disk, path) : undefined;
 }
 
-/** The same of a file that is there. */
-export async function readWhole(disk: Disk, path: string): Promise<Buffer> {
-  const file = await disk.open(path, 'read');
+/** The same of what was just found to be a file; it may have gone since. */
+export async function readWhole(disk: Disk, path: string): Promise<Buffer | undefined> {
+  const file = await openIfThere(disk, path);
+  if (file === undefined) return undefined;
   try {
     const bytes = Buffer.allocUnsafe(await file.size());
     return bytes.subarray(0, await file.read(bytes, 0));

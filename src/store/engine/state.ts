@@ -189,6 +189,7 @@ export async function examine(
   const found = await disk.stat(path);
   if (found?.kind !== 'file') return undefined;
   const bytes = await readWhole(disk, path);
+  if (bytes === undefined) return undefined;
   const text = decodeText(bytes, path);
   const { _id } = parseFile(text, path);
   return {
