@@ -19,6 +19,11 @@ export async function eachOf<I>(
     }
   };
   const workers = Array.from({ length: Math.min(CONCURRENCY, items.length) }, worker);
-  const results = await Promise.allSettled(workers);
+  await endOf(workers);
+}
+
+/** Waits until all of it has ended, also where some has failed; then throws the first failure. */
+export async function endOf(works: readonly Promise<unknown>[]): Promise<void> {
+  const results = await Promise.allSettled(works);
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }

@@ -23,7 +23,7 @@ import { sharedKernel } from '../../kernels/index.ts';
 import { type RootOptions, ZdsRoot } from '../root.ts';
 import { WriteQueue } from '../write-queue.ts';
 import { documentPath, encodeFile, encodeRawFile, temporaryPath } from './documents.ts';
-import { eachOf } from './each-of.ts';
+import { eachOf, endOf } from './each-of.ts';
 import { journalLine } from './journal.ts';
 import { encodeManifest, type Manifest } from './manifest.ts';
 import { MetaFile, writeWhole } from './meta-file.ts';
@@ -268,7 +268,7 @@ export class EngineWriter<T extends object = Document> {
       ),
     );
     this.#begun = true;
-    await Promise.all([
+    await endOf([
       this.#journal.append(lines.join('')).then(() => this.#journal.sync()),
       eachOf(puts, ([id, { text }]) =>
         writeWhole(this.#disk, temporaryPath(docs, id), Buffer.from(text!), true),

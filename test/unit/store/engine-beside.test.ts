@@ -1,9 +1,12 @@
 /** Collections with a file per document beside others: what changes, fails or ends in between. */
 import { expect, it } from 'vitest';
+import { EtlError } from '../../../src/core/errors.ts';
 import { Engine, EngineWriter } from '../../../src/store/index.ts';
 import { FaultDisk } from '../../support/fault-disk.ts';
+import { sleep } from '../../support/stages.ts';
 
 const DOCS = '/s/collections/c/docs';
+const failure = (code: string) => expect.objectContaining({ code });
 
 it('a document that goes while it is looked at keeps nobody from the others', async () => {
   const disk = new FaultDisk();
@@ -20,4 +23,28 @@ it('a document that goes while it is looked at keeps nobody from the others', as
   };
   const engine = await Engine.open('/s', 'c', { disk });
   expect(engine.docIds()).toEqual(['a']);
+});
+
+it('a flush that fails has ended when it says so, and nothing is written after the lock is gone', async () => {
+  let fails = false;
+  class LateDisk extends FaultDisk {
+    override async open(...of: Parameters<FaultDisk['open']>) {
+      if (fails && of[0].endsWith('journal.log') && of[1] === 'create') {
+        throw new EtlError('IO_ERROR', 'cannot open');
+      }
+      if (of[0].endsWith('.a.tmp')) await sleep(20);
+      return super.open(...of);
+    }
+  }
+  const disk = new LateDisk();
+  const writer = await EngineWriter.open('/s', 'c', { disk });
+  writer.put('a', { n: 1 });
+  fails = true;
+  await expect(writer.close()).rejects.toThrow(failure('IO_ERROR'));
+  fails = false;
+  const next = await EngineWriter.open('/s', 'c', { disk });
+  const before = [...disk.current().keys()];
+  await sleep(40);
+  expect([...disk.current().keys()]).toEqual(before);
+  await next.close();
 });
