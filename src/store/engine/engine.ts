@@ -53,6 +53,9 @@ export class Engine<T extends object = Document> {
   #held: ReadonlyMap<string, string> | undefined;
   #state: EngineState;
   #ids: readonly string[];
+  /** Calls of `refresh` so far, and the last of them whose findings are shown. */
+  #looks = 0;
+  #shown = 0;
 
   private constructor(
     root: ZdsRoot,
@@ -154,7 +157,11 @@ export class Engine<T extends object = Document> {
 
   /** Looks again which documents there are. */
   async refresh(): Promise<void> {
+    const look = ++this.#looks;
     const { state, held } = await load(this.#disk, this.#paths);
+    // One that began later and was done sooner has seen more.
+    if (look < this.#shown) return;
+    this.#shown = look;
     this.#state = state;
     this.#held = held;
     this.#ids = [...state.entries.keys()];

@@ -48,3 +48,27 @@ it('a flush that fails has ended when it says so, and nothing is written after t
   expect([...disk.current().keys()]).toEqual(before);
   await next.close();
 });
+
+it('of two refreshes at once the one that began first does not lead back', async () => {
+  const disk = new FaultDisk();
+  const writer = await EngineWriter.open('/s', 'c', { disk });
+  writer.put('a', { n: 1 });
+  await writer.flush();
+  const engine = await Engine.open('/s', 'c', { disk });
+  const list = disk.list.bind(disk);
+  disk.list = async (path) => {
+    disk.list = list;
+    const found = await list(path);
+    await sleep(20);
+    return found;
+  };
+  const first = engine.refresh();
+  await sleep(1);
+  writer.put('b', { n: 2 });
+  await writer.flush();
+  await engine.refresh();
+  expect(engine.docIds()).toEqual(['a', 'b']);
+  await first;
+  expect(engine.docIds()).toEqual(['a', 'b']);
+  await writer.close();
+});
