@@ -6,7 +6,7 @@
 import { expect, it } from 'vitest';
 import { createNodeDisk, type Disk } from '../../src/io/index.ts';
 import { DataStore } from '../../src/store/index.ts';
-import { type Calls, forSeeds } from '../support/calls.ts';
+import { type Calls, forSeeds, SEEDS_MS } from '../support/calls.ts';
 import { DrivePlay, DriveReader, pairsOf } from '../support/drive-at-once.ts';
 import { FaultDisk } from '../support/fault-disk.ts';
 import { expectLetGo, held } from '../support/held.ts';
@@ -61,72 +61,91 @@ async function play(
   return drives;
 }
 
-it('of a drive that are made at once are true', async () => {
-  await forSeeds(40, async (calls) => {
-    const disk = new FaultDisk();
-    await disk.mkdir('/d');
-    const slow = new SlowDisk(disk, calls.random);
-    const drives = await play(calls, '/d', slow, () => undefined);
-    expect([...slow.held].map(({ path }) => path)).toEqual([]);
-    for (const { store, history } of drives) {
-      for (const image of [disk.current(), ...[...disk.images()].slice(0, 4).map((i) => i.image)]) {
-        expect(await readingAt(store.path, new FaultDisk(image))).toEqual(history.pairs);
+it(
+  'of a drive that are made at once are true',
+  async () => {
+    await forSeeds(25, async (calls) => {
+      const disk = new FaultDisk();
+      await disk.mkdir('/d');
+      const slow = new SlowDisk(disk, calls.random);
+      const drives = await play(calls, '/d', slow, () => undefined);
+      expect([...slow.held].map(({ path }) => path)).toEqual([]);
+      for (const { store, history } of drives) {
+        for (const image of [
+          disk.current(),
+          ...[...disk.images()].slice(0, 4).map((i) => i.image),
+        ]) {
+          expect(await readingAt(store.path, new FaultDisk(image))).toEqual(history.pairs);
+        }
       }
-    }
-  });
-});
-
-it('of a drive are true on a disk that fails', async () => {
-  await forSeeds(60, async (calls) => {
-    const disk = new FaultDisk();
-    await disk.mkdir('/d');
-    const slow = new SlowDisk(disk, calls.random);
-    const drives = await play(calls, '/d', slow, (all) => {
-      disk.fault = calls.pick(FAULTS);
-      disk.dieAt = disk.operations + calls.below(50);
-      for (const drive of all) drive.troubles = ['IO_ERROR', 'POISONED'];
     });
-    disk.dieAt = Number.POSITIVE_INFINITY;
-    expect([...slow.held].map(({ path }) => path)).toEqual([]);
-    for (const { store, history, acked } of drives) {
-      history.find(await readingAt(store.path, slow), acked);
-    }
-  });
-});
+  },
+  SEEDS_MS,
+);
 
-it('of a drive are true until the machine stops', async () => {
-  await forSeeds(40, async (calls) => {
-    const disk = new FaultDisk();
-    await disk.mkdir('/d');
-    const slow = new SlowDisk(disk, calls.random);
-    const drives = await play(calls, '/d', slow, (all) => {
-      disk.dieAt = disk.operations + calls.below(60);
-      for (const drive of all) drive.troubles = ['PowerCut', 'POISONED'];
-    });
-    let images = 0;
-    for (const { what, image } of disk.images()) {
-      if (!LONG && images++ % 3 > 0) continue;
-      calls.note(what);
-      for (const { store, history, acked, synced } of drives) {
-        const found = await readingAt(store.path, new FaultDisk(image));
-        history.find(found, what === 'all written' ? acked : synced);
+it(
+  'of a drive are true on a disk that fails',
+  async () => {
+    await forSeeds(40, async (calls) => {
+      const disk = new FaultDisk();
+      await disk.mkdir('/d');
+      const slow = new SlowDisk(disk, calls.random);
+      const drives = await play(calls, '/d', slow, (all) => {
+        disk.fault = calls.pick(FAULTS);
+        disk.dieAt = disk.operations + calls.below(50);
+        for (const drive of all) drive.troubles = ['IO_ERROR', 'POISONED'];
+      });
+      disk.dieAt = Number.POSITIVE_INFINITY;
+      expect([...slow.held].map(({ path }) => path)).toEqual([]);
+      for (const { store, history, acked } of drives) {
+        history.find(await readingAt(store.path, slow), acked);
       }
-    }
-  });
-});
+    });
+  },
+  SEEDS_MS,
+);
 
-it("of a drive are true on this machine's disk, and let go of it", async () => {
-  const before = held();
-  await forSeeds(12, async (calls) => {
-    const path = temporaryFolder();
-    const way = calls.pick(['auto', 'read'] as const);
-    const inner = createNodeDisk({ map: { use: way, windowBytes: 128 << 10 } });
-    const slow = new SlowDisk(inner, calls.random);
-    const drives = await play(calls, path, slow, () => undefined);
-    expect([...slow.held].map((each) => each.path)).toEqual([]);
-    for (const { store, history } of drives) {
-      expect(await readingAt(store.path, inner)).toEqual(history.pairs);
-    }
-  });
-  await expectLetGo(before);
-});
+it(
+  'of a drive are true until the machine stops',
+  async () => {
+    await forSeeds(25, async (calls) => {
+      const disk = new FaultDisk();
+      await disk.mkdir('/d');
+      const slow = new SlowDisk(disk, calls.random);
+      const drives = await play(calls, '/d', slow, (all) => {
+        disk.dieAt = disk.operations + calls.below(60);
+        for (const drive of all) drive.troubles = ['PowerCut', 'POISONED'];
+      });
+      let images = 0;
+      for (const { what, image } of disk.images()) {
+        if (!LONG && images++ % 3 > 0) continue;
+        calls.note(what);
+        for (const { store, history, acked, synced } of drives) {
+          const found = await readingAt(store.path, new FaultDisk(image));
+          history.find(found, what === 'all written' ? acked : synced);
+        }
+      }
+    });
+  },
+  SEEDS_MS,
+);
+
+it(
+  "of a drive are true on this machine's disk, and let go of it",
+  async () => {
+    const before = held();
+    await forSeeds(6, async (calls) => {
+      const path = temporaryFolder();
+      const way = calls.pick(['auto', 'read'] as const);
+      const inner = createNodeDisk({ map: { use: way, windowBytes: 128 << 10 } });
+      const slow = new SlowDisk(inner, calls.random);
+      const drives = await play(calls, path, slow, () => undefined);
+      expect([...slow.held].map((each) => each.path)).toEqual([]);
+      for (const { store, history } of drives) {
+        expect(await readingAt(store.path, inner)).toEqual(history.pairs);
+      }
+    });
+    await expectLetGo(before);
+  },
+  SEEDS_MS,
+);

@@ -6,7 +6,7 @@
 import { expect, it } from 'vitest';
 import { createNodeDisk, type Disk } from '../../src/io/index.ts';
 import { FastStore, ZdsRoot } from '../../src/store/index.ts';
-import { type Calls, forSeeds } from '../support/calls.ts';
+import { type Calls, forSeeds, SEEDS_MS } from '../support/calls.ts';
 import { FaultDisk } from '../support/fault-disk.ts';
 import { expectLetGo, held } from '../support/held.ts';
 import { LONG } from '../support/long.ts';
@@ -54,63 +54,79 @@ async function play(calls: Calls, path: string, disk: SlowDisk, begin: (play: St
   return own;
 }
 
-it('of a store that are made at once are true', async () => {
-  await forSeeds(40, async (calls) => {
-    const disk = new FaultDisk();
-    const slow = new SlowDisk(disk, calls.random);
-    const { history, acked } = await play(calls, '/s', slow, () => undefined);
-    expect([...slow.held].map(({ path }) => path)).toEqual([]);
-    expect(acked).toBe(history.version);
-    expect(await readingAt('/s', new FaultDisk(disk.current()))).toEqual([...history.now]);
-    for (const { what, image } of disk.images()) {
-      const found = await readingAt('/s', new FaultDisk(image));
-      expect(found, what).toEqual([...history.now]);
-    }
-  });
-});
-
-it('of a store are true on a disk that fails, and what was acknowledged stays', async () => {
-  await forSeeds(60, async (calls) => {
-    const disk = new FaultDisk();
-    const slow = new SlowDisk(disk, calls.random);
-    const { history, acked, isPoint } = await play(calls, '/s', slow, (own) => {
-      disk.fault = calls.pick(FAULTS);
-      disk.dieAt = disk.operations + calls.below(50);
-      own.troubles = ['IO_ERROR', 'POISONED'];
+it(
+  'of a store that are made at once are true',
+  async () => {
+    await forSeeds(25, async (calls) => {
+      const disk = new FaultDisk();
+      const slow = new SlowDisk(disk, calls.random);
+      const { history, acked } = await play(calls, '/s', slow, () => undefined);
+      expect([...slow.held].map(({ path }) => path)).toEqual([]);
+      expect(acked).toBe(history.version);
+      expect(await readingAt('/s', new FaultDisk(disk.current()))).toEqual([...history.now]);
+      for (const { what, image } of disk.images()) {
+        const found = await readingAt('/s', new FaultDisk(image));
+        expect(found, what).toEqual([...history.now]);
+      }
     });
-    disk.dieAt = Number.POSITIVE_INFINITY;
-    expect([...slow.held].map(({ path }) => path)).toEqual([]);
-    const found = await readingAt('/s', new SlowDisk(disk, calls.random));
-    history.find(found, acked, history.version, isPoint);
-  });
-});
+  },
+  SEEDS_MS,
+);
 
-it('of a store are true until the machine stops, and what was acknowledged stays', async () => {
-  await forSeeds(40, async (calls) => {
-    const disk = new FaultDisk();
-    const slow = new SlowDisk(disk, calls.random);
-    const { history, acked, isPoint } = await play(calls, '/s', slow, (own) => {
-      disk.dieAt = disk.operations + calls.below(60);
-      own.troubles = ['PowerCut', 'POISONED'];
-    });
-    let images = 0;
-    for (const { what, image } of disk.images()) {
-      if (!LONG && images++ % 3 > 0) continue;
-      const found = await readingAt('/s', new FaultDisk(image));
-      calls.note(what);
+it(
+  'of a store are true on a disk that fails, and what was acknowledged stays',
+  async () => {
+    await forSeeds(40, async (calls) => {
+      const disk = new FaultDisk();
+      const slow = new SlowDisk(disk, calls.random);
+      const { history, acked, isPoint } = await play(calls, '/s', slow, (own) => {
+        disk.fault = calls.pick(FAULTS);
+        disk.dieAt = disk.operations + calls.below(50);
+        own.troubles = ['IO_ERROR', 'POISONED'];
+      });
+      disk.dieAt = Number.POSITIVE_INFINITY;
+      expect([...slow.held].map(({ path }) => path)).toEqual([]);
+      const found = await readingAt('/s', new SlowDisk(disk, calls.random));
       history.find(found, acked, history.version, isPoint);
-    }
-  });
-});
+    });
+  },
+  SEEDS_MS,
+);
 
-it("of a store are true on this machine's disk, and let go of it", async () => {
-  const before = held();
-  await forSeeds(12, async (calls) => {
-    const path = temporaryFolder();
-    const slow = new SlowDisk(createNodeDisk(), calls.random);
-    const { history } = await play(calls, path, slow, () => undefined);
-    expect([...slow.held].map((each) => each.path)).toEqual([]);
-    expect(await readingAt(path, createNodeDisk())).toEqual([...history.now]);
-  });
-  await expectLetGo(before);
-});
+it(
+  'of a store are true until the machine stops, and what was acknowledged stays',
+  async () => {
+    await forSeeds(25, async (calls) => {
+      const disk = new FaultDisk();
+      const slow = new SlowDisk(disk, calls.random);
+      const { history, acked, isPoint } = await play(calls, '/s', slow, (own) => {
+        disk.dieAt = disk.operations + calls.below(60);
+        own.troubles = ['PowerCut', 'POISONED'];
+      });
+      let images = 0;
+      for (const { what, image } of disk.images()) {
+        if (!LONG && images++ % 3 > 0) continue;
+        const found = await readingAt('/s', new FaultDisk(image));
+        calls.note(what);
+        history.find(found, acked, history.version, isPoint);
+      }
+    });
+  },
+  SEEDS_MS,
+);
+
+it(
+  "of a store are true on this machine's disk, and let go of it",
+  async () => {
+    const before = held();
+    await forSeeds(6, async (calls) => {
+      const path = temporaryFolder();
+      const slow = new SlowDisk(createNodeDisk(), calls.random);
+      const { history } = await play(calls, path, slow, () => undefined);
+      expect([...slow.held].map((each) => each.path)).toEqual([]);
+      expect(await readingAt(path, createNodeDisk())).toEqual([...history.now]);
+    });
+    await expectLetGo(before);
+  },
+  SEEDS_MS,
+);

@@ -28,7 +28,7 @@ async function slowly(documents: AsyncIterable<Doc>): Promise<Pair[]> {
   const pairs: Pair[] = [];
   for await (const each of documents) {
     pairs.push(pairOf(each));
-    await setImmediate();
+    for (let turn = 0; turn < 3; turn++) await setImmediate();
   }
   return pairs;
 }
@@ -148,8 +148,7 @@ export class StorePlay {
         const answered = (found: Doc[]) => seen(found.map(pairOf));
         calls.start('scan', () => store.scan(scan).toArray(), { answered, codes });
       },
-      scanSlowly: () =>
-        void calls.start('scan slowly', () => slowly(store.scan(scan)), { answered: seen, codes }),
+      scanSlowly: () => this.#scanSlowly(),
       docIds: () => {
         const answered = (ids: string[]) => {
           const same = (all: ReadonlyMap<string, number>) =>
@@ -212,11 +211,21 @@ export class StorePlay {
         ways.close();
       },
     };
+    // They are in the midst of it when their files close.
+    for (let scans = calls.below(4); scans > 0; scans--) this.#scanSlowly();
     for (let times = 1 + calls.below(2); times > 0; times--) {
       ways[calls.pick(['close', 'close', 'root', 'buffer'] as const)]();
       this.#points.add(covered);
       this.closing = true;
     }
+  }
+
+  #scanSlowly(): void {
+    const { calls, store, history, codes } = this;
+    const { version } = history;
+    const answered = (pairs: readonly Pair[]) => void history.find(pairs, version);
+    const scan = () => slowly(store.scan({ pieceBytes: 1 + calls.below(60) }));
+    calls.start('scan slowly', scan, { answered, codes });
   }
 
   #delete(id: string): boolean {
