@@ -24,7 +24,7 @@ export const MORE_SAMPLE_BYTES: number = 64 << 10;
 export interface CsvSniffInput {
   /** The beginning of the file; 256 KiB of it are looked at. */
   readonly head: Uint8Array;
-  /** True if that is all of it. */
+  /** True if that is all of it; false too if it is, but its last row goes on. */
   readonly whole: boolean;
   /** Pieces of its middle and end, cut anywhere. */
   readonly more?: readonly Uint8Array[];
@@ -64,7 +64,8 @@ export function sniffSamples(input: CsvSniffInput, options: CsvRowOptions = {}):
   const characters = chooseCharacters(body, options, reasons);
   const dialect = buildDialect(characters, options);
   const [first, ...rows] = rowsOf(body.bytes, body.whole, dialect, Number.POSITIVE_INFINITY);
-  if (!first && !whole) throw new EtlError('LINE_TOO_LONG', 'no row ends in the first 256 KiB');
+  const isFull = !whole && head.length === HEAD_SAMPLE_BYTES;
+  if (!first && isFull) throw new EtlError('LINE_TOO_LONG', 'no row ends in the first 256 KiB');
   if (first) notePreamble(first, rows, start.line, reasons);
   const width = options.columns?.length ?? first?.row.fields.length ?? 0;
   for (const piece of input.more ?? []) rows.push(...alignedRows(piece, dialect, width));

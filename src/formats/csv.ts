@@ -36,13 +36,14 @@ import {
 import { sharedKernel } from '../kernels/index.ts';
 import type { Kernel } from '../kernels/types.ts';
 import { readChunks } from './chunk-reader.ts';
+import { readHead } from './csv-head.ts';
 import {
   buildDialect,
   type CsvLayout,
   type CsvRowOptions,
   checkRowOptions,
 } from './csv-options.ts';
-import { type CsvSniff, HEAD_SAMPLE_BYTES, sniffSamples } from './csv-sniff.ts';
+import { type CsvSniff, type CsvSniffInput, sniffSamples } from './csv-sniff.ts';
 import { batchBytesOf } from './jsonl.ts';
 import { OBJECT_PIECE_BYTES } from './pieces-of-lines.ts';
 
@@ -101,6 +102,7 @@ const DEFAULT_MAX_ROW_BYTES = 16 << 20;
 /** Bytes kept of a row that is too long, at most. */
 const HEAD_BYTES = 4096;
 const NOTHING = new Uint8Array(0);
+const NO_HEAD = { head: NOTHING, whole: false };
 
 /**
  * Batches of the rows in `chunks`, which may be cut anywhere. `batch.cursor` is a CsvCursor.
@@ -125,10 +127,9 @@ export async function* decodeRows(
     const most = batchBytesOf(options);
     const batchBytes = documents ? Math.min(most, OBJECT_PIECE_BYTES) : most;
     checkLimits({ maxRowBytes });
-    const start = options.from ? NOTHING : await readHead(reader, options.source);
-    const isWhole = start.length < HEAD_SAMPLE_BYTES;
-    const decoder = new RowDecoder(options, start, isWhole);
-    let bytes = start.subarray(decoder.headBytes);
+    const start = options.from ? NO_HEAD : await readHead(reader, options.source);
+    const decoder = new RowDecoder(options, start);
+    let bytes = start.head.subarray(decoder.headBytes);
     // So much is read together; what is as long and holds no whole row, again when it has doubled.
     let size = batchBytes;
     let isHeld = false;
@@ -143,8 +144,7 @@ export async function* decodeRows(
       }
       const part = bytes.length > 2 * size ? bytes.subarray(0, size) : bytes;
       const isEnd = last && part.length === bytes.length;
-      if (isEnd && reader.endsMidLine) break;
-      const { batch, consumed, overlong } = decoder.read(part, isEnd);
+      const { batch, consumed, overlong } = decoder.read(part, isEnd && !reader.endsMidLine);
       bytes = bytes.subarray(consumed);
       if (overlong) bytes = await passLine(reader, bytes, decoder);
       isHeld = consumed === 0 && !overlong && part.length >= size;
@@ -164,26 +164,7 @@ export async function* decodeRows(
   }
 }
 
-/**
- * The first bytes, as many as are looked at at least, unless that is all of them.
- * Errors: INVALID_UTF8 for the mark of UTF-16.
- */
-export async function readHead(reader: ByteReader, source?: string): Promise<Uint8Array> {
-  let head: Uint8Array = NOTHING;
-  while (head.length < HEAD_SAMPLE_BYTES) {
-    const piece = await reader.read(head);
-    if (!piece) break;
-    head = piece;
-  }
-  const [first = 0, second = 0] = head;
-  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) {
-    const place = { ...sourcePlace(source), offset: 0 };
-    throw new EtlError('INVALID_UTF8', 'the first two bytes say that it is UTF-16', { place });
-  }
-  return head;
-}
-
-/** Passes over a line whose end has not come yet; answers the bytes behind it. */
+/** Passes over a line whose end has not come yet, or leaves it unfinished; answers the bytes behind it. */
 async function passLine(
   reader: ByteReader,
   begun: Uint8Array,
@@ -203,7 +184,7 @@ async function passLine(
     const carry = bytes.subarray(keep);
     const piece = await reader.read(carry);
     if (!piece) {
-      decoder.refuseOverlong(begun, passed + carry.length);
+      if (!reader.endsMidLine) decoder.refuseOverlong(begun, passed + carry.length);
       return NOTHING;
     }
     bytes = piece;
@@ -227,7 +208,7 @@ class RowDecoder {
   #line: number;
   #row: number;
 
-  constructor(options: CsvOptions, head: Uint8Array, isWhole: boolean) {
+  constructor(options: CsvOptions, start: Omit<CsvSniffInput, 'more'>) {
     checkRowOptions(options);
     this.#options = options;
     this.#onError = readOnError(options.onError);
@@ -240,7 +221,7 @@ class RowDecoder {
       this.#line = from.line;
       this.#row = from.row;
     } else {
-      const input = { head, whole: isWhole, more: samples };
+      const input = { ...start, more: samples };
       const header = options.header ?? options.columns === undefined;
       const sniff = sniffSamples(input, { ...options, header });
       options.onSniff?.(sniff, source);

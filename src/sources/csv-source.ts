@@ -2,7 +2,8 @@
 import type { Batch, Document } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
 import type { Source, Wants } from '../core/stage.ts';
-import { type CsvCursor, type CsvOptions, decodeRows, readHead } from '../formats/csv.ts';
+import { type CsvCursor, type CsvOptions, decodeRows } from '../formats/csv.ts';
+import { readHead } from '../formats/csv-head.ts';
 import { type CsvLayout, type CsvRowOptions, checkRowOptions } from '../formats/csv-options.ts';
 import {
   type CsvSniff,
@@ -63,9 +64,8 @@ export async function sniffCsv(input: ByteInput, options: CsvRowOptions = {}): P
   for await (const { name, reader, path } of inputs) {
     try {
       const head = await readHead(reader, name);
-      const whole = head.length < HEAD_SAMPLE_BYTES;
       const more = path === undefined ? [] : await readSamples(path);
-      return sniffSamples({ head, whole, more }, options);
+      return sniffSamples({ ...head, more }, options);
     } finally {
       await reader.close();
     }

@@ -1,21 +1,25 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Reject } from '../../src/core/reject.ts';
-import { type CsvOptions, decodeCsv } from '../../src/formats/csv.ts';
+import { readChunks } from '../../src/formats/chunk-reader.ts';
+import { type CsvCursor, type CsvOptions, decodeCsv, decodeRows } from '../../src/formats/csv.ts';
 import { runs } from '../support/long.ts';
 import { csvBytes } from '../support/random-csv.ts';
 
 const names = ['a', 'b', 'c'];
 
-async function decode(chunks: Iterable<Uint8Array>, options: CsvOptions) {
+async function decode(chunks: Iterable<Uint8Array>, options: CsvOptions, endsMidLine = false) {
   const rejects: Reject[] = [];
   const found = { documents: [] as unknown[], places: [] as unknown[], rejects };
+  let cursor: CsvCursor | undefined;
   const onError = (reject: Reject) => void rejects.push(reject);
-  for await (const batch of decodeCsv(chunks, { ...options, onError })) {
+  const reader = Object.assign(readChunks(chunks), { endsMidLine });
+  for await (const batch of decodeRows(reader, { ...options, onError })) {
     found.documents.push(...batch.documents());
     for (let i = 0; i < batch.length; i++) found.places.push(batch.place(i));
+    cursor = batch.cursor as CsvCursor;
   }
-  return found;
+  return { ...found, cursor };
 }
 
 describe('CSV cut anywhere', () => {
@@ -39,12 +43,43 @@ describe('CSV cut anywhere', () => {
         fc.constantFrom(1, 5, 30),
         fc.boolean(),
         async (bytes, how, cuts, batchBytes, documents) => {
-          const whole = await decode([bytes.slice()], how);
+          const { cursor: __, ...whole } = await decode([bytes.slice()], how);
           const ends = cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b);
           const chunks = [...ends, bytes.length].map((end, i) =>
             bytes.slice(ends[i - 1] ?? 0, end),
           );
-          expect(await decode(chunks, { ...how, batchBytes, documents })).toEqual(whole);
+          const { cursor: _, ...found } = await decode(chunks, { ...how, batchBytes, documents });
+          expect(found).toEqual(whole);
+        },
+      ),
+      { numRuns: runs(300) },
+    );
+  });
+
+  it('gives the same where it grows while it is read and is gone on with', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        csvBytes,
+        options,
+        fc.nat(),
+        fc.boolean(),
+        async (bytes, some, at, documents) => {
+          // Of less of a file something else may be found out.
+          const how = {
+            delimiter: ',',
+            quote: '"',
+            escape: '"',
+            types: 'string' as const,
+            ...some,
+          };
+          const whole = await decode([bytes.slice()], how);
+          const cut = at % (bytes.length + 1);
+          const first = await decode([bytes.slice(0, cut)], { ...how, documents }, true);
+          const { offset, line, row, layout } = first.cursor ?? { offset: 0, line: 0, row: 0 };
+          const from = layout && { offset, line, row, layout };
+          const rest = await decode([bytes.slice(offset)], { ...how, ...(from && { from }) });
+          expect([...first.documents, ...rest.documents]).toEqual(whole.documents);
+          expect([...first.places, ...rest.places]).toEqual(whole.places);
         },
       ),
       { numRuns: runs(300) },
