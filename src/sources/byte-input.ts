@@ -9,7 +9,6 @@
 import { fileURLToPath } from 'node:url';
 import { sourcePlace } from '../core/batch.ts';
 import { EtlError, type Place } from '../core/errors.ts';
-import { iterate } from '../core/iterate.ts';
 import { redactUrl } from '../core/redact.ts';
 import type { ByteReader } from '../core/stage.ts';
 import { readChunks } from '../formats/chunk-reader.ts';
@@ -24,6 +23,7 @@ import { type FileReader, openFileReader, readerChunks } from '../io/file-reader
 import { expandPaths } from '../io/glob.ts';
 import { type BodyOptions, openBody } from '../io/http-body.ts';
 import type { HttpRequest } from '../io/http-exchange.ts';
+import { encodeTexts } from './encode-texts.ts';
 import {
   HEAD_BYTES,
   type InputName,
@@ -39,7 +39,7 @@ type ByteStream = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
 /**
  * A path or pattern (`logs/*.jsonl.gz`), several of them, a `file:`, `http:` or `https:` URL, `-` or
- * `stdin` for standard input, or anything that gives bytes.
+ * `stdin` for standard input, or anything that gives bytes (or text, which is encoded as UTF-8).
  */
 export type ByteInput = string | URL | readonly (string | URL)[] | ByteStream;
 
@@ -239,7 +239,8 @@ export function streamInput(name: string, stream: () => ByteStream): Input {
 
 /**
  * Opens a stream of bytes, decompressed if need be; `below` is closed with it, and `tap` told of every
- * piece of plain bytes. Errors: CORRUPTED_INPUT, CURSOR_MISMATCH, those of the stream.
+ * piece of plain bytes. Errors: CORRUPTED_INPUT, CURSOR_MISMATCH, those of the
+ * stream and of `encodeTexts`.
  */
 export async function openStream(
   stream: ByteStream,
@@ -249,7 +250,7 @@ export async function openStream(
   below: { close(): Promise<void> } = { close: async () => {} },
   tap?: { add(bytes: Uint8Array): void },
 ): Promise<InputReader> {
-  const reader = readChunks(asBytes(stream, place), { chunkBytes: SNIFF_BYTES, signal });
+  const reader = readChunks(encodeTexts(stream, place), { chunkBytes: SNIFF_BYTES, signal });
   let close = reader.close;
   try {
     let head: Uint8Array = new Uint8Array(0);
@@ -280,24 +281,4 @@ export async function openStream(
 async function* withHead(head: Uint8Array, reader: ByteReader): AsyncGenerator<Uint8Array> {
   if (head.length > 0) yield head;
   yield* readerChunks(reader);
-}
-
-/** Bytes as they come; text chunks of foreign streams are encoded, anything else is refused. */
-function asBytes(stream: ByteStream, place: Place): AsyncIterable<Uint8Array> {
-  const encoder = new TextEncoder();
-  const steps = iterate<unknown>(stream);
-  const iterator: AsyncIterator<Uint8Array> = {
-    async next() {
-      const { done, value } = await steps.next();
-      if (done) return { done, value: undefined };
-      if (value instanceof Uint8Array) return { value };
-      if (typeof value === 'string') return { value: encoder.encode(value) };
-      throw new EtlError('INVALID_ARGUMENT', `expected bytes, found ${typeof value}`, { place });
-    },
-    async return() {
-      await steps.return?.();
-      return { done: true, value: undefined };
-    },
-  };
-  return { [Symbol.asyncIterator]: () => iterator };
 }
