@@ -4,7 +4,7 @@
  * A regular file is read up to the size it had when it was opened: what is appended meanwhile is
  * left for the next run, and if the last line was cut by that bound (the file has grown since), the
  * cut line is left too. A file that has become shorter is INPUT_CHANGED. What is no regular file (a
- * pipe, a device) is read to its end.
+ * device; named pipes are read by `named-pipe.ts`) is read to its end.
  *
  * Each piece is memory that the caller owns; what is given back is read into again. Reads land 64-byte
  * aligned, which the kernel of the operating system rewards with several times the copying speed.
@@ -150,7 +150,7 @@ class HandleReader implements FileReader {
     return Buffer.allocUnsafeSlow(Math.ceil(size / MEMORY_STEP) * MEMORY_STEP);
   }
 
-  /** A regular file has a place to read from; a pipe has only its next bytes. */
+  /** A regular file has a place to read from; a device has only its next bytes. */
   #fixed(position: number): number | null {
     return this.size === undefined ? null : position;
   }

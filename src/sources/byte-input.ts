@@ -23,6 +23,7 @@ import { type FileReader, openFileReader, readerChunks } from '../io/file-reader
 import { expandPaths } from '../io/glob.ts';
 import { type BodyOptions, openBody } from '../io/http-body.ts';
 import type { HttpRequest } from '../io/http-exchange.ts';
+import { isNamedPipe, openNamedPipe } from '../io/named-pipe.ts';
 import { encodeTexts } from './encode-texts.ts';
 import {
   HEAD_BYTES,
@@ -47,7 +48,7 @@ export type ByteInput = string | URL | readonly (string | URL)[] | ByteStream;
 export interface Input {
   /** Path, redacted URL or name. */
   readonly name: string;
-  /** Set for a file. */
+  /** Set for a file that can be opened again; not for a named pipe. */
   readonly path?: string;
   open(how: OpenHow): Promise<InputReader>;
 }
@@ -64,7 +65,7 @@ export interface OpenHow {
 /** An input that has been opened, for the caller to close, and where in it the reading begins. */
 export interface OpenedInput<P extends InputPlace> {
   readonly name: string;
-  /** Set for a file. */
+  /** As in `Input`. */
   readonly path: string | undefined;
   readonly reader: InputReader;
   /** The place given, where it is in this input. */
@@ -142,6 +143,7 @@ async function namedInputs(name: string | URL): Promise<Input[]> {
   if (text === '-' || text === 'stdin') return [streamInput('stdin', () => process.stdin)];
   if (/^https?:\/\//i.test(text)) return [httpInput({ url: text })];
   const path = text.startsWith('file:') ? fileURLToPath(text) : text;
+  if (await isNamedPipe(path)) return [streamInput(path, () => openNamedPipe(path))];
   return (await expandPaths([path])).map(fileInput);
 }
 
@@ -230,10 +232,10 @@ export function httpInput(request: HttpRequest, options: BodyOptions = {}): Inpu
 }
 
 /** A stream under a name, opened when it is read. */
-export function streamInput(name: string, stream: () => ByteStream): Input {
+export function streamInput(name: string, stream: () => ByteStream | Promise<ByteStream>): Input {
   return {
     name,
-    open: (how) => openStream(stream(), { path: name }, name, how),
+    open: async (how) => openStream(await stream(), { path: name }, name, how),
   };
 }
 
