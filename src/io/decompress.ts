@@ -23,18 +23,22 @@ const HIGH_WATER_BYTES = 256 << 10;
 type Chunks = AsyncIterable<Uint8Array>;
 
 const GZIP = [0x1f, 0x8b];
-const ZSTD = [0x28, 0xb5, 0x2f, 0xfd];
+/** A frame of data, or one of sixteen that hold something else and are passed over. */
+const ZSTD = [
+  [0x28, 0xb5, 0x2f, 0xfd],
+  ...Array.from({ length: 16 }, (_, i) => [0x50 + i, 0x2a, 0x4d, 0x18]),
+];
 
 /** What the first `SNIFF_BYTES`, fewer only at the end of the input, or else the name, say. */
 export function detectCompression(head: Uint8Array, name = ''): Compression {
   if (begins(head, GZIP, name, /\.gz$/i)) return 'gzip';
-  if (begins(head, ZSTD, name, /\.zst$/i)) return 'zstd';
+  if (ZSTD.some((magic) => begins(head, magic, name, /\.zst$/i))) return 'zstd';
   return /\.br$/i.test(name) ? 'brotli' : 'none';
 }
 
 /** True when more of the first bytes could still tell a compression. */
 export function isTooShortToTell(head: Uint8Array): boolean {
-  return [GZIP, ZSTD].some((magic) => head.length < magic.length && agrees(head, magic));
+  return [GZIP, ...ZSTD].some((magic) => head.length < magic.length && agrees(head, magic));
 }
 
 /** Whether `head` begins as `magic`, or would if its name is right and it did not end within. */

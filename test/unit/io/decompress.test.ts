@@ -1,0 +1,45 @@
+import { expect, it } from 'vitest';
+import { decompress, detectCompression, isTooShortToTell } from '../../../src/io/decompress.ts';
+
+/** A frame of the text "a", by the zstd tool, and one to be passed over, as pzstd writes it. */
+const DATA = Buffer.from('28b52ffd0458090000615b6e8ca9', 'hex');
+const OTHER = Buffer.of(0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 1, 2, 3, 4);
+
+async function unpack(bytes: Buffer, size: number): Promise<string> {
+  async function* pieces() {
+    for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+  }
+  const found: Uint8Array[] = [];
+  for await (const piece of decompress(pieces(), 'zstd')) found.push(piece);
+  return Buffer.concat(found).toString();
+}
+
+it.each([0x50, 0x5f])('tells zstd by a frame that is passed over (%i)', (type) => {
+  const head = Buffer.of(type, 0x2a, 0x4d, 0x18);
+  expect(detectCompression(head)).toBe('zstd');
+  for (const size of [0, 1, 2, 3]) expect(isTooShortToTell(head.subarray(0, size))).toBe(true);
+  expect(isTooShortToTell(head)).toBe(false);
+  expect(detectCompression(head.subarray(0, 3))).toBe('none');
+  expect(detectCompression(head.subarray(0, 3), 'a.zst')).toBe('zstd');
+});
+
+it.each([
+  [0x4f, 0x2a, 0x4d, 0x18],
+  [0x60, 0x2a, 0x4d, 0x18],
+  [0x50, 0x2a, 0x4d, 0x19],
+])('does not take %i %i %i %i for zstd', (...head) => {
+  expect(detectCompression(Uint8Array.from(head))).toBe('none');
+});
+
+it.each([1, 5, 1000])(
+  'passes over such frames wherever they stand, in pieces of %i',
+  async (size) => {
+    const all = [OTHER, DATA, OTHER, OTHER, DATA, OTHER];
+    expect(await unpack(Buffer.concat(all), size)).toBe('aa');
+    expect(await unpack(OTHER, size)).toBe('');
+    for (const cut of [4, 7, 8, 11, OTHER.length + 5]) {
+      const early = unpack(Buffer.concat(all).subarray(0, cut), size);
+      await expect(early, `${cut} bytes`).rejects.toMatchObject({ code: 'TRUNCATED_INPUT' });
+    }
+  },
+);
