@@ -6,11 +6,11 @@ import { type CsvSniffInput, HEAD_SAMPLE_BYTES } from './csv-sniff.ts';
 
 /**
  * The first bytes, as many as are looked at at least, unless that is all of them.
- * Errors: INVALID_UTF8 for the mark of UTF-16.
+ * Errors: INVALID_UTF8 for UTF-16, by its mark or by the zero beside a first ASCII character.
  */
 export async function readHead(
   reader: ByteReader,
-  source?: string,
+  source: string | undefined,
 ): Promise<Omit<CsvSniffInput, 'more'>> {
   let head: Uint8Array = new Uint8Array(0);
   while (head.length < HEAD_SAMPLE_BYTES) {
@@ -18,10 +18,11 @@ export async function readHead(
     if (!piece) break;
     head = piece;
   }
-  const [first = 0, second = 0] = head;
-  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) {
+  const [first, second] = head;
+  const isMarked = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
+  if (isMarked || (second !== undefined && (first === 0) !== (second === 0))) {
     const place = { ...sourcePlace(source), offset: 0 };
     throw new EtlError('INVALID_UTF8', 'the first two bytes say that it is UTF-16', { place });
   }
-  return { head, whole: head.length < HEAD_SAMPLE_BYTES && !reader.endsMidLine };
+  return { head, whole: head.length < HEAD_SAMPLE_BYTES && !reader.endsMidLine, source };
 }

@@ -3,8 +3,9 @@
  * and the types of its columns. A pure function of the samples and of what is said beforehand, so that
  * the same file is always read the same way; every choice comes with its reason.
  */
+import { sourcePlace } from '../core/batch.ts';
 import { checkCount } from '../core/check-option.ts';
-import { EtlError } from '../core/errors.ts';
+import { EtlError, type Place } from '../core/errors.ts';
 import {
   afterLine,
   type CsvDialect,
@@ -28,6 +29,8 @@ export interface CsvSniffInput {
   readonly whole: boolean;
   /** Pieces of its middle and end, cut anywhere. */
   readonly more?: readonly Uint8Array[];
+  /** Path, URL or name, for errors. */
+  readonly source?: string | undefined;
 }
 
 /** What a file was taken for. */
@@ -49,11 +52,13 @@ const DELIMITERS = [',', ';', '\t', '|'];
 const JUDGED_ROWS = 500;
 const TYPES: readonly CsvType[] = ['integer', 'number', 'boolean'];
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+const strict = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true });
 
 /**
  * Looks at the samples. What the options name is not questioned; without `header`, whether there is
  * one is guessed. Errors: INVALID_ARGUMENT for options that contradict each other; LINE_TOO_LONG when
- * no row ends within the first 256 KiB.
+ * no row ends within the first 256 KiB; INVALID_UTF8 for a header that is not UTF-8 or holds a zero, as
+ * UTF-16 does.
  */
 export function sniffSamples(input: CsvSniffInput, options: CsvRowOptions = {}): CsvSniff {
   const reasons: string[] = [];
@@ -65,11 +70,15 @@ export function sniffSamples(input: CsvSniffInput, options: CsvRowOptions = {}):
   const dialect = buildDialect(characters, options);
   const [first, ...rows] = rowsOf(body.bytes, body.whole, dialect, Number.POSITIVE_INFINITY);
   const isFull = !whole && head.length === HEAD_SAMPLE_BYTES;
-  if (!first && isFull) throw new EtlError('LINE_TOO_LONG', 'no row ends in the first 256 KiB');
+  const place = sourcePlace(input.source);
+  if (!first && isFull) {
+    throw new EtlError('LINE_TOO_LONG', 'no row ends in the first 256 KiB', { place });
+  }
   if (first) notePreamble(first, rows, start.line, reasons);
   const width = options.columns?.length ?? first?.row.fields.length ?? 0;
   for (const piece of input.more ?? []) rows.push(...alignedRows(piece, dialect, width));
   const header = decideHeader(first, rows, options, reasons);
+  if (header && first) checkHeader(first.row, start.offset, place);
   const columns = nameColumns(first?.row, header, options, reasons);
   const values = first && !header ? [first, ...rows] : rows;
   const fitting = values.filter(({ row }) => row.fields.length === columns.length && !row.fault);
@@ -266,6 +275,23 @@ function decideHeader(
       : 'no header: what the first row holds comes again',
   );
   return header;
+}
+
+/** A value with such bytes is refused, or kept, with its row; a name would stand in every document. */
+function checkHeader({ fields }: CsvRow, offset: number, place: Place): void {
+  for (const { start, value } of fields) {
+    const at = { ...place, offset: offset + start };
+    if (value.includes(0)) {
+      throw new EtlError('INVALID_UTF8', 'a column has a name with a zero, as in UTF-16', {
+        place: at,
+      });
+    }
+    try {
+      strict.decode(value);
+    } catch (cause) {
+      throw new EtlError('INVALID_UTF8', 'the name of a column is not UTF-8', { place: at, cause });
+    }
+  }
 }
 
 /** Most differ in length or at once; decoding every field would take longer than all the rest. */

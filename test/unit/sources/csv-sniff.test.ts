@@ -69,6 +69,30 @@ describe('sniffCsv', () => {
     expect(found).toMatchObject({ columns: ['a', 'b'], sampledRows: 1, dataOffset, dataLine: 3 });
   });
 
+  it.each([
+    ['UTF-16LE', Buffer.from('id,name\n1,ada\n', 'utf16le'), 0],
+    ['UTF-16BE', Buffer.from('id,name\n1,ada\n', 'utf16le').swap16(), 0],
+    ['UTF-16LE that begins like ASCII', Buffer.from('中,name\n1,ada\n', 'utf16le'), 3],
+    ['Latin 1', Buffer.from('a,prénom\n1,ada\n', 'latin1'), 2],
+    ['zeros', Buffer.from('a,b\0\n1,2\n'), 2],
+  ])('refuses a header in %s', async (_, bytes, offset) => {
+    const error = { code: 'INVALID_UTF8', place: { path: 'stream', offset } };
+    await expect(sniffCsv([bytes])).rejects.toMatchObject(error);
+    for (const columns of [undefined, ['x', 'y']]) {
+      const options = columns ? { columns, header: true } : {};
+      await expect(csvSource([bytes], options).toArray()).rejects.toMatchObject(error);
+    }
+  });
+
+  it('refuses UTF-16 that has no header, and takes zeros in values', async () => {
+    const wide = Buffer.from('1,2\n3,4\n', 'utf16le');
+    for (const bytes of [Buffer.from(wide), wide.swap16()]) {
+      const rows = csvSource([bytes], { header: false }).toArray();
+      await expect(rows).rejects.toMatchObject({ code: 'INVALID_UTF8', place: { offset: 0 } });
+    }
+    expect(await csvSource([Buffer.from('a\nx\0y\n')]).toArray()).toEqual([{ a: 'x\0y' }]);
+  });
+
   it('looks at the middle and the end of a file, inside of quotes too', async () => {
     const rows = Array.from({ length: 30_000 }, (_, i) => `${i},"a\n${i},b\n",5,${i}\n`);
     rows[16_000] = '16000,"a\n1,b\n",x,1\n';
