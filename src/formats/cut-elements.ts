@@ -4,10 +4,11 @@
  *
  * Elements are the members of a top-level array, or of the array at `path` in top-level objects; a
  * top-level value (or the value at the path) that is no array is an element itself. Several
- * top-level values may follow each other. Every block lies in fresh memory: the elements are as they
- * were, byte for byte at their offsets, but line ends inside them have become spaces and what
- * stands between them one line end and spaces. A block never reaches over the end of an array, and
- * `level` (how many containers are open behind it) is all that is needed to go on from there.
+ * top-level values may follow each other, each with something at the path. Every block lies in fresh
+ * memory: the elements are as they were, byte for byte at their offsets, but line ends inside them
+ * have become spaces and what stands between them one line end and spaces. A block never reaches
+ * over the end of an array, and `level` (how many containers are open behind it) is all that is
+ * needed to go on from there.
  *
  * What is passed over on the way to the path is not validated beyond strings and brackets. An
  * element longer than `maxLineBytes` is reported and passed over in constant memory.
@@ -105,6 +106,7 @@ class ElementCutter {
   #expect: Expect;
   /** True when the key before is the path's next. */
   #matched = false;
+  /** True when something has stood at the path in the top-level value read last. */
   #found: boolean;
   /** The value being read, an element or one to pass over. */
   readonly #value = new ValueScanner();
@@ -176,11 +178,7 @@ class ElementCutter {
     if (this.#level > 0 || this.#value.open || this.#expect !== 'value') {
       throw this.#error('TRUNCATED_INPUT', 'the JSON text ends too early', this.#length);
     }
-    if (this.#found) return;
-    const { path } = this.#options;
-    if (path.length > 0)
-      throw this.#error('JSON_ERROR', `nothing stands at ${path.join('.')}`, this.#length);
-    throw this.#error('TRUNCATED_INPUT', 'there is no JSON value', this.#length);
+    if (!this.#found) throw this.#error('TRUNCATED_INPUT', 'there is no JSON value', this.#length);
   }
 
   /** One token between elements. */
@@ -240,11 +238,19 @@ class ElementCutter {
     this.#level++;
     this.#matched = false;
     this.#expect = expect;
+    if (this.#level === 1) this.#found = false;
     if (expect === 'value or end') this.#found = true;
   }
 
   #close(): void {
     const inner = this.#level;
+    if (inner === 1 && !this.#found) {
+      throw this.#error(
+        'JSON_ERROR',
+        `nothing stands at ${this.#options.path.join('.')}`,
+        this.#at,
+      );
+    }
     this.#at++;
     this.#level--;
     this.#afterValue();

@@ -25,7 +25,7 @@ export interface JsonCursor {
 }
 
 export interface JsonOptions extends Omit<DecoderOptions, 'cursorAt'> {
-  /** Keys from a top-level object to the array of documents. Default none: the top level itself. */
+  /** Keys from each top-level object to its array of documents. Default none: the top level itself. */
   readonly path?: Path;
   /** Where the first byte stands in its source. Default its very start. */
   readonly from?: JsonCursor;

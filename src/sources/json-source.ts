@@ -9,7 +9,7 @@ import { createTextSource, type TextSourceOptions } from './text-source.ts';
 
 export interface JsonSourceOptions extends TextSourceOptions {
   /**
-   * The array of documents in the top-level object, `data.items` or `['data', 'items']`; an object
+   * The array of documents in each top-level object, `data.items` or `['data', 'items']`; an object
    * standing there is one document, null none. Default: the elements of a top-level array, and
    * every other top-level value.
    */

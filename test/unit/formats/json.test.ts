@@ -99,6 +99,7 @@ describe('decodeJson', () => {
 
   it.each([
     ['nothing there', '{"b":[{"id":1}]}', 'JSON_ERROR'],
+    ['no text', '', 'TRUNCATED_INPUT'],
     ['no object', '[{"a":[]}]', 'JSON_ERROR'],
     ['an array on the way', '{"a":[]}', 'JSON_ERROR'],
     ['no key', '{"a":{"b":[]},7}', 'JSON_ERROR'],
@@ -108,6 +109,19 @@ describe('decodeJson', () => {
     ['the end in what is passed over', '{"c":"x', 'TRUNCATED_INPUT'],
   ])('stops on the way to a path: %s', async (_, text, code) => {
     expect((await collect(text, { path: ['a', 'b'] })).error).toMatchObject({ code });
+  });
+
+  it('stops at each of several texts that has nothing at the path, after what stands before', async () => {
+    const text = '{"a":[{"id":1}]}{"a":[]}{"a":null}{"a":{"id":2}}';
+    expect(await collect(text, { path: ['a'] })).toMatchObject({ ids: [1, 2], error: undefined });
+    for (const gone of ['{"error":"gone"}', '{}', '{"b":{"a":[{"id":4}]}}']) {
+      const { ids, error } = await collect(`${text}${gone}{"a":[{"id":3}]}`, { path: ['a'] });
+      const offset = text.length + gone.length - 1;
+      expect({ ids, error }).toMatchObject({
+        ids: [1, 2],
+        error: { code: 'JSON_ERROR', place: { offset } },
+      });
+    }
   });
 
   it('passes over a long element in constant memory, and says where one has no end', async () => {
