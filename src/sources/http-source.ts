@@ -36,9 +36,9 @@ const PAGES = ['link', 'body', 'cursor', 'offset', 'page'] as const;
 export interface HttpSourceOptions extends TextSourceOptions, HttpOptions {
   /** Default by content type, then by the ending of the URL's path, else `jsonl`. */
   readonly format?: HttpFormat | undefined;
-  /** How CSV is read; see `csvSource`. */
+  /** How CSV is read; see `csvSource`. Default of `maxRowBytes`: `maxLineBytes`. */
   readonly csv?: CsvRowOptions;
-  /** Where the documents stand in a JSON body; see `jsonSource`. */
+  /** Where the documents stand in a JSON body; see `jsonSource`. All bodies are JSON then. */
   readonly path?: PathInput | undefined;
   /** How often and how long a failed exchange is tried again. */
   readonly retry?: RetryOptions;
@@ -107,6 +107,12 @@ export function createHttpSource(
     ...(pace ? { beforeRequest: (signal: AbortSignal) => pace.turn(signal) } : {}),
   };
   const steps = path === undefined ? [] : parsePath(path);
+  if (steps.length > 0 && format !== undefined && format !== 'json') {
+    throw new EtlError(
+      'INVALID_ARGUMENT',
+      `path says where documents stand in JSON, not in ${format}`,
+    );
+  }
   const known = oneOrMany(requests);
   const inputs = known?.map((request) => httpInput(request, sending));
   return {
@@ -157,8 +163,10 @@ function chooseDecoder(
     if (format === 'json') return decodeElements(reader, { ...(options as JsonOptions), path });
     const { ordinal: row = 0, cursorAt, documents, objects, ...rest } = options;
     columns.types = (rest as CsvOptions).from?.layout.types ?? columns.types;
+    const { maxLineBytes } = rest;
     return decodeRows(reader, {
       ...(rest as CsvOptions),
+      ...(maxLineBytes === undefined ? {} : { maxRowBytes: maxLineBytes }),
       ...csv,
       ...pinTypes({ ...csv }, columns.types),
       row,

@@ -86,6 +86,25 @@ describe('httpSource', () => {
     expect(await read(base, times)).toEqual({ seen: upTo(3000), error: undefined });
   });
 
+  it('holds rows of CSV to maxLineBytes, unless told otherwise for CSV', async () => {
+    const { base } = await serve((_, response) => {
+      response.setHeader('content-type', 'text/csv');
+      response.end(`n,s\n0,${'x'.repeat(200)}\n1,x\n`);
+    });
+    for (const pages of [undefined, () => undefined]) {
+      const options = { maxLineBytes: 100, onError: 'skip', ...(pages ? { pages } : {}) } as const;
+      expect(await read(base, options)).toEqual({ seen: [1], error: undefined });
+      const more = { ...options, csv: { maxRowBytes: 1000 } };
+      expect(await read(base, more)).toEqual({ seen: [0, 1], error: undefined });
+    }
+  });
+
+  it.each(['csv', 'jsonl'] as const)('refuses a path in %s', (format) => {
+    expect(() => createHttpSource('http://a', { format, path: 'a.b' })).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+    );
+  });
+
   describe('a body that breaks', () => {
     it('goes on by Range where there is a strong ETag', async () => {
       const { base, requests } = await serve((request, response, ordinal) =>
