@@ -13,7 +13,7 @@ import { openDescriptors, temporaryFolder } from '../../support/stages.ts';
 /** A pipe, and what writes to it: a script of the shell with the pipe as `$0`. */
 function makePipe(...scripts: string[]): string {
   const path = join(temporaryFolder(), 'pipe');
-  execFileSync('mkfifo', [path]);
+  execFileSync('sh', ['-c', 'mkfifo "$0"', path]);
   for (const script of scripts) write(path, script);
   return path;
 }
