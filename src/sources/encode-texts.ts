@@ -19,7 +19,8 @@ export function encodeTexts(
   let half = '';
   const encode = (text: string): Uint8Array => {
     const whole = half + text;
-    half = /[\ud800-\udbff]?$/.exec(whole)![0];
+    const last = whole.charCodeAt(whole.length - 1);
+    half = last >= 0xd800 && last <= 0xdbff ? whole.slice(-1) : '';
     return encodeWhole(half === '' ? whole : whole.slice(0, -1));
   };
   const encodeWhole = (text: string): Uint8Array => {
