@@ -2,6 +2,7 @@
 import type { Batch } from './batch.ts';
 import { type ErrorCode, EtlError, isEtlError, type Place } from './errors.ts';
 import { refusePromise } from './is-promise.ts';
+import type { Wants } from './stage.ts';
 
 /** A record that a stage refuses, with all there is to say about it. */
 export interface Reject {
@@ -62,11 +63,16 @@ export function rejectDocument(
 }
 
 /**
- * The batch, for who may ask for its bytes: documents that JSON cannot hold go to `onReject` first. Encodes
- * what is not encoded. Without `onReject` the batch as it is.
+ * The batch, for a receiver that may ask for its bytes: documents that JSON cannot hold go to `onReject` first.
+ * Encodes what is not encoded. Without `onReject`, and for one that wants objects, the batch as it is.
  */
-export function withoutUnwritable(batch: Batch, onReject: OnReject | undefined): Batch {
-  if (!onReject || batch.keepsBytes || whyRefused(batch) === undefined) return batch;
+export function withoutUnwritable(
+  batch: Batch,
+  wants: Wants | undefined,
+  onReject: OnReject | undefined,
+): Batch {
+  if (wants?.documents || wants?.objects || !onReject || batch.keepsBytes) return batch;
+  if (whyRefused(batch) === undefined) return batch;
   const kept: number[] = [];
   for (let i = 0; i < batch.length; i++) {
     const refused = whyRefused(batch.slice(i, i + 1));

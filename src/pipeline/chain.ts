@@ -108,7 +108,7 @@ export class Chain {
     }
     const held: { last?: Batch } = {};
     const produce = () => {
-      const taken = transform.wants?.objects ? batch : withoutUnwritable(batch, onReject);
+      const taken = withoutUnwritable(batch, transform.wants, onReject);
       return taken.length === 0 ? [] : transform.apply(taken, this.#signal, onReject);
     };
     await this.#work(produce, batch.length, counts, async (out) => {

@@ -74,7 +74,7 @@ export class Delivery<Summary> {
     await this.#work(() => {
       ledger.reject(counts, before - counts.rejected);
       const onReject = gate.takerFor(counts);
-      return sink.write(withoutUnwritable(batch, onReject), onReject);
+      return sink.write(withoutUnwritable(batch, sink.wants, onReject), onReject);
     });
     counts.seconds += (performance.now() - since) / 1000;
     counts.bytes += Math.max(bytes, bytesOf(batch));

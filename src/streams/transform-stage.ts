@@ -102,7 +102,7 @@ export class TransformStage<In extends object = Document, Out extends object = I
   async #apply(batch: Batch): Promise<void> {
     await this.#flushing;
     clearTimeout(this.#timer);
-    const taken = this.transform.wants?.objects ? batch : withoutUnwritable(batch, this.#onReject);
+    const taken = withoutUnwritable(batch, this.transform.wants, this.#onReject);
     await this.#forward(this.transform.apply(taken, this.#controller.signal, this.#onReject));
     this.#flushWhenDue();
   }

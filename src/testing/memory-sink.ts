@@ -47,6 +47,7 @@ function keepIn<T extends object>(documents: T[]): Sink<MemorySinkSummary> {
   };
   return {
     name: 'memorySink',
+    wants: { objects: true },
     async open(_signal, info) {
       run = info;
       taken = 0;

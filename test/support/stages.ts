@@ -75,6 +75,7 @@ export function probeSink(
 ): ProbeSink {
   const sink: ProbeSink = {
     name: 'probe',
+    wants: { objects: true },
     events: [],
     documents: [],
     batches: [],
