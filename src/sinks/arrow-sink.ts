@@ -8,17 +8,22 @@ import { extname } from 'node:path';
 import type { Writable } from 'node:stream';
 import type { Schema } from 'apache-arrow';
 import { Assembler, type RowGroup, withinMemory } from '../arrow/assembler.ts';
-import { type FieldsOffer, offerFields, type Rereading, readAgain } from '../arrow/fields-offer.ts';
+import {
+  type FieldsOffer,
+  type KnownFields,
+  offerFields,
+  type Rereading,
+  readAgain,
+} from '../arrow/fields-offer.ts';
 import { holdsJson } from '../arrow/infer.ts';
 import { IpcEncoder, type IpcFormat } from '../arrow/ipc.ts';
 import type { RecordBatchOptions } from '../arrow/table.ts';
 import type { Batch } from '../core/batch.ts';
 import { checkChoice } from '../core/check-option.ts';
 import { isEtlError } from '../core/errors.ts';
-import type { Path } from '../core/path.ts';
 import type { Sink } from '../core/stage.ts';
 import type { WriteTarget } from '../io/file-writer.ts';
-import { sharedKernel } from '../kernels/index.ts';
+import { type FieldStats, sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
 import { Held } from './held.ts';
 import {
@@ -78,16 +83,38 @@ export function arrowSink(
     return arrowFiles(folderOf('arrowSink', target), options);
   }
   const { signal, kernel = sharedKernel(), ...rest } = options;
-  let offer: FieldsOffer | undefined;
-  const sink = createArrowSink(target, { kernel, ...rest }, () => offer);
+  let known: KnownFields | undefined;
+  const sink = createArrowSink(target, { kernel, ...rest }, () => known);
   const stream = new SinkStream(sink, kernel.codec, signal ? { signal } : {});
+  const waiting = new AbortController();
   let senders = 0;
   stream.on('pipe', (sender) => {
+    known = undefined;
     // Several senders: none of them knows the fields of all.
-    offer =
-      ++senders === 1 && offerFields in sender ? (sender as unknown as FieldsOffer) : undefined;
+    if (++senders > 1) waiting.abort();
+    else if (options.schema === undefined && offerFields in sender) {
+      known = askSender(sender as unknown as FieldsOffer, target, options, waiting.signal);
+    }
   });
+  for (const event of ['unpipe', 'close']) stream.on(event, () => waiting.abort());
   return stream;
+}
+
+function askSender(
+  sender: FieldsOffer,
+  target: string | Writable,
+  { where, onNewField }: ArrowSinkOptions,
+  signal: AbortSignal,
+): KnownFields {
+  const again = sender[readAgain];
+  const canStartOver = typeof target === 'string' && target !== '-' && onNewField !== 'ignore';
+  // Whole documents have fields for the predicate that selected ones lack.
+  const differs = where !== undefined && again?.select !== undefined;
+  if (again && canStartOver && !differs && again.begin(signal)) return { again };
+  const fields = sender[offerFields](signal, where);
+  // Waited for on opening; the sink may not come to that.
+  fields.catch(() => undefined);
+  return { fields };
 }
 
 /** Of a record batch: the one being filled, and the one being written. */
@@ -96,8 +123,8 @@ const COPIES = 2;
 const FIRST_LOOK_BYTES = 4 << 20;
 
 /**
- * The same without the stream around it. `askOffer` is called on opening where no schema is given:
- * who knows the fields of all documents that will come, if anybody does.
+ * The same without the stream around it. `askKnown` is called on opening where no schema is given:
+ * what is known of all documents that will come, if anything is.
  *
  * Where the documents can be read again, the schema is made from the first of them. It is right
  * nearly always; if a document comes that does not fit it, all fields are asked for, and the file
@@ -108,7 +135,7 @@ const FIRST_LOOK_BYTES = 4 << 20;
 export function createArrowSink(
   target: string | Writable,
   options: Omit<ArrowSinkOptions, 'signal'> = {},
-  askOffer?: () => FieldsOffer | undefined,
+  askKnown?: () => KnownFields | undefined,
   maxMemory: number = Number.POSITIVE_INFINITY,
 ): Sink<ArrowSinkSummary> {
   const { format = formatByTarget(target), kernel = sharedKernel() } = options;
@@ -117,7 +144,6 @@ export function createArrowSink(
   let assembler = new Assembler(kernel, limited);
   const wants = { unread: true, releases: true };
   let most = maxMemory;
-  let offer: FieldsOffer | undefined;
   let again: Rereading | undefined;
   let satisfied = false;
   let abortSignal: AbortSignal;
@@ -155,9 +181,11 @@ export function createArrowSink(
     for (const group of held.released(writer!)) assembler.recycle(group);
     await writeGroups(assembler.add(batch));
   };
-  /** Builds on all fields, as the offer tells them now. */
-  const askFields = async (select?: readonly Path[]): Promise<void> => {
-    const fields = await offer?.[offerFields](abortSignal);
+  /** Builds on the fields of all. */
+  const expect = (
+    fields: readonly FieldStats[] | undefined,
+    select?: Rereading['select'],
+  ): void => {
     if (!fields) return;
     assembler = new Assembler(kernel, limited, select);
     assembler.expectFields(fields);
@@ -172,8 +200,10 @@ export function createArrowSink(
     received = 0;
     documents = 0;
     recordBatches = 0;
-    await askFields(select);
-    for await (const batch of batches(abortSignal, wants)) await take(batch);
+    assembler = new Assembler(kernel, limited, select);
+    const tell = (fields: readonly FieldStats[] | undefined): void => expect(fields, select);
+    const reading = batches(abortSignal, wants, tell, options.where);
+    for await (const batch of reading) await take(batch);
   };
 
   return {
@@ -188,11 +218,10 @@ export function createArrowSink(
       limited = withinMemory(options, COPIES, most);
       assembler = new Assembler(kernel, limited);
       writer = await openTarget(target, most);
-      offer = options.schema === undefined ? askOffer?.() : undefined;
-      const canStartOver = typeof target === 'string' && target !== '-';
-      if (canStartOver && options.onNewField !== 'ignore') again = offer?.[readAgain];
-      if (!again) return askFields();
-      again.begin();
+      const known = options.schema === undefined ? askKnown?.() : undefined;
+      if (known === undefined) return;
+      if ('fields' in known) return expect(await known.fields);
+      again = known.again;
       const first = { ...limited, inferBytes: Math.min(limited.inferBytes, FIRST_LOOK_BYTES) };
       assembler = new Assembler(kernel, first, again.select);
     },

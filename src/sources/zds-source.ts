@@ -3,14 +3,26 @@ import { type FieldsOffer, offerFields, type Rereading, readAgain } from '../arr
 import type { Batch, Document } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
 import { parsePath } from '../core/path.ts';
+import { and, type Predicate } from '../core/predicate.ts';
 import type { Source, Wants } from '../core/stage.ts';
+import type { FieldStats } from '../kernels/types.ts';
 import { FastStore } from '../store/fast-store.ts';
 import { openForReading, type ReadingFiles } from '../store/open-reading.ts';
 import type { ZdsRoot } from '../store/root.ts';
-import type { Scan, ScanOptions } from '../store/scan.ts';
+import type { ScanOptions } from '../store/scan.ts';
 import { SourceStream } from '../streams/source-stream.ts';
 
 export type ZdsSourceOptions = ScanOptions;
+
+/** The fields of all documents are to be told before the first is given. */
+interface Ask {
+  /** Tells of those only that this keeps, too. */
+  readonly where: Predicate | undefined;
+  /** Nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
+  /** Undefined where they cannot be told. */
+  tell(fields: readonly FieldStats[] | undefined): void;
+}
 
 /**
  * Reads a collection in file order, the newest version of each document; one with a file per document
@@ -26,82 +38,119 @@ export function zdsSource<T extends object = Document>(
   collection: string,
   options: ZdsSourceOptions = {},
 ): SourceStream<T> & FieldsOffer {
-  const { signal, ...rest } = options;
-  const { source, offer } = createZdsSource(root, collection, rest);
+  const { signal, ids, ...rest } = options;
+  // Each reading goes through the ids, which may be there to be gone through once.
+  const once = ids === undefined ? rest : { ...rest, ids: [...ids] };
+  const isAlone = (): boolean => stream.listenerCount('data') === 1;
+  const { source, offer, end } = createZdsSource(root, collection, once, isAlone);
   const stream = new SourceStream<T>(source, signal ? { signal } : {});
+  stream.once('close', end);
   return Object.assign(stream, offer);
 }
 
+/**
+ * `isAlone` says whether one stage gets all that is sent. Each reading opens files of its own: it ends
+ * with no other, and what it tells of its documents beforehand is true of them.
+ */
 function createZdsSource(
   root: string | ZdsRoot | FastStore<object>,
   collection: string,
   options: Omit<ZdsSourceOptions, 'signal'>,
-): { source: Source; offer: FieldsOffer } {
+  isAlone: () => boolean,
+): { source: Source; offer: FieldsOffer; end: () => void } {
   const given = root instanceof FastStore ? root : undefined;
   if (given && given.collection !== collection) {
     throw new EtlError('INVALID_ARGUMENT', `the store is of collection ${given.collection}`);
   }
-  let own: Promise<ReadingFiles> | undefined;
-  // Who takes the offer reads those fields and no others, so they need not be cut out first.
-  const live = { whole: false };
-  const open = (): Promise<ReadingFiles> => {
-    if (given) return Promise.resolve(given);
-    own ??= openForReading(root as string | ZdsRoot, collection, options.ids !== undefined);
-    return own;
-  };
-  const start = async (signal: AbortSignal, where = options.where): Promise<Scan<object>> =>
-    (await open()).scan({ ...options, where, signal });
-  const close = async (): Promise<void> => {
-    const opened = own;
-    own = undefined;
-    await (await opened?.catch(() => undefined))?.close();
-  };
-  let readers = 0;
-  async function* batches(signal: AbortSignal, wants: Wants): AsyncGenerator<Batch, void, void> {
-    readers++;
-    const asked = {
-      ...wants,
-      get whole() {
-        return live.whole;
-      },
-    };
-    try {
-      yield* (await start(signal, wants.where?.keep)).batches(asked);
-    } finally {
-      readers--;
-      if (readers === 0) await close();
-    }
-  }
-  const select = options.select?.map(parsePath);
-  const wholly = given?.mode !== 'write' && options.limit === undefined && !options.offset;
   // How many documents are left out is known only of all, as they are committed.
   const { where, limit, offset, ids } = options;
+  const select = options.select?.map(parsePath);
   const chooses = [where, select, limit, offset, ids].some((each) => each !== undefined);
+  let started = false;
+  let asks: Ask[] = [];
+  let takesWhole = (): boolean => false;
+
+  /** Whether reading the fields told from whole documents gives the same: they need not be cut out first. */
+  const answer = async (files: ReadingFiles, ask: Ask, signal: AbortSignal): Promise<boolean> => {
+    const keep = where && ask.where ? and(where, ask.where) : (where ?? ask.where);
+    const commit = given?.info().commit?.seq;
+    const offered = await files.scan({ ...options, where: keep, signal }).fields();
+    // A reader may have gone on to what was committed meanwhile.
+    if (given?.info().commit?.seq !== commit) return false;
+    ask.tell(offered?.fields);
+    return offered?.wholeWillDo ?? false;
+  };
+  async function* read(
+    signal: AbortSignal,
+    wants: Wants,
+    answered: readonly Ask[],
+    isWhole: () => boolean,
+  ): AsyncGenerator<Batch, void, void> {
+    let files: ReadingFiles | undefined;
+    try {
+      files = given ?? (await openForReading(root as string | ZdsRoot, collection, Boolean(ids)));
+      let willDo = false;
+      for (const ask of answered) {
+        if (!ask.signal.aborted) willDo = await answer(files, ask, signal);
+      }
+      const keep = wants.where?.keep ?? where;
+      yield* files.scan({ ...options, where: keep, signal }).batches({
+        ...wants,
+        get whole() {
+          return isWhole() || (willDo && isAlone() && !answered.some((ask) => ask.signal.aborted));
+        },
+      });
+    } finally {
+      tellNothing(answered);
+      if (!given) await files?.close();
+    }
+  }
   const again: Rereading = {
     select,
-    begin() {
-      live.whole = true;
+    begin(signal) {
+      if (started) return false;
+      takesWhole = () => isAlone() && !signal.aborted;
+      return true;
     },
-    batches,
+    batches: (signal, wants, tell, also) =>
+      read(signal, wants, [{ where: also, signal, tell }], () => true),
   };
+  // A path into a value drops what is not there to be looked into: that takes more than leaving
+  // fields unread.
+  const isFlat = !select?.some(({ length }) => length > 1);
+  const wholly = given?.mode !== 'write' && limit === undefined && !offset;
   return {
-    source: { name: 'zdsSource', cursors: false, selects: !given && !chooses, batches },
-    offer: {
-      // A path into a value drops what is not there to be looked into: that takes more than leaving
-      // fields unread.
-      [readAgain]: wholly && !select?.some(({ length }) => length > 1) ? again : undefined,
-      async [offerFields](signal) {
-        // What a writer changes between this pass and the next would not be in the offer.
-        if (given?.mode === 'write') return undefined;
-        try {
-          const offered = await (await start(signal)).fields();
-          live.whole = offered?.wholeWillDo ?? false;
-          return offered?.fields;
-        } catch (error) {
-          await close();
-          throw error;
-        }
+    source: {
+      name: 'zdsSource',
+      cursors: false,
+      selects: !given && !chooses,
+      batches(signal, wants) {
+        const [answered, isWhole] = [asks, takesWhole];
+        started = true;
+        asks = [];
+        takesWhole = () => false;
+        return read(signal, wants, answered, isWhole);
       },
     },
+    offer: {
+      [readAgain]: wholly && isFlat ? again : undefined,
+      async [offerFields](signal, also) {
+        // What a writer changes between this pass and the next would not be in the offer. What the
+        // receiver leaves out it tells by the fields that it is sent, and these by those stored.
+        if (started || given?.mode === 'write' || (also && select)) return undefined;
+        return new Promise((tell) => {
+          signal.addEventListener('abort', () => tell(undefined), { once: true });
+          asks.push({ where: also, signal, tell });
+        });
+      },
+    },
+    end() {
+      started = true;
+      tellNothing(asks);
+    },
   };
+}
+
+function tellNothing(asks: readonly Ask[]): void {
+  for (const { tell } of asks) tell(undefined);
 }

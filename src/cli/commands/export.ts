@@ -4,7 +4,7 @@
  * twice: once for a schema that covers every document, so that no late field is lost.
  */
 
-import { type FieldsOffer, offerFields } from '../../arrow/fields-offer.ts';
+import type { KnownFields } from '../../arrow/fields-offer.ts';
 import { EtlError } from '../../core/errors.ts';
 import type { Sink } from '../../core/stage.ts';
 import type { FieldStats } from '../../kernels/index.ts';
@@ -47,7 +47,7 @@ export const exportCommand: Command = {
       const sink =
         format === 'jsonl'
           ? createJsonlSink(to === '-' ? terminal.stdout.stream : to)
-          : await arrowSink(to, () => observeFields(scan, terminal));
+          : await arrowSink(to, () => ({ fields: observeFields(scan, terminal) }));
       const progress = new Progress(terminal.stderr, 'export', undefined);
       const summary = await pump(scan, sink, progress, terminal);
       progress.clear();
@@ -69,12 +69,9 @@ function formatOf(to: string): 'jsonl' | 'arrow' {
   );
 }
 
-async function arrowSink(
-  to: string,
-  fields: FieldsOffer[typeof offerFields],
-): Promise<Sink<Written>> {
+async function arrowSink(to: string, askKnown: () => KnownFields): Promise<Sink<Written>> {
   const { createArrowSink } = await import('../../sinks/arrow-sink.ts');
-  return createArrowSink(to, {}, () => ({ [offerFields]: fields }));
+  return createArrowSink(to, {}, askKnown);
 }
 
 /** The fields of everything that will be written. Undefined after Ctrl-C. */
