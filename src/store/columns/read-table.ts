@@ -129,7 +129,12 @@ function answers({ columns, definition: own }: Manifest, { definition, plan }: W
   if (plan) return plan.columns.every((column) => columns.some((each) => isSame(each, column)));
   const { fields } = definition;
   if (fields === undefined) return own.fields === undefined;
-  return !own.typed && fields.every((field) => columns.some(({ name }) => name === field));
+  return !own.typed && fields.every((field) => columns.some((each) => isOf(each, field)));
+}
+
+/** Whether it is the column of a field as `findColumn` makes it: a name with a dot may be a path, or one name. */
+function isOf({ name, path = [name] }: Column, field: string): boolean {
+  return name === field && formatPath(path) === formatPath(parsePath(field));
 }
 
 const isSame = (a: Column, b: Column): boolean => JSON.stringify(a) === JSON.stringify(b);

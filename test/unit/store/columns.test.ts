@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { PathInput } from '../../../src/core/path.ts';
 import { eq, gt, gte } from '../../../src/core/predicate.ts';
 import { sharedKernel } from '../../../src/kernels/index.ts';
 import { zdsSource } from '../../../src/sources/zds-source.ts';
@@ -95,6 +96,23 @@ describe('a column snapshot', () => {
     expect(await reader.scan({ where: eq('n', 3) }).toArray()).toHaveLength(1);
     await reader.refresh();
     expect((await reader.table()).numRows).toBe(9);
+  });
+
+  it('tells a field in an object from one with a dot in its name', async () => {
+    await using store = await open();
+    store.put('x', { 'a.b': 'name', a: { b: 'path' } });
+    await store.flush();
+    const read = async () => {
+      const paths: PathInput[][] = [['a.b'], [['a.b']], [['a', 'b']], ['a.b', ['a.b']]];
+      const tables = paths.map((columns) => store.table({ columns }));
+      return (await Promise.all(tables)).map((table) => table.toArray().map(String));
+    };
+    const before = await read();
+    expect(before[0]).toEqual([expect.stringContaining('path')]);
+    for (const columns of [undefined, ['a.b'], [['a.b']]]) {
+      await store.snapshot({ columns });
+      expect(await read()).toEqual(before);
+    }
   });
 
   it('is the same by zds-stream/columns: all alive, in an archive, some dead, of no store', async () => {
