@@ -9,11 +9,11 @@
  * Source of the format: Arrow Columnar Format 1.5, "Serialization and Interprocess Communication".
  */
 import {
+  type Data,
   Message,
   MetadataVersion,
   type RecordBatch as Rows,
   type Schema,
-  Vector,
 } from 'apache-arrow';
 import { FileBlock, Footer } from 'apache-arrow/ipc/metadata/file';
 import {
@@ -74,13 +74,13 @@ export class IpcEncoder {
     const out: Uint8Array[] = [];
     for (const [id, vector] of batch.dictionaries) {
       for (const [i, chunk] of vector.data.entries()) {
-        const parts = VectorAssembler.assemble(new Vector([chunk]));
+        const parts = Parts.of([chunk]);
         const data = (regions: BufferRegion[]) =>
           new DictionaryBatch(recordBatch(chunk.length, parts, regions), id, i > 0);
         out.push(...this.#body(data, parts.buffers.map(asBytes)));
       }
     }
-    const parts = VectorAssembler.assemble(batch);
+    const parts = Parts.of(batch.data.children);
     const header = (regions: BufferRegion[]) => recordBatch(batch.numRows, parts, regions);
     out.push(...this.#body(header, parts.buffers.map(asBytes), this.#blocks));
     return out;
@@ -139,7 +139,29 @@ export class IpcEncoder {
   }
 }
 
-function recordBatch(length: number, parts: VectorAssembler, regions: BufferRegion[]): RecordBatch {
+/** Bytes of a text or of bytes in a column of views. */
+const VIEW_BYTES = 16;
+
+/** Nodes and buffers of columns. Where values are views, apache-arrow takes the offset of a slice twice. */
+class Parts extends (VectorAssembler as unknown as new () => VectorAssembler) {
+  static of(columns: readonly Data[]): Parts {
+    const parts = new Parts();
+    parts.visitMany(columns);
+    return parts;
+  }
+
+  override visitUtf8View({ values, length, variadicBuffers }: Data): this {
+    this._buffers.push(values.subarray(0, length * VIEW_BYTES), ...variadicBuffers);
+    this._variadicBufferCounts.push(variadicBuffers.length);
+    return this;
+  }
+
+  override visitBinaryView(data: Data): this {
+    return this.visitUtf8View(data);
+  }
+}
+
+function recordBatch(length: number, parts: Parts, regions: BufferRegion[]): RecordBatch {
   return new RecordBatch(length, parts.nodes, regions, null, parts.variadicBufferCounts);
 }
 

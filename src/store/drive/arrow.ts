@@ -9,10 +9,12 @@
  */
 import {
   type DataType,
+  makeBuilder,
   makeData,
-  type RecordBatch,
+  RecordBatch,
   RecordBatchReader,
   type Schema,
+  Struct,
   Table,
   Vector,
 } from 'apache-arrow';
@@ -105,13 +107,13 @@ export async function writeTable(
   }
   if (batches.length === 0) {
     if (!first) throw new EtlError('INVALID_ARGUMENT', 'a table without a batch has no schema');
-    for (const batch of new Table(first).batches) await add(batch);
+    const none = makeBuilder({ type: new Struct(first.fields) }).finish();
+    await add(new RecordBatch(first, none.flush()));
   }
-  const stale: Uint8Array[] = before ? batchKeys(key, before) : [];
-  // What a write that did not end has left under this number.
-  for (let i = batches.length; drive.exists(batchKey(key, write, i)); i++) {
-    stale.push(batchKey(key, write, i));
-  }
+  const stale = [
+    ...(before ? batchKeys(key, before) : []),
+    ...leftKeys(drive, key, write, batches.length),
+  ];
   await drive.sync();
   const list: TableList = { format: 'zds-table', write, batches };
   await drive.write(key, Buffer.from(JSON.stringify(list)));
@@ -140,7 +142,8 @@ export async function deleteTable(drive: DataStore, key: DriveKey): Promise<numb
   const list = readList(drive, key);
   await drive.delete(key);
   await drive.sync();
-  return drive.batchDelete(list ? batchKeys(key, list) : []);
+  const left = leftKeys(drive, key, (list?.write ?? 0) + 1);
+  return drive.batchDelete([...(list ? batchKeys(key, list) : []), ...left]);
 }
 
 function* readBatches(
@@ -184,6 +187,13 @@ function readList(drive: DataStore, key: DriveKey): TableList | undefined {
 
 function batchKeys(key: DriveKey, { write, batches }: TableList): Uint8Array[] {
   return batches.map((_, i) => batchKey(key, write, i));
+}
+
+/** What a write of this number that did not end has left, from a batch on. */
+function leftKeys(drive: DataStore, key: DriveKey, write: number, from = 0): Uint8Array[] {
+  const keys: Uint8Array[] = [];
+  for (let i = from; drive.exists(batchKey(key, write, i)); i++) keys.push(batchKey(key, write, i));
+  return keys;
 }
 
 function batchKey(key: DriveKey, write: number, ordinal: number): Uint8Array {

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  BinaryView,
   Bool,
   type DataType,
   DateDay,
@@ -18,12 +19,14 @@ import {
   List,
   Null,
   type RecordBatch,
+  Schema,
   Struct,
   Table,
   tableFromArrays,
   tableFromIPC,
   tableToIPC,
   Utf8,
+  Utf8View,
   vectorFromArray,
 } from 'apache-arrow';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -168,12 +171,35 @@ describe('tables in drives', () => {
   it('keep slices, dictionaries and empty tables as they are', async () => {
     await using drive = await DataStore.open(path);
     const words = vectorFromArray(['a', 'b', 'a', null, 'b', 'a']);
+    const text = [
+      'a',
+      'longer than what stands in a view',
+      null,
+      'another one that is long enough',
+    ];
+    const views = vectorFromArray(text, new Utf8View());
+    const bytes = vectorFromArray(
+      text.map((each) => each && Buffer.from(each)),
+      new BinaryView(),
+    );
+    const listOfViews = new List(new Field('each', new Utf8View(), true));
+    const lists = [[text[1]], [text[0], text[3]], text.slice(1)];
+    const nested = [
+      new Field('lists', listOfViews, true),
+      new Field('fixed', new FixedSizeList(2, new Field('each', new Float64())), true),
+      new Field('struct', new Struct([new Field('each', new Utf8())]), true),
+      new Field('words', new Dictionary(new Utf8(), new Int8()), true),
+    ];
     const dictionary = new Table({ words: vectorFromArray(['x', 'y', 'x']) });
     const cases = {
       slice: someTable(0, 50).slice(7, 33),
       dictionary,
       words: new Table({ words }),
       empty: someTable(0, 3).slice(0, 0),
+      none: new Table(someTable(0, 3).schema),
+      noneInside: new Table(new Schema(nested)),
+      views: new Table({ views, bytes }).slice(1),
+      viewsInside: new Table({ lists: vectorFromArray(lists, listOfViews) }).slice(1, 3),
     };
     for (const [key, table] of Object.entries(cases)) {
       await drive.writeTable(key, table as Table);
@@ -195,6 +221,22 @@ describe('tables in drives', () => {
     expect(rows(before)).toHaveLength(18);
     await drive.deleteTable('t');
     expect(drive.len()).toBe(0);
+  });
+
+  it('are deleted with what writes that failed have left', async () => {
+    await using drive = await DataStore.open(path);
+    async function* failing() {
+      yield* someTable(0, 2).batches;
+      yield* someTable(2, 2).batches;
+      throw new Error('no more');
+    }
+    for (const key of ['new', 'old']) {
+      if (key === 'old') await drive.writeTable(key, someTable(0, 4));
+      await expect(drive.writeTable(key, failing())).rejects.toThrow('no more');
+      expect(drive.readTable(key)?.numRows).toBe(key === 'old' ? 4 : undefined);
+      await drive.deleteTable(key);
+      expect(drive.len()).toBe(0);
+    }
   });
 
   it('refuse what is no table, and notice what is missing', async () => {
