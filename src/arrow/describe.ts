@@ -30,6 +30,8 @@ export interface ColumnSummary {
 
 type Value = number | bigint | string | boolean;
 
+/** Sums in parts of it hold as many of the greatest numbers as there can be. */
+const SCALE = 2 ** 64;
 const SHOWN_TEXT = 64;
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
@@ -55,6 +57,8 @@ class Describer {
   #count = 0;
   #nulls = 0;
   #sum = 0;
+  /** The same in parts of `SCALE`, for a sum that a number cannot hold. */
+  #scaled = 0;
   #min: Value | undefined;
   #max: Value | undefined;
   #least: Uint8Array | undefined;
@@ -83,10 +87,15 @@ class Describer {
     const distinct = Math.min(this.#count, this.#distinct.estimate());
     if (isText) return { ...base, min: shown(this.#least!), max: shown(this.#most!), distinct };
     if (this.#min === undefined) return base;
-    const bounds = { ...base, min: this.#min, max: this.#max!, mean: this.#sum / this.#count };
+    const bounds = { ...base, min: this.#min, max: this.#max!, mean: this.#mean() };
     return isNumber
       ? { ...bounds, distinct, histogram: this.#histogram.bars() }
       : { ...bounds, distinct };
+  }
+
+  #mean(): number {
+    const mean = this.#sum / this.#count;
+    return Number.isFinite(mean) ? mean : (this.#scaled / this.#count) * SCALE;
   }
 
   #take(data: Data, row: number): void {
@@ -98,6 +107,7 @@ class Describer {
       const value = data.values[row] as number | bigint;
       this.#bounds(value);
       this.#sum += Number(value);
+      this.#scaled += Number(value) / SCALE;
       this.#histogram.add(Number(value));
       if (typeof value === 'bigint') this.#distinct.addInteger(value);
       else this.#distinct.addNumber(value);
@@ -143,6 +153,6 @@ function compare(a: Uint8Array, b: Uint8Array): number {
 }
 
 function shown(bytes: Uint8Array): string {
-  const chars = [...decoder.decode(bytes.subarray(0, SHOWN_TEXT * 4))];
+  const chars = [...decoder.decode(bytes.subarray(0, (SHOWN_TEXT + 1) * 4))];
   return chars.length > SHOWN_TEXT ? `${chars.slice(0, SHOWN_TEXT - 1).join('')}…` : chars.join('');
 }

@@ -51,9 +51,7 @@ function instantWriter(
   { date, dayOnly, zone }: InstantForm,
 ): (row: number) => void {
   return (row) => {
-    const [seconds, rest] = split(words[row * 2]!, words[row * 2 + 1]!, ticks);
-    const days = Math.floor(seconds / DAY_SECONDS);
-    const ofDay = seconds - days * DAY_SECONDS;
+    const [days, ofDay, rest] = splitDays(words[row * 2]!, words[row * 2 + 1]!, ticks);
     out.byte(0x22);
     date(days);
     if (!dayOnly || ofDay !== 0 || rest !== 0) {
@@ -93,6 +91,20 @@ function split(low: number, high: number, ticks: number): [number, number] {
   for (; rest < 0; rest += ticks) seconds--;
   for (; rest >= ticks; rest -= ticks) seconds++;
   return [seconds, rest];
+}
+
+/** Whole days, the seconds of the day and the ticks left; a BigInt is made where a number cannot count the seconds. */
+function splitDays(low: number, high: number, ticks: number): [number, number, number] {
+  const [seconds, rest] = split(low, high, ticks);
+  if (Number.isSafeInteger(seconds)) {
+    const days = Math.floor(seconds / DAY_SECONDS);
+    return [days, seconds - days * DAY_SECONDS, rest];
+  }
+  const value = (BigInt(high) << 32n) + BigInt(low >>> 0);
+  const perDay = BigInt(DAY_SECONDS * ticks);
+  const ofDay = ((value % perDay) + perDay) % perDay;
+  const left = Number(ofDay % BigInt(ticks));
+  return [Number((value - ofDay) / perDay), Number(ofDay / BigInt(ticks)), left];
 }
 
 /** Writes days since 1970 as a date, the last one from memory. */

@@ -5,7 +5,7 @@
 import type { Document } from '../core/batch.ts';
 import { formatPath, type Path } from '../core/path.ts';
 import type { Output } from './output.ts';
-import { formatValue } from './text.ts';
+import { cutText, formatValue } from './text.ts';
 
 const SAMPLE_ROWS = 100;
 const MAX_WIDTH = 40;
@@ -111,9 +111,8 @@ function valueAt(value: unknown, path: Path): unknown {
 
 function joinCells(cells: readonly (Column & { readonly text: string })[]): string {
   const texts = cells.map(({ text, width, numeric }) => {
-    const chars = [...text];
-    const cut = chars.length > width ? `${chars.slice(0, width - 1).join('')}…` : text;
-    const space = ' '.repeat(Math.max(0, width - chars.length));
+    const cut = cutText(text, width);
+    const space = ' '.repeat(Math.max(0, width - [...cut].length));
     return numeric ? space + cut : cut + space;
   });
   return `${texts.join('  ').trimEnd()}\n`;

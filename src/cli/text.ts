@@ -42,6 +42,13 @@ export function formatRate(perSecond: number): string {
   return `${perSecond.toFixed(0)} /s`;
 }
 
+/** Text of at most so many characters, the last of them `…` where some are left out. */
+export function cutText(text: string, most: number): string {
+  if (text.length <= most) return text;
+  const chars = [...text];
+  return chars.length > most ? `${chars.slice(0, most - 1).join('')}…` : text;
+}
+
 /** A value on one line: text as it is, anything else as JSON; control characters made harmless. */
 export function formatValue(value: unknown): string {
   if (value === undefined) return '';

@@ -7,7 +7,7 @@ import type { StoreInfo } from '../../store/options.ts';
 import { ZdsRoot } from '../../store/root.ts';
 import { type Command, collectionOption } from '../command.ts';
 import { Table } from '../table.ts';
-import { formatCount, formatSize, formatValue } from '../text.ts';
+import { cutText, formatCount, formatSize, formatValue } from '../text.ts';
 
 const BARS = ' ▁▂▃▄▅▆▇█';
 /** Characters of a text bound. */
@@ -97,8 +97,7 @@ function columnRow(column: ColumnSummary): Record<string, string> {
 
 function formatBound(value: ColumnSummary['min']): string {
   if (typeof value === 'number') return String(Number(value.toPrecision(6)));
-  const text = value === undefined ? '' : formatValue(String(value));
-  return text.length > SHOWN ? `${text.slice(0, SHOWN - 1)}…` : text;
+  return value === undefined ? '' : cutText(formatValue(String(value)), SHOWN);
 }
 
 /** A bar for each range, as high as its share of the fullest; what holds anything is seen. */

@@ -16,7 +16,7 @@ import { testsForm, testsJsonSchema } from '../../pipeline-file/test-schema.ts';
 import { fromIterable } from '../../sources/from-iterable.ts';
 import { memorySink } from '../../testing/memory-sink.ts';
 import type { Command } from '../command.ts';
-import { formatCount, formatValue } from '../text.ts';
+import { cutText, formatCount, formatValue } from '../text.ts';
 
 const TEST_FILE = /\.test\.(yaml|yml|json)$/;
 const PIPELINES = ['.yaml', '.yml', '.json', '.ts', '.mts', '.js', '.mjs'];
@@ -210,6 +210,5 @@ function isBranch(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 function show(value: unknown): string {
-  const shown = formatValue(JSON.stringify(value));
-  return shown.length > 200 ? `${shown.slice(0, 200)}…` : shown;
+  return cutText(formatValue(JSON.stringify(value)), 200);
 }

@@ -39,6 +39,13 @@ describe('describeColumns', () => {
     expect(await describeColumns([])).toEqual([]);
   });
 
+  it('averages numbers whose sum is too large for one', async () => {
+    const [column] = await summaries([{ n: 1e308 }, { n: 1.5e308 }]);
+    expect(column!.mean).toBeCloseTo(1.25e308, -300);
+    const [both] = await summaries([{ n: 1.5e308 }, { n: 1.5e308 }, { n: -1.5e308 }]);
+    expect(both!.mean! / 0.5e308).toBeCloseTo(1, 12);
+  });
+
   it('shows the beginning of long text', async () => {
     const [column] = await summaries([{ t: 'x'.repeat(100) }, { t: '\ufeffy' }]);
     expect(column).toMatchObject({ min: `${'x'.repeat(63)}…`, max: '\ufeffy' });

@@ -155,12 +155,16 @@ describe('list and stats', () => {
 describe('columns', () => {
   const some = at('columns');
   it('are described', async () => {
-    const numbers = Array.from({ length: 40 }, (_, i) => `{"_id":"d${i}","n":${i % 4},"t":null}`);
+    const numbers = Array.from(
+      { length: 40 },
+      (_, i) => `{"_id":"d${i}","n":${i % 4},"t":null,"e":"${'😀'.repeat(12 + (i % 2))}"}`,
+    );
     writeFileSync(at('numbers.jsonl'), numbers.join('\n'));
     await zds(['ingest', some, '-c', 'c', at('numbers.jsonl')]);
     const { stdout } = await zds(['stats', some, '-c', 'c', '--columns']);
     expect(stdout).toMatch(/^n +40 +0 +4 +0 +1.5 +3 +█( *█){3} +Int64$/m);
     expect(stdout).toMatch(/^t +0 +40 +Utf8$/m);
+    expect(stdout).toMatch(/^e +40 +0 +2 +(😀){12} +(😀){11}… +Utf8$/mu);
     const [stats] = JSON.parse(
       (await zds(['stats', some, '--columns', '--json'])).stdout,
     ).collections;

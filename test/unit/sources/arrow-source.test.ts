@@ -8,13 +8,17 @@ import {
   Field,
   Float64,
   Int32,
+  makeData,
   Schema,
   Table,
+  TimestampMillisecond,
+  TimestampSecond,
   tableFromArrays,
   tableFromIPC,
   tableToIPC,
   Uint64,
   Utf8,
+  Vector,
   vectorFromArray,
 } from 'apache-arrow';
 import fc from 'fast-check';
@@ -71,6 +75,19 @@ async function textOf(table: Table, options: ArrowSourceOptions = {}): Promise<s
   }
   return text;
 }
+
+it.each([
+  [2n ** 53n + 1n, '+285428751-11-12T07:36:33', 's'],
+  [2n ** 63n - 1n, '+292277026596-12-04T15:30:07', 's'],
+  [-(2n ** 63n), '-292277022657-01-27T08:29:52', 's'],
+  [9_007_199_254_740_993_001n, '+285428751-11-12T07:36:33.001', 'ms'],
+  [-9_100_000_000_000_000_001n, '-288365551-08-02T22:13:19.999', 'ms'],
+  [2n ** 63n - 1n, '+292278994-08-17T07:12:55.807', 'ms'],
+])('gives timestamps exactly, far away: %i', async (value, text, unit) => {
+  const type = unit === 's' ? new TimestampSecond() : new TimestampMillisecond();
+  const data = makeData({ type, length: 1, nullCount: 0, data: BigInt64Array.of(value) });
+  expect(await textOf(new Table({ at: new Vector([data]) }))).toBe(`{"at":"${text}"}\n`);
+});
 
 describe.each(['file', 'stream'] as const)('arrowSource of a %s', (form) => {
   const bytes = forms[form];
