@@ -234,7 +234,7 @@ function mapWriter(column: ColumnView, out: JsonOut, options: CellOptions): Cell
 /** Keys as strings: what is no string anyway is put in quotes. */
 function keyWriter(keys: ColumnView, out: JsonOut, options: CellOptions): CellWriter {
   const type = keys.dictionary?.[0]?.type ?? keys.type;
-  const write = nullableWriter(keys, out, options);
+  const write = nullableWriter(keys, out, { ...options, decimals: 'string' });
   if (DataType.isBool(type) || DataType.isInt(type) || DataType.isFloat(type)) {
     return (row) => {
       out.byte(0x22);
@@ -242,7 +242,7 @@ function keyWriter(keys: ColumnView, out: JsonOut, options: CellOptions): CellWr
       out.byte(0x22);
     };
   }
-  const nested = keys.children.length > 0 || DataType.isDecimal(type) || DataType.isNull(type);
+  const nested = keys.children.length > 0 || DataType.isNull(type);
   if (nested || keys.isJson || DataType.isInterval(type) || DataType.isDuration(type)) {
     throw new EtlError('UNSUPPORTED', `a map with keys of type ${type}`);
   }

@@ -5,13 +5,16 @@
  * A page is a header, then levels (how deep a value is there, and where lists begin) and values. Levels and
  * indices into a dictionary are runs: of one value many times, or of values packed into groups of eight.
  */
-import type { ColumnMetaData, Compressors, PageHeader, SchemaTree } from 'hyparquet';
+import type { ColumnMetaData, Compressors, PageHeader } from 'hyparquet';
 import { parquetHeader } from 'hyparquet/src/column.js';
 import { decompressPage } from 'hyparquet/src/datapage.js';
 import { EtlError, type Place } from '../core/errors.ts';
+import { type LeafPath, nameOf } from './parquet-schema.ts';
 
 /** A column chunk as the footer has it. */
 export interface Chunk {
+  /** The name of the column. */
+  readonly column: string;
   readonly meta: ColumnMetaData;
   readonly start: number;
   readonly end: number;
@@ -23,30 +26,19 @@ export interface Chunk {
 /** Groups that a packed run may have beyond what is left: some writers fill them up. */
 const SPARE_VALUES = 504;
 
-/**
- * A chunk of a group of `rows`, with the levels of its place in the schema. Errors: RangeError where these
- * do not fit.
- */
-export function describeChunk(meta: ColumnMetaData, schema: SchemaTree, rows: number): Chunk {
-  let node = schema;
-  let definition = 0;
-  let repetition = 0;
-  for (const name of meta.path_in_schema) {
-    const next = node.children.find(({ element }) => element.name === name);
-    if (!next) throw new RangeError(`there is no column ${meta.path_in_schema.join('.')}`);
-    node = next;
-    const { repetition_type } = node.element;
-    if (repetition_type !== 'REQUIRED') definition++;
-    if (repetition_type === 'REPEATED') repetition++;
-  }
-  const count = Number(meta.num_values);
-  if (repetition === 0 && count !== rows) {
-    const column = meta.path_in_schema.join('.');
-    throw new RangeError(`column ${column} has ${count} values for ${rows} rows`);
+/** A chunk of a group of `rows`, with the levels of its leaf. Errors: RangeError where these do not fit. */
+export function describeChunk(meta: ColumnMetaData, path: LeafPath, rows: number): Chunk {
+  const kinds = path.map(({ element }) => element.repetition_type);
+  const definition = kinds.filter((kind) => kind !== 'REQUIRED').length;
+  const repetition = kinds.filter((kind) => kind === 'REPEATED').length;
+  const column = nameOf(path);
+  const values = Number(meta.num_values);
+  if (repetition === 0 && values !== rows) {
+    throw new RangeError(`column ${column} has ${values} values for ${rows} rows`);
   }
   const start = Number(meta.dictionary_page_offset || meta.data_page_offset);
   const end = start + Number(meta.total_compressed_size);
-  return { meta, start, end, definition, repetition };
+  return { column, meta, start, end, definition, repetition };
 }
 
 /**
@@ -54,13 +46,12 @@ export function describeChunk(meta: ColumnMetaData, schema: SchemaTree, rows: nu
  * the decoder in `pages`. Errors: CORRUPTED_INPUT with the page's offset; the library's and the codec's.
  */
 export function checkPages(bytes: Uint8Array, chunk: Chunk, pages: PlainPages, place: Place): void {
-  const { meta, start, repetition } = chunk;
+  const { column, meta, start, repetition } = chunk;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const reader = { view, offset: 0 };
   let left = Number(meta.num_values);
   let at = 0;
   const fail = (problem: string): never => {
-    const column = meta.path_in_schema.join('.');
     const where = { ...place, offset: start + at };
     throw new EtlError('CORRUPTED_INPUT', `column ${column}: ${problem}`, { place: where });
   };

@@ -1,18 +1,9 @@
 /** Documents from Parquet files, a row group at a time. */
-import {
-  type Compressors,
-  type FileMetaData,
-  parquetMetadataAsync,
-  parquetRead,
-  parquetSchema,
-  type SchemaElement,
-  type SchemaTree,
-  snappyUncompress,
-} from 'hyparquet';
-import { type CellWriter, closeObject, fieldPrefix } from '../arrow/cell-writers.ts';
+import { type Compressors, parquetMetadataAsync, parquetRead, snappyUncompress } from 'hyparquet';
+import { type CellWriter, closeObject } from '../arrow/cell-writers.ts';
 import type { JsonOut } from '../arrow/json-out.ts';
 import { type Batch, type Document, sourcePlace } from '../core/batch.ts';
-import { EtlError, isEtlError, type Place } from '../core/errors.ts';
+import { EtlError, formatPlace, isEtlError, type Place } from '../core/errors.ts';
 import type { Source, Wants } from '../core/stage.ts';
 import { type BlockCodec, decompressBlock } from '../io/decompress-block.ts';
 import { type FileReader, openFileReader } from '../io/file-reader.ts';
@@ -21,7 +12,8 @@ import { SourceStream } from '../streams/source-stream.ts';
 import { openInputs } from './byte-input.ts';
 import { type InputPlace, parsePlace } from './input-place.ts';
 import { type Chunk, checkPages, describeChunk, PlainPages } from './parquet-pages.ts';
-import { isText, type ValueWriter, valueWriter } from './parquet-values.ts';
+import { type ParquetSchema, readSchema } from './parquet-schema.ts';
+import { type FieldWriter, fieldWriters } from './parquet-values.ts';
 import { checkColumns, type RowSet, type RowsOptions, RowsToBatches } from './rows-to-batches.ts';
 
 export type ParquetSourceOptions = RowsOptions;
@@ -95,19 +87,19 @@ async function* readAll(
     }
     const file = await openFileReader(path);
     try {
-      const { metadata, check } = await readFooter(file, place);
-      if (from && (from.check !== check || from.group >= metadata.row_groups.length)) {
+      const { schema, check } = await readFooter(file, place);
+      const groups = schema.metadata.row_groups.length;
+      if (from && (from.check !== check || from.group >= groups)) {
         throw new EtlError('CURSOR_MISMATCH', 'is another file than that of the cursor', { place });
       }
-      const schema = await guard(place, async () => parquetSchema(metadata));
       checkColumns(
-        schema.children.map(({ element }) => element.name),
+        schema.columns.map(({ element }) => element.name),
         options.columns,
         place,
       );
       const first = from?.group ?? 0;
-      for (let group = first; group < metadata.row_groups.length; group++) {
-        const set = await readGroup(file, metadata, schema, { group, options, toBatches, place });
+      for (let group = first; group < groups; group++) {
+        const set = await readGroup(file, schema, { group, options, toBatches, place });
         signal.throwIfAborted();
         const before = ordinal;
         const where = {
@@ -133,11 +125,11 @@ async function* readAll(
   }
 }
 
-/** The metadata of a file, what its values are kept apart from what they are stored as. */
+/** The schema of a file, and what the file is known by. */
 async function readFooter(
   file: FileReader,
   place: Place,
-): Promise<{ metadata: FileMetaData; check: string }> {
+): Promise<{ schema: ParquetSchema; check: string }> {
   const size = file.size ?? 0;
   const end = await file.peek(END_BYTES, Math.max(0, size - END_BYTES));
   const magic = String.fromCharCode(...end.subarray(4));
@@ -151,10 +143,10 @@ async function readFooter(
   }
   const footer = await file.peek(length, size - END_BYTES - length);
   const check = sharedKernel().hash(footer).toString(16).padStart(16, '0');
-  const metadata = await guard(place, () =>
-    parquetMetadataAsync(asyncBuffer(file), { geoparquet: false }),
+  const schema = await guard(place, async () =>
+    readSchema(await parquetMetadataAsync(asyncBuffer(file), { geoparquet: false })),
   );
-  return { metadata, check };
+  return { schema, check };
 }
 
 interface GroupReading {
@@ -166,8 +158,7 @@ interface GroupReading {
 
 async function readGroup(
   file: FileReader,
-  metadata: FileMetaData,
-  schema: SchemaTree,
+  { columns: all, leaves, metadata }: ParquetSchema,
   { group, options, toBatches, place }: GroupReading,
 ): Promise<RowSet> {
   const rowsOf = (index: number): number => Number(metadata.row_groups[index]!.num_rows);
@@ -175,17 +166,19 @@ async function readGroup(
   for (let i = 0; i < group; i++) rowStart += rowsOf(i);
   const rows = rowsOf(group);
   const { needed } = toBatches;
-  const nodes = schema.children.filter(({ element }) => needed?.includes(element.name) ?? true);
-  const columns = nodes.map(({ element }) => element.name);
+  const nodes = all.filter(({ element }) => needed?.includes(element.name) ?? true);
+  const columns = nodes.map(({ key }) => key);
   const values = new Map<string, unknown[] | ArrayLike<unknown>>();
   const pages = new PlainPages(compressors);
   await guard(place, async () => {
-    const chunks = metadata.row_groups[group]!.columns.flatMap(({ meta_data: meta }) =>
-      meta && columns.includes(meta.path_in_schema[0]!) ? [describeChunk(meta, schema, rows)] : [],
+    const chunks = metadata.row_groups[group]!.columns.flatMap(({ meta_data: meta }, i) =>
+      meta && columns.includes(meta.path_in_schema[0]!)
+        ? [describeChunk(meta, leaves[i]!, rows)]
+        : [],
     );
     await parquetRead({
       file: checkedBuffer(file, chunks, pages, place),
-      metadata: { ...metadata, schema: physicalSchema(metadata.schema) },
+      metadata,
       columns,
       rowStart,
       rowEnd: rowStart + rows,
@@ -202,53 +195,45 @@ async function readGroup(
         }
       },
     });
-    const lost = columns.find((name) => rows > 0 && !values.has(name));
-    if (lost !== undefined) throw new RangeError(`row group ${group} is without column ${lost}`);
+    const lost = nodes.find(({ key }) => rows > 0 && values.get(key)?.length !== rows);
+    if (lost) {
+      const found = values.get(lost.key)?.length ?? 'none';
+      throw new RangeError(
+        `column ${lost.element.name} of ${found} of the ${rows} rows of group ${group}`,
+      );
+    }
   });
   const { nulls = 'null', decimals = 'number' } = options;
   return {
     rows,
     writer: (out, wanted) => {
       const chosen = wanted?.flatMap((name) => nodes.filter((node) => node.element.name === name));
-      const fields = (chosen ?? nodes).map((node) => ({
-        prefix: fieldPrefix(node.element.name),
-        values: values.get(node.element.name) ?? [],
-        write: valueWriter(node, out, { nulls, decimals }),
-      }));
-      return rowWriter(fields, out, nulls === 'absent');
+      try {
+        const fields = fieldWriters(chosen ?? nodes, out, { nulls, decimals });
+        return rowWriter(fields, values, out, place);
+      } catch (cause) {
+        throw describeFault(cause, place);
+      }
     },
   };
 }
 
-interface ValueField {
-  readonly prefix: Uint8Array;
-  readonly values: ArrayLike<unknown>;
-  readonly write: ValueWriter;
-}
-
-function rowWriter(fields: readonly ValueField[], out: JsonOut, leavesOut: boolean): CellWriter {
+function rowWriter(
+  fields: readonly FieldWriter[],
+  values: ReadonlyMap<string, ArrayLike<unknown>>,
+  out: JsonOut,
+  place: Place,
+): CellWriter {
+  const columns = fields.map(({ key, write }) => ({ write, values: values.get(key) ?? [] }));
   return (row) => {
     const begin = out.at;
-    for (const { prefix, values, write } of fields) {
-      const value = values[row];
-      if (leavesOut && (value === null || value === undefined)) continue;
-      out.raw(prefix);
-      write(value);
+    try {
+      for (const { values, write } of columns) write(values[row]);
+    } catch (cause) {
+      throw describeFault(cause, place);
     }
     closeObject(out, begin);
   };
-}
-
-/**
- * The schema without what its leaves mean, so that nothing is converted on the way: decimals would
- * become doubles, and text strings. Only the keys of maps are made text of there.
- */
-function physicalSchema(schema: readonly SchemaElement[]): SchemaElement[] {
-  return schema.map((element) => {
-    if (element.num_children || (element.name === 'key' && isText(element))) return element;
-    const { converted_type, logical_type, ...physical } = element;
-    return physical;
-  });
 }
 
 const codecs = {
@@ -320,14 +305,22 @@ function checkedBuffer(
   };
 }
 
-/** Whatever the library says of a file is the file's fault. */
 async function guard<T>(place: Place, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (cause) {
-    if (isEtlError(cause)) throw cause;
-    const why = cause instanceof Error ? cause.message : String(cause);
-    const code = /not supported|unsupported/i.test(why) ? 'UNSUPPORTED' : 'CORRUPTED_INPUT';
-    throw new EtlError(code, `cannot be read: ${why}`, { place, cause });
+    throw describeFault(cause, place);
   }
+}
+
+/** Whatever the library says of a file, and what cannot be done with what it gives, is the file's fault. */
+function describeFault(cause: unknown, place: Place): EtlError {
+  if (isEtlError(cause)) {
+    return formatPlace(cause.place)
+      ? cause
+      : new EtlError(cause.code, cause.message, { place, cause });
+  }
+  const why = cause instanceof Error ? cause.message : String(cause);
+  const code = /not supported|unsupported/i.test(why) ? 'UNSUPPORTED' : 'CORRUPTED_INPUT';
+  return new EtlError(code, `cannot be read: ${why}`, { place, cause });
 }

@@ -2,6 +2,9 @@
  * Values of Parquet columns as JSON text. Columns come in their physical types; what they mean is in
  * the schema, and is written as `arrowSource` writes the same Arrow type: each value is laid into a
  * column of one row, which the writer of that type then writes.
+ *
+ * Groups come as objects by the keys of their nodes, what is repeated as arrays, or null where a leaf is
+ * repeated no times.
  */
 import {
   DataType,
@@ -14,14 +17,21 @@ import {
   Uint32,
   Uint64,
 } from 'apache-arrow';
-import type { SchemaElement, SchemaTree } from 'hyparquet';
+import type { SchemaElement } from 'hyparquet';
 import { typedView, valuesClass } from '../arrow/buffers.ts';
 import { type CellOptions, cellWriter, closeObject, fieldPrefix } from '../arrow/cell-writers.ts';
 import type { JsonOut } from '../arrow/json-out.ts';
 import { embedJson } from '../arrow/raw-json.ts';
+import { EtlError } from '../core/errors.ts';
+import { annotationOf, type ParquetNode } from './parquet-schema.ts';
 
-/** Writes a value that may be null. */
-export type ValueWriter = (value: unknown) => void;
+type ValueWriter = (value: unknown) => void;
+
+/** Writes a field of an object with its name and a comma in front; leaves out nulls where these are absent. */
+export interface FieldWriter {
+  readonly key: string;
+  readonly write: ValueWriter;
+}
 
 const UNITS = {
   MILLIS: TimeUnit.MILLISECOND,
@@ -30,55 +40,75 @@ const UNITS = {
 };
 const TEXT_TYPES = new Set(['STRING', 'ENUM', 'UTF8']);
 
+/** Kinds of leaves without a type that are written without quotes. */
+const BARE_KINDS = new Set(['BOOLEAN', 'INT32', 'INT64', 'FLOAT', 'DOUBLE']);
+
+/** A group as the library gives it: its fields by the keys of their nodes. */
+type Group = Readonly<Record<string, unknown>>;
+
 /** What the values of a leaf mean, whichever generation of annotations says so. */
 interface Meaning {
   readonly kind: string;
   readonly type?: DataType;
 }
 
-/** True for leaves that are text. */
-export function isText(element: SchemaElement): boolean {
-  return TEXT_TYPES.has(element.logical_type?.type ?? element.converted_type ?? '');
+/** Errors: UNSUPPORTED for maps with keys that have no text. */
+export function fieldWriters(
+  nodes: readonly ParquetNode[],
+  out: JsonOut,
+  options: CellOptions,
+): FieldWriter[] {
+  return nodes.map((node) => {
+    const { element, key } = node;
+    const prefix = fieldPrefix(element.name);
+    const inner = nodeWriter(node, out, options);
+    const leavesOut = mayBeAbsent(node, options);
+    const write: ValueWriter = (value) => {
+      if (leavesOut && isNull(value)) return;
+      out.raw(prefix);
+      inner(value);
+    };
+    return { key, write };
+  });
 }
 
-/** A writer for the values of a node of the schema, as hyparquet assembles them. */
-export function valueWriter(node: SchemaTree, out: JsonOut, options: CellOptions): ValueWriter {
-  const { element, children } = node;
+/** Writes all that a node has at its place. */
+function nodeWriter(node: ParquetNode, out: JsonOut, options: CellOptions): ValueWriter {
+  const write = valueWriter(node, out, options);
+  return node.element.repetition_type === 'REPEATED' ? arrayWriter(write, out) : write;
+}
+
+/** Writes one value of a node. */
+function valueWriter(node: ParquetNode, out: JsonOut, options: CellOptions): ValueWriter {
   const write =
-    children.length > 0 ? nestedWriter(node, out, options) : leafWriter(element, out, options);
-  const orNull: ValueWriter = (value) => {
-    if (value === null || value === undefined) out.ascii('null');
+    node.children.length > 0
+      ? groupWriter(node, out, options)
+      : leafWriter(node.element, out, options);
+  return (value) => {
+    if (isNull(value)) out.ascii('null');
     else write(value);
   };
-  return element.repetition_type === 'REPEATED' && children.length === 0
-    ? arrayWriter(orNull, out)
-    : orNull;
 }
 
-function nestedWriter(node: SchemaTree, out: JsonOut, options: CellOptions): ValueWriter {
-  const { element, children } = node;
-  const annotation = element.logical_type?.type ?? element.converted_type ?? '';
+function groupWriter(node: ParquetNode, out: JsonOut, options: CellOptions): ValueWriter {
+  const { element, children, isPlainList } = node;
+  const annotation = annotationOf(element);
   const [only] = children;
-  if (annotation === 'LIST' && only) {
-    const item = only.children.length === 1 ? only.children[0]! : only;
-    return arrayWriter(valueWriter(item, out, options), out);
+  if (isPlainList) return arrayWriter(nodeWriter(only!.children[0]!, out, options), out);
+  if (children.length === 1 && only!.element.repetition_type === 'REPEATED') {
+    const { key } = only!;
+    const write =
+      annotation === 'LIST'
+        ? nodeWriter(only!, out, options)
+        : annotation.startsWith('MAP') && only!.children.length === 2
+          ? entriesWriter(only!.children, out, options)
+          : undefined;
+    if (write) return (value) => write((value as Group)[key]);
   }
-  if (annotation.startsWith('MAP') && only?.children.length === 2) {
-    return entriesWriter(valueWriter(only.children[1]!, out, options), out, options);
-  }
-  const fields = children.map((child) => ({
-    name: child.element.name,
-    prefix: fieldPrefix(child.element.name),
-    write: valueWriter(child, out, options),
-  }));
+  const fields = fieldWriters(children, out, options);
   return (value) => {
     const begin = out.at;
-    for (const { name, prefix, write } of fields) {
-      const inner = (value as Record<string, unknown>)[name] ?? null;
-      if (inner === null && options.nulls === 'absent') continue;
-      out.raw(prefix);
-      write(inner);
-    }
+    for (const { key, write } of fields) write((value as Group)[key]);
     closeObject(out, begin);
   };
 }
@@ -86,7 +116,7 @@ function nestedWriter(node: SchemaTree, out: JsonOut, options: CellOptions): Val
 function arrayWriter(write: ValueWriter, out: JsonOut): ValueWriter {
   return (value) => {
     out.byte(0x5b);
-    const items = value as ArrayLike<unknown>;
+    const items = (value ?? []) as ArrayLike<unknown>;
     for (let i = 0; i < items.length; i++) {
       if (i > 0) out.byte(0x2c);
       write(items[i]);
@@ -95,16 +125,54 @@ function arrayWriter(write: ValueWriter, out: JsonOut): ValueWriter {
   };
 }
 
-function entriesWriter(write: ValueWriter, out: JsonOut, options: CellOptions): ValueWriter {
-  return (value) => {
+/** Writes the entries of a map as fields of an object. */
+function entriesWriter(
+  [key, value]: readonly ParquetNode[],
+  out: JsonOut,
+  options: CellOptions,
+): ValueWriter {
+  const writeKey = keyWriter(key!, out, options);
+  const writeValue = nodeWriter(value!, out, options);
+  const leavesOut = mayBeAbsent(value!, options);
+  return (entries) => {
     const begin = out.at;
-    for (const [key, inner] of Object.entries(value as object)) {
-      if ((inner === null || inner === undefined) && options.nulls === 'absent') continue;
-      out.raw(fieldPrefix(key));
-      write(inner);
+    for (const entry of entries as readonly Group[]) {
+      const inner = entry[value!.key];
+      if (leavesOut && isNull(inner)) continue;
+      out.byte(0x2c);
+      writeKey(entry[key!.key]);
+      out.byte(0x3a);
+      writeValue(inner);
     }
     closeObject(out, begin);
   };
+}
+
+/** Keys as strings: what is no string anyway is put in quotes. */
+function keyWriter(node: ParquetNode, out: JsonOut, options: CellOptions): ValueWriter {
+  const { element, children } = node;
+  const { kind, type } = meaningOf(element);
+  if (children.length > 0 || element.repetition_type === 'REPEATED' || kind === 'json') {
+    const what = children.length > 0 ? 'group' : kind;
+    throw new EtlError('UNSUPPORTED', `a map with keys of type ${what}`);
+  }
+  const write = valueWriter(node, out, { ...options, decimals: 'string' });
+  const isNumber = type && (DataType.isInt(type) || DataType.isFloat(type));
+  if (!isNumber && (type || !BARE_KINDS.has(kind))) return write;
+  return (value) => {
+    out.byte(0x22);
+    write(value);
+    out.byte(0x22);
+  };
+}
+
+/** True for a node whose nulls are left out: what is repeated no times is an empty array. */
+function mayBeAbsent({ element }: ParquetNode, { nulls }: CellOptions): boolean {
+  return nulls === 'absent' && element.repetition_type !== 'REPEATED';
+}
+
+function isNull(value: unknown): value is null | undefined {
+  return value === null || value === undefined;
 }
 
 function leafWriter(element: SchemaElement, out: JsonOut, options: CellOptions): ValueWriter {
@@ -130,7 +198,7 @@ function leafWriter(element: SchemaElement, out: JsonOut, options: CellOptions):
 
 function meaningOf(element: SchemaElement): Meaning {
   const { type = '', converted_type: old = '', logical_type: logical } = element;
-  if (isText(element)) return { kind: 'text' };
+  if (TEXT_TYPES.has(annotationOf(element))) return { kind: 'text' };
   if (logical?.type === 'JSON' || old === 'JSON') return { kind: 'json' };
   if (logical?.type === 'DATE' || old === 'DATE') return { kind: type, type: new DateDay() };
   if (logical?.type === 'DECIMAL' || old === 'DECIMAL') {

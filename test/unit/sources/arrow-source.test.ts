@@ -4,12 +4,16 @@ import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import {
   DateMillisecond,
+  Decimal,
   Dictionary,
   Field,
   Float64,
   Int32,
+  Map_,
   makeData,
+  makeVector,
   Schema,
+  Struct,
   Table,
   TimestampMillisecond,
   TimestampSecond,
@@ -250,6 +254,20 @@ describe('arrowSource', () => {
       '{"n":18446744073709551615,"at":"1970-01-01"}\n' +
         '{"n":9007199254740993,"at":"1969-12-31T23:59:59.999"}\n',
     );
+  });
+
+  it('writes decimals that are keys of maps as text', async () => {
+    const key = new Field('key', new Decimal(2, 5, 128), false);
+    const entry = new Struct([key, new Field('value', new Int32(), true)]);
+    const keys = makeData({ type: key.type, data: Uint32Array.of(150, 0, 0, 0) });
+    const values = makeData({ type: new Int32(), data: Int32Array.of(1) });
+    const child = makeData({ type: entry, length: 1, children: [keys, values] });
+    const type = new Map_(new Field('entries', entry, false));
+    const map = makeData({ type, length: 1, valueOffsets: Int32Array.of(0, 1), child });
+    const table = new Table({ m: makeVector(map) });
+    for (const decimals of ['number', 'string'] as const) {
+      expect(await textOf(table, { decimals })).toBe('{"m":{"1.50":1}}\n');
+    }
   });
 
   it('writes every double so that it reads back the same', async () => {
