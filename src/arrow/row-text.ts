@@ -1,5 +1,5 @@
 /** Rows of Arrow columns as JSONL bytes, a bounded number of bytes at a time. */
-import { EtlError, isEtlError } from '../core/errors.ts';
+import { EtlError, isEtlError, type Place } from '../core/errors.ts';
 import type { CellWriter } from './cell-writers.ts';
 import { JsonOut } from './json-out.ts';
 
@@ -17,20 +17,22 @@ export class RowText {
   readonly #out: JsonOut;
   readonly #pieceBytes: number;
   #write: CellWriter = () => {};
+  #first: Place = {};
 
   constructor(pieceBytes: number) {
     this.#pieceBytes = pieceBytes;
     this.#out = new JsonOut(pieceBytes + SLACK_BYTES);
   }
 
-  /** What writes a row as an object from now on. */
-  bind(make: (out: JsonOut) => CellWriter): void {
+  /** What writes a row as an object from now on, and where the first row stands. */
+  bind(make: (out: JsonOut) => CellWriter, first: Place): void {
     this.#write = make(this.#out);
+    this.#first = first;
   }
 
   /**
    * Lines of the rows [from, to), up to about `pieceBytes`; with `rows`, of those that it lists there.
-   * Errors: LIMIT_EXCEEDED with the row's ordinal in the record batch.
+   * Errors: LIMIT_EXCEEDED and the writer's own, with the row's place.
    */
   lines(from: number, to: number, rows?: Uint32Array): RowsText {
     const out = this.#out;
@@ -51,8 +53,9 @@ export class RowText {
       }
     } catch (cause) {
       if (!isEtlError(cause)) throw cause;
-      const place = { ordinal: rows ? rows[row]! : row };
-      throw new EtlError(cause.code, cause.message, { place, cause });
+      const { ordinal = 0 } = this.#first;
+      const place = { ...this.#first, ordinal: ordinal + (rows ? rows[row]! : row) };
+      throw new EtlError(cause.code, cause.reason, { place, cause });
     }
     return { bytes: out.take(), next: row };
   }

@@ -39,7 +39,8 @@ const UNITS = {
   NANOS: TimeUnit.NANOSECOND,
 };
 const TEXT_TYPES = new Set(['STRING', 'ENUM', 'UTF8']);
-
+/** In nanoseconds. */
+const DAY = 86_400_000_000_000n;
 /** Kinds of leaves without a type that are written without quotes. */
 const BARE_KINDS = new Set(['BOOLEAN', 'INT32', 'INT64', 'FLOAT', 'DOUBLE']);
 
@@ -191,6 +192,8 @@ function leafWriter(element: SchemaElement, out: JsonOut, options: CellOptions):
       return (value) => out.double(Number(value));
     case 'INT64':
       return (value) => out.ascii(String(value));
+    case 'INT96':
+      return instantWriter(out, options);
     default:
       return (value) => out.base64(value as Uint8Array, 0, (value as Uint8Array).length);
   }
@@ -216,11 +219,27 @@ function meaningOf(element: SchemaElement): Meaning {
   if (old.startsWith('TIMESTAMP_')) return { kind: type, type: new Timestamp(unit, 'UTC') };
   if (old.startsWith('TIME_'))
     return { kind: type, type: new Time(unit, type === 'INT32' ? 32 : 64) };
-  if (type === 'INT96') return { kind: type, type: new Timestamp(TimeUnit.NANOSECOND, null) };
   const unsigned = logical?.type === 'INTEGER' ? !logical.isSigned : old.startsWith('UINT_');
   if (unsigned) return { kind: type, type: type === 'INT32' ? new Uint32() : new Uint64() };
   if (logical?.type === 'FLOAT16') return { kind: type, type: new Float16() };
   return { kind: type };
+}
+
+/** Writes nanoseconds since 1970 of any number, which in 64 bits would end with the year 2262. */
+function instantWriter(out: JsonOut, options: CellOptions): ValueWriter {
+  const date = slotWriter(new DateDay(), out, options);
+  const time = slotWriter(new Time(TimeUnit.NANOSECOND, 64), out, options);
+  return (value) => {
+    const nanoseconds = value as bigint;
+    const ofDay = ((nanoseconds % DAY) + DAY) % DAY;
+    const days = (nanoseconds - ofDay) / DAY;
+    if (days !== BigInt.asIntN(32, days)) throw new RangeError(`a time ${days} days from 1970`);
+    date(Number(days));
+    // The quote behind the date gives way to the time, and that in front of the time to a T.
+    const between = --out.at;
+    time(ofDay);
+    out.bytes[between] = 0x54;
+  };
 }
 
 /** Lays each value into a column of one row. Decimals as bytes are big-endian, all else is little. */

@@ -91,7 +91,7 @@ export class RowsToBatches {
 
   /** Errors: INVALID_UTF8 and JSON_ERROR with the row's ordinal, LIMIT_EXCEEDED. */
   *batches(set: RowSet, from: number, place: RowsPlace): Generator<Batch, void, void> {
-    this.#text.bind((out) => set.writer(out, this.#columns));
+    this.#text.bind((out) => set.writer(out, this.#columns), firstOf(place));
     if (this.#test) {
       yield* this.#kept(set, from, place, this.#test);
       return;
@@ -110,7 +110,7 @@ export class RowsToBatches {
     place: RowsPlace,
     { text, fields, selector }: RowTest,
   ): Generator<Batch, void, void> {
-    text.bind((out) => set.writer(out, fields));
+    text.bind((out) => set.writer(out, fields), firstOf(place));
     for (let row = from; row < set.rows; ) {
       const { bytes, next } = text.lines(row, set.rows);
       const table = selector.filter(bytes);
@@ -181,6 +181,10 @@ export class RowsToBatches {
     }
     return undefined;
   }
+}
+
+function firstOf({ source, ordinal }: RowsPlace): Place {
+  return { ...sourcePlace(source), ordinal };
 }
 
 /** The rows of the lines kept, up to the one to stop at. */

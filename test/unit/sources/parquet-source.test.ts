@@ -245,3 +245,45 @@ describe('maps', () => {
     });
   });
 });
+
+describe('timestamps in 96 bits', () => {
+  /** The day by the Julian calendar's count, and the nanoseconds in it. */
+  function stamp(date: string, nanoseconds: bigint, offsetDays = 0): Uint8Array {
+    const bytes = new Uint8Array(12);
+    const view = new DataView(bytes.buffer);
+    view.setBigInt64(0, nanoseconds, true);
+    view.setInt32(8, Date.parse(date) / 86_400_000 + 2_440_588 + offsetDays, true);
+    return bytes;
+  }
+  const write = (t: readonly (Uint8Array | null)[]) =>
+    writeParquet(
+      [root(1), leaf('t', 'FIXED_LEN_BYTE_ARRAY', 'OPTIONAL', { type_length: 12 })],
+      { t: [...t] },
+      [root(1), leaf('t', 'INT96')],
+    );
+
+  it('are of every year', async () => {
+    const path = await write([
+      stamp('9999-12-31', 1000n),
+      stamp('1600-01-01', 0n),
+      stamp('1969-12-31', 86_399_999_999_999n),
+      stamp('2020-02-29', 1n),
+      null,
+    ]);
+    expect(await textOf(path)).toEqual([
+      '{"t":"9999-12-31T00:00:00.000001000"}',
+      '{"t":"1600-01-01T00:00:00.000000000"}',
+      '{"t":"1969-12-31T23:59:59.999999999"}',
+      '{"t":"2020-02-29T00:00:00.000000001"}',
+      '{"t":null}',
+    ]);
+  });
+
+  it('are refused where there is no such day', async () => {
+    const path = await write([null, stamp('1970-01-01', 0n, -(2 ** 31) - 2_440_588)]);
+    await expect(textOf(path)).rejects.toMatchObject({
+      code: 'CORRUPTED_INPUT',
+      place: { path, ordinal: 1 },
+    });
+  });
+});
