@@ -271,9 +271,7 @@ export function objectWriter(
     validity: column.validity,
     write: cellWriter(column, out, options),
   }));
-  if (new Set(columns.map(({ name }) => name)).size < columns.length) {
-    throw new EtlError('UNSUPPORTED', 'there are two columns of one name; choose with columns');
-  }
+  refuseTwins(columns.map(({ name }) => name));
   const leavesOut = options.nulls === 'absent';
   return (row) => {
     const begin = out.at;
@@ -289,6 +287,19 @@ export function objectWriter(
     }
     closeObject(out, begin);
   };
+}
+
+/** Errors: UNSUPPORTED for two fields of one name. */
+export function refuseTwins(names: readonly string[]): void {
+  const twin = findTwin(names);
+  if (twin === undefined) return;
+  throw new EtlError('UNSUPPORTED', `two fields are named ${twin}; choose columns without them`);
+}
+
+/** The first name that stands here for the second time. */
+export function findTwin(names: readonly string[]): string | undefined {
+  const seen = new Set<string>();
+  return names.find((name) => seen.size === seen.add(name).size);
 }
 
 /** The fields since `begin` each have a comma in front; the first becomes the bracket. */

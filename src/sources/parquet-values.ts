@@ -19,7 +19,13 @@ import {
 } from 'apache-arrow';
 import type { SchemaElement } from 'hyparquet';
 import { typedView, valuesClass } from '../arrow/buffers.ts';
-import { type CellOptions, cellWriter, closeObject, fieldPrefix } from '../arrow/cell-writers.ts';
+import {
+  type CellOptions,
+  cellWriter,
+  closeObject,
+  fieldPrefix,
+  refuseTwins,
+} from '../arrow/cell-writers.ts';
 import type { JsonOut } from '../arrow/json-out.ts';
 import { embedJson } from '../arrow/raw-json.ts';
 import { EtlError } from '../core/errors.ts';
@@ -53,12 +59,13 @@ interface Meaning {
   readonly type?: DataType;
 }
 
-/** Errors: UNSUPPORTED for maps with keys that have no text. */
+/** Errors: UNSUPPORTED for two fields of one name, maps with keys that have no text, and variants. */
 export function fieldWriters(
   nodes: readonly ParquetNode[],
   out: JsonOut,
   options: CellOptions,
 ): FieldWriter[] {
+  refuseTwins(nodes.map(({ element }) => element.name));
   return nodes.map((node) => {
     const { element, key } = node;
     const prefix = fieldPrefix(element.name);
@@ -95,6 +102,9 @@ function groupWriter(node: ParquetNode, out: JsonOut, options: CellOptions): Val
   const { element, children, isPlainList } = node;
   const annotation = annotationOf(element);
   const [only] = children;
+  if (annotation === 'VARIANT') {
+    throw new EtlError('UNSUPPORTED', `${element.name} holds variants; choose columns without it`);
+  }
   if (isPlainList) return arrayWriter(nodeWriter(only!.children[0]!, out, options), out);
   if (children.length === 1 && only!.element.repetition_type === 'REPEATED') {
     const { key } = only!;

@@ -4,7 +4,7 @@
  *
  * With a predicate only the columns that it names are written at first; the rest only of rows kept.
  */
-import type { CellWriter } from '../arrow/cell-writers.ts';
+import { type CellWriter, findTwin } from '../arrow/cell-writers.ts';
 import type { JsonOut } from '../arrow/json-out.ts';
 import { RowText } from '../arrow/row-text.ts';
 import { Batch, LineRecord, RECORD_WORDS, sourcePlace } from '../core/batch.ts';
@@ -19,7 +19,7 @@ import type { BadLine, LinesOptions, LineTable, Selector } from '../kernels/type
 
 /** Options of every source of rows in columns. */
 export interface RowsOptions {
-  /** Columns to read, in this order; all if absent. */
+  /** Columns to read, in this order, each once; all if absent. */
   readonly columns?: readonly string[];
   /** Rows to keep; may name columns that are not read otherwise. All if absent. */
   readonly where?: Predicate;
@@ -209,14 +209,18 @@ function fieldsOf(where: Predicate): string[] {
   return [...found];
 }
 
-/** Errors: INVALID_ARGUMENT for a column that is not among those there are. */
+/** Errors: INVALID_ARGUMENT for a column that is not among those there are, or is wanted twice. */
 export function checkColumns(
   names: readonly string[],
   wanted: readonly string[] | undefined,
   place: Place,
 ): void {
   const missing = wanted?.find((name) => !names.includes(name));
-  if (missing === undefined) return;
-  const what = `there is no column ${missing}; there are ${names.join(', ')}`;
-  throw new EtlError('INVALID_ARGUMENT', what, { place });
+  if (missing !== undefined) {
+    const what = `there is no column ${missing}; there are ${names.join(', ')}`;
+    throw new EtlError('INVALID_ARGUMENT', what, { place });
+  }
+  const twice = findTwin(wanted ?? []);
+  if (twice === undefined) return;
+  throw new EtlError('INVALID_ARGUMENT', `columns has ${twice} twice`, { place });
 }

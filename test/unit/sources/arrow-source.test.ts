@@ -214,6 +214,10 @@ describe('arrowSource', () => {
       code: 'INVALID_ARGUMENT',
       message: expect.stringContaining('zzz'),
     });
+    await expect(read(input(), { columns: ['n', 'f', 'n'] })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining('n twice'),
+    });
   });
 
   it('keeps the rows of a predicate, over columns that are not read too', async () => {

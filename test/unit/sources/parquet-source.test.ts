@@ -109,6 +109,53 @@ describe('names of fields', () => {
     expect(await textOf(path)).toEqual([`{"key":"abc","s":${text}}`, '{"key":null,"s":null}']);
     expect(await textOf(path, { columns: ['key'] })).toEqual(['{"key":"abc"}', '{"key":null}']);
   });
+
+  it('are refused where two are the same, in columns and in groups', async () => {
+    const numbers = [root(2), leaf('a', 'INT32'), leaf('b', 'INT32')];
+    const same = [root(2), leaf('a', 'INT32'), leaf('a', 'INT32')];
+    const columns = await writeParquet(numbers, { a: [1], b: [2] }, same);
+    const told = [root(1), group('s', 2), ...same.slice(1)];
+    const written = [root(1), group('s', 2), ...numbers.slice(1)];
+    const fields = await writeParquet(written, { s: [{ a: 1, b: 2 }] }, told);
+    for (const path of [columns, fields]) {
+      const failure = { code: 'UNSUPPORTED', place: { path } };
+      await expect(textOf(path)).rejects.toMatchObject(failure);
+    }
+  });
+
+  it('are told apart by their columns where the names of others are the same', async () => {
+    const numbers = [root(3), leaf('a', 'INT32'), leaf('b', 'INT32'), leaf('c', 'INT32')];
+    const told = swap(numbers, { 2: leaf('a', 'INT32') });
+    const path = await writeParquet(numbers, { a: [1], b: [2], c: [3] }, told);
+    expect(await textOf(path, { columns: ['c'] })).toEqual(['{"c":3}']);
+    await expect(textOf(path, { columns: ['c', 'c'] })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      place: { path },
+    });
+  });
+});
+
+describe('variants', () => {
+  it('are refused, and may be left out', async () => {
+    const written = [
+      root(2),
+      leaf('n', 'INT32'),
+      group('v', 2),
+      leaf('metadata', 'BYTE_ARRAY', 'REQUIRED'),
+      leaf('value', 'BYTE_ARRAY'),
+    ];
+    const told = swap(written, {
+      2: group('v', 2, 'OPTIONAL', { logical_type: { type: 'VARIANT' } }),
+    });
+    const v = { metadata: Uint8Array.of(1), value: Uint8Array.of(0) };
+    const path = await writeParquet(written, { n: [1], v: [v] }, told);
+    await expect(textOf(path)).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+      message: expect.stringContaining('v holds variants'),
+      place: { path },
+    });
+    expect(await textOf(path, { columns: ['n'] })).toEqual(['{"n":1}']);
+  });
 });
 
 describe('what is repeated', () => {
