@@ -123,7 +123,10 @@ function checkPage(
   checkValues(plain, at, encoding, definition > 0 ? there : count, meta.type, fail);
 }
 
-/** The values from `at` on, where their encoding has counts of its own. */
+/**
+ * The values from `at` on, where their encoding has counts of its own. The first of differences is put down as
+ * the library understands it.
+ */
 function checkValues(
   plain: Uint8Array,
   at: number,
@@ -136,8 +139,12 @@ function checkValues(
   if (encoding === undefined) fail('values in no known encoding');
   if (encoding?.startsWith('DELTA_')) {
     const [, from] = varint(plain, at, fail);
-    const [blocks] = varint(plain, from, fail);
+    const [blocks, behind] = varint(plain, from, fail);
     if (!(blocks > 0 && blocks <= plain.length)) fail(`blocks of ${blocks} parts`);
+    if (encoding === 'DELTA_BINARY_PACKED' && type === 'INT32') {
+      const [, first] = varint(plain, behind, fail);
+      narrowFirst(plain, first, fail);
+    }
   } else if (encoding === 'RLE' && type === 'BOOLEAN') {
     countInRuns(plain, at + 4, 1, count, -1, fail);
   } else if (encoding === 'RLE' || encoding?.endsWith('_DICTIONARY')) {
@@ -145,6 +152,21 @@ function checkValues(
     if (width > 32) fail(`values of ${width} bits`);
     if (width > 0) countInRuns(plain, at + 1, width, count, -1, fail);
   }
+}
+
+/**
+ * Some writers count unsigned numbers of 32 bits in 64, so that the first, doubled for its sign, has 33: the
+ * library would lose the last of them. Differences are taken modulo 2^32, and so the first may be.
+ */
+function narrowFirst(bytes: Uint8Array, at: number, fail: Fail): void {
+  const [low, end] = varint(bytes, at, fail);
+  if (end < at + 5) return;
+  const last = bytes[at + 4]!;
+  if (last > 0x1f) fail('a first value of more than 33 bits');
+  const value = ((low >>> 1) | ((last & 0x10) << 27)) ^ -(low & 1);
+  const doubled = (value << 1) ^ (value >> 31);
+  for (let i = 0; i < 4; i++) bytes[at + i] = ((doubled >>> (i * 7)) & 0x7f) | 0x80;
+  bytes[at + 4] = doubled >>> 28;
 }
 
 /** Goes through the runs that hold `count` values, and tells how many of these are `wanted`; -1 for none. */

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SchemaElement } from 'hyparquet';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
@@ -49,10 +49,15 @@ async function writeParquet(
   written: readonly SchemaElement[],
   columns: Readonly<Record<string, unknown[]>>,
   told: readonly SchemaElement[] = written,
+  encoding?: 'DELTA_BINARY_PACKED',
 ): Promise<string> {
   const writer = new ByteWriter();
   const parquet = new ParquetWriter({ writer, schema: [...written], codec: 'UNCOMPRESSED' });
-  const columnData = Object.entries(columns).map(([name, data]) => ({ name, data }));
+  const columnData = Object.entries(columns).map(([name, data]) => ({
+    name,
+    data,
+    ...(encoding ? { encoding } : {}),
+  }));
   await parquet.write({ columnData });
   parquet.schema = [...told];
   for (const [i, path] of leafPaths(told).entries()) {
@@ -332,5 +337,29 @@ describe('timestamps in 96 bits', () => {
       code: 'CORRUPTED_INPUT',
       place: { path, ordinal: 1 },
     });
+  });
+});
+
+describe('numbers as differences', () => {
+  it('begin with one of 33 bits where a writer counts unsigned ones in more', async () => {
+    const schema = [root(1), leaf('u', 'INT32', 'REQUIRED')];
+    const told = [root(1), leaf('u', 'INT32', 'REQUIRED', { converted_type: 'UINT_32' })];
+    // As text of the file: 4e9 less 2^32, and 4e9, both doubled for their sign, seven bits a byte.
+    const [wrapped, unsigned] = ['ffdfa69902', '80a0d9e61d'];
+    for (const last of [unsigned, 'ffffffff7f']) {
+      const path = await writeParquet(
+        schema,
+        { u: [-294_967_296, 5, -1] },
+        told,
+        'DELTA_BINARY_PACKED',
+      );
+      const hex = readFileSync(path).toString('hex');
+      expect(hex.split(wrapped)).toHaveLength(2);
+      writeFileSync(path, Buffer.from(hex.replace(wrapped, last), 'hex'));
+      const reading = textOf(path);
+      if (last === unsigned) {
+        expect(await reading).toEqual(['{"u":4000000000}', '{"u":5}', '{"u":4294967295}']);
+      } else await expect(reading).rejects.toMatchObject({ code: 'CORRUPTED_INPUT' });
+    }
   });
 });
