@@ -298,6 +298,8 @@ class ColumnLoader {
     const head = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     const plain = Number(head.getBigInt64(0, true));
     if (plain === -1) return bytes.subarray(8);
+    // Java's writer puts nothing behind the size, which is no whole frame.
+    if (plain === 0) return bytes.subarray(0, 0);
     this.#room -= plain;
     if (plain < 0 || this.#room < 0) throw new RangeError(`a buffer of ${plain} bytes`);
     return this.#context.decompress(codec, bytes.subarray(8), plain);
