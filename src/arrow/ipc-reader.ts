@@ -43,6 +43,7 @@ export interface IpcBatch {
 }
 
 const MAGIC = 'ARROW1';
+const MAX_MAGIC_BYTES = 64;
 const MAX_METADATA_BYTES = 2 ** 28;
 /** Length of the footer and the magic, behind the footer. */
 const END_BYTES = 10;
@@ -61,8 +62,8 @@ export class IpcReader {
   readonly #dictionaries = new Map<number, readonly ColumnView[]>();
   #schema: Schema | undefined;
   #isFile = false;
-  /** Read in search of the schema. */
-  #first: FoundMessage | undefined;
+  /** What was read in search of the schema: a message, or the end. */
+  #ahead: { readonly found: FoundMessage | undefined } | undefined;
 
   /** The reader stays the caller's to close. */
   constructor(reader: ByteReader, options: IpcReaderOptions) {
@@ -74,14 +75,14 @@ export class IpcReader {
   async open(): Promise<{ schema: Schema; metadata: Uint8Array }> {
     const head = await this.#queue.peek(MAGIC.length);
     this.#isFile = String.fromCharCode(...head) === MAGIC;
-    if (this.#isFile) await this.#take(8, 'the beginning');
+    if (this.#isFile) await this.#takeMagic();
     const found = await this.#message();
     if (found?.message.kind === 'schema') {
       this.#schema = found.message.schema;
       return { schema: this.#schema, metadata: found.metadata };
     }
     if (!this.#isFile) throw this.#error('CORRUPTED_INPUT', NO_ARROW, 0);
-    this.#first = found;
+    this.#ahead = { found };
     const metadata = await this.#footer();
     this.#schema = decodeFooter(metadata, this.#options.place);
     return { schema: this.#schema, metadata };
@@ -90,8 +91,8 @@ export class IpcReader {
   /** The record batches in order; the body of one is let go when the next is asked for. */
   async *batches(): AsyncGenerator<IpcBatch, void, void> {
     for (;;) {
-      const found = this.#first ?? (await this.#message());
-      this.#first = undefined;
+      const { found } = this.#ahead ?? { found: await this.#message() };
+      this.#ahead = undefined;
       if (!found) break;
       const { message, offset, metadata } = found;
       if (message.bodyLength > this.#options.maxBatchBytes) {
@@ -112,6 +113,16 @@ export class IpcReader {
       }
     }
     if (this.#isFile) await this.#checkFooter();
+  }
+
+  /** The magic, filled up with zeros to a multiple of 8; by arrow-rs to one of up to 64. */
+  async #takeMagic(): Promise<void> {
+    let isZero: boolean;
+    do {
+      await this.#take(8, 'the beginning');
+      const next = await this.#queue.peek(8);
+      isZero = next.length === 8 && next.every((byte) => byte === 0);
+    } while (isZero && this.#queue.position < MAX_MAGIC_BYTES);
   }
 
   async #message(): Promise<FoundMessage | undefined> {

@@ -324,6 +324,19 @@ describe('arrowSource', () => {
     expect(rejects).toMatchObject([{ code: 'INVALID_UTF8', place }, { place }]);
   });
 
+  it('reads files whose beginning is filled up to 64 bytes, as arrow-rs writes them', async () => {
+    const footerBytes = Buffer.from(forms.file).readInt32LE(forms.file.length - 10);
+    const end = forms.file.subarray(-footerBytes - 10);
+    const nothing = Buffer.concat([Buffer.from('ARROW1'), Buffer.alloc(58)]);
+    expect(await read([Buffer.concat([nothing, forms.stream, end])])).toEqual(rows);
+    await expect(read([nothing])).rejects.toMatchObject({ code: 'TRUNCATED_INPUT' });
+  });
+
+  it.each(['file', 'stream'] as const)('reads a %s without record batches', async (format) => {
+    const schema = new Schema([new Field('a', new Int32())]);
+    expect(await read([tableToIPC(new Table(schema), format)])).toEqual([]);
+  });
+
   it('has a limit for record batches', async () => {
     const reading = read([forms.file], { maxBatchBytes: 100 });
     await expect(reading).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
