@@ -4,8 +4,11 @@
  * while `finish` is under way, up to the moment when it is renamed. A file that it replaces has its
  * owner and permissions; where a link leads to one, it is that one.
  *
+ * A device or a pipe is not replaced: the bytes go into it as they come, opening waits for a pipe's reader, nothing is
+ * synced, and what was written stays when the rest is given up.
+ *
  * Bytes are taken over, not copied: whoever writes must not change them afterwards. Small writes
- * are gathered to 1 MiB, or to half of `maxMemory` where that is less. One write is under way while
+ * to a file are gathered to 1 MiB, or to half of `maxMemory` where that is less. One write is under way while
  * the next is gathered; `write` resolves at once as long as no more than half of `maxMemory` waits
  * behind it, so that a record batch of an Arrow file is written while the next is filled. After a
  * failure every call fails with it.
@@ -15,7 +18,7 @@ import { dirname } from 'node:path';
 import { EtlError } from '../core/errors.ts';
 import { ioStep } from './file-reader.ts';
 import { nodeDisk } from './node-disk.ts';
-import { findModel, firstMode, followLink, makeAlike } from './replacing.ts';
+import { findModel, firstMode, followLink, isNoFile, makeAlike } from './replacing.ts';
 import { temporaryBeside } from './temporary.ts';
 import { forgetTemporary } from './temporary-registry.ts';
 
@@ -30,6 +33,8 @@ export interface WriteTarget {
    * Absent where that is not known.
    */
   readonly released?: number | undefined;
+  /** Nobody sees anything of it before `finish`, so that it can be begun anew. Absent where it is seen at once. */
+  readonly hidden?: boolean;
   /** Resolves when the next may come. */
   write(bytes: Uint8Array): Promise<void>;
   /** Resolves with the bytes written when all of them are where they belong. */
@@ -46,6 +51,11 @@ export async function createFileWriter(
   target: string,
   maxMemory: number = MAX_MEMORY,
 ): Promise<WriteTarget> {
+  const mostHeld = Math.min(maxMemory, MAX_MEMORY) / 2;
+  const inPlace = await ioStep(target, 'cannot be written', async () =>
+    isNoFile(target) ? open(target, 'w') : undefined,
+  );
+  if (inPlace) return new FileWriter(inPlace, target, undefined, mostHeld);
   const path = await followLink(nodeDisk, target);
   const temporary = temporaryBeside(path);
   try {
@@ -55,7 +65,7 @@ export async function createFileWriter(
       makeAlike(made.fd, model);
       return made;
     });
-    return new FileWriter(handle, path, temporary, Math.min(maxMemory, MAX_MEMORY) / 2);
+    return new FileWriter(handle, path, temporary, mostHeld);
   } catch (error) {
     forgetTemporary(temporary);
     throw error;
@@ -65,7 +75,8 @@ export async function createFileWriter(
 class FileWriter implements WriteTarget {
   readonly #handle: FileHandle;
   readonly #path: string;
-  readonly #temporary: string;
+  /** Undefined where the bytes go into what is there. */
+  readonly #temporary: string | undefined;
   /** Bytes that may wait behind those being written. */
   readonly #mostHeld: number;
   /** Bytes that are enough for a write; not more than may wait, or what waits would wait for ever. */
@@ -80,16 +91,21 @@ class FileWriter implements WriteTarget {
   #failure: { readonly cause: unknown } | undefined;
   #closed = false;
 
-  constructor(handle: FileHandle, path: string, temporary: string, mostHeld: number) {
+  constructor(handle: FileHandle, path: string, temporary: string | undefined, mostHeld: number) {
     this.#handle = handle;
     this.#path = path;
     this.#temporary = temporary;
     this.#mostHeld = mostHeld;
-    this.#enough = Math.max(1, Math.min(WRITE_BYTES, mostHeld));
+    const enough = temporary === undefined ? 1 : WRITE_BYTES;
+    this.#enough = Math.max(1, Math.min(enough, mostHeld));
   }
 
   get released(): number {
     return this.#total;
+  }
+
+  get hidden(): boolean {
+    return this.#temporary !== undefined;
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -108,12 +124,14 @@ class FileWriter implements WriteTarget {
     }
     await this.#syncing;
     this.#rethrow();
-    await this.#step(() => this.#handle.sync());
+    const temporary = this.#temporary;
+    if (temporary !== undefined) await this.#step(() => this.#handle.sync());
     await this.#close();
     // It may have been given up meanwhile.
     this.#rethrow();
-    await this.#step(() => rename(this.#temporary, this.#path));
-    forgetTemporary(this.#temporary);
+    if (temporary === undefined) return this.#total;
+    await this.#step(() => rename(temporary, this.#path));
+    forgetTemporary(temporary);
     await this.#step(() => syncFolder(dirname(this.#path)));
     return this.#total;
   }
@@ -124,6 +142,7 @@ class FileWriter implements WriteTarget {
     await this.#writing;
     await this.#syncing;
     await this.#close().catch(() => {});
+    if (this.#temporary === undefined) return;
     await rm(this.#temporary, { force: true }).catch(() => {});
     forgetTemporary(this.#temporary);
   }
@@ -149,7 +168,7 @@ class FileWriter implements WriteTarget {
 
   /** Syncs what has been written so far while more is written; one at a time. */
   #syncEarly(): void {
-    if (this.#syncing) return;
+    if (this.#syncing || this.#temporary === undefined) return;
     this.#synced = this.#total;
     this.#syncing = this.#step(() => this.#handle.datasync()).then(
       () => {

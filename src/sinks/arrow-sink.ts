@@ -221,9 +221,10 @@ export function createArrowSink(
       const known = options.schema === undefined ? askKnown?.() : undefined;
       if (known === undefined) return;
       if ('fields' in known) return expect(await known.fields);
-      again = known.again;
-      const first = { ...limited, inferBytes: Math.min(limited.inferBytes, FIRST_LOOK_BYTES) };
-      assembler = new Assembler(kernel, first, again.select);
+      // What has been seen cannot be begun anew.
+      if (writer.hidden) again = known.again;
+      const look = again ? Math.min(limited.inferBytes, FIRST_LOOK_BYTES) : limited.inferBytes;
+      assembler = new Assembler(kernel, { ...limited, inferBytes: look }, known.again.select);
     },
     async write(batch: Batch) {
       if (satisfied) return;

@@ -47,7 +47,7 @@ interface Job extends PackOptions {
 
 /**
  * Packs the store at `root` into the archive `file`, replacing one that is there.
- * Errors: NOT_A_STORE, INVALID_PATH for a folder at `file` and for a link in the store, CORRUPTED_DATA, CORRUPTED_INDEX,
+ * Errors: NOT_A_STORE, INVALID_PATH for what is no file at `file` and for a link in the store, CORRUPTED_DATA, CORRUPTED_INDEX,
  * IO_ERROR, ABORTED.
  */
 export async function pack(
@@ -59,8 +59,10 @@ export async function pack(
   checkChoice('compression', compression, ['deflate', 'store']);
   checkSignal(signal);
   if ((await Layout.inspect(root, disk)) !== 'store') throw notAStore(root);
-  if ((await disk.stat(file))?.kind === 'folder') {
-    throw new EtlError('INVALID_PATH', 'is a folder', { place: { path: file } });
+  const kind = (await disk.stat(file))?.kind ?? 'file';
+  if (kind !== 'file') {
+    const what = kind === 'folder' ? 'is a folder' : 'is no file: an archive would take its place';
+    throw new EtlError('INVALID_PATH', what, { place: { path: file } });
   }
   const found = await findAll(disk, root, file);
   const place = await followLink(disk, resolve(file));
