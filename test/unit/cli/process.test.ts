@@ -62,6 +62,23 @@ describe.skipIf(!existsSync(program))('the zds process', () => {
     expect(JSON.parse(stdout).collections[0].documents).toBe(told);
   });
 
+  it
+    .skipIf(process.platform === 'win32')
+    .each([
+      'convert PIPE out.csv --from jsonl',
+      'convert many.jsonl PIPE --to jsonl',
+      'ingest lake -c none PIPE',
+    ])('ends at Ctrl-C while nobody is at the other end of a pipe: %s', async (line) => {
+    spawnSync('mkfifo', [join(folder, 'PIPE')]);
+    const child = spawn(process.execPath, [program, ...line.split(' ')], { cwd: folder });
+    const done = outcome(child);
+    await sleep(500);
+    const more = setInterval(() => child.kill('SIGINT'), 300);
+    const { code, signal } = await done;
+    clearInterval(more);
+    expect(code ?? signal).toBe(code === null ? 'SIGINT' : 130);
+  });
+
   it('leaves no part of a snapshot behind on Ctrl-C', async () => {
     const meta = join(lake, 'collections/many/meta');
     const before = readdirSync(meta);
@@ -107,7 +124,7 @@ describe.skipIf(!existsSync(program))('the zds process', () => {
       import { jsonlSource } from ${builtModule('sources/jsonl-source')};
       let batches = 0;
       const slow = async (batch) => {
-        if (batches++ === 5) process.stderr.write('five are through');
+        process.stderr.write('batch ' + batches++ + ';');
         await sleep(${waitMs});
         return [batch];
       };
@@ -132,7 +149,7 @@ describe.skipIf(!existsSync(program))('the zds process', () => {
       const child = start();
       const done = outcome(child);
       child.stderr.on('data', (text) => {
-        if (String(text).includes('five are through')) child.kill('SIGTERM');
+        if (String(text).includes('batch 5;')) child.kill('SIGTERM');
       });
       expect((await done).code).toBe(130);
       const there = await documents();
@@ -148,28 +165,32 @@ describe.skipIf(!existsSync(program))('the zds process', () => {
       writeFileSync(file, pipeline(60_000));
       const child = start();
       const done = outcome(child);
-      child.stderr.once('data', () => {
+      child.stderr.on('data', (text) => {
+        if (!String(text).includes('batch 0;')) return;
         child.kill('SIGTERM');
         setTimeout(() => child.kill('SIGTERM'), 200);
       });
-      expect((await done).code).toBe(130);
+      expect((await done).signal).toBe('SIGTERM');
     });
 
-    it('leaves no temporary file at the second signal', async () => {
-      const sink = `jsonlSink(${JSON.stringify(join(folder, 'stopped.jsonl'))})`;
-      const text = pipeline(60_000).replace(/sink: .*/, `sink: ${sink},`);
-      writeFileSync(join(folder, `${name}.jsonl`), lines);
-      // The second comes before anything could be done about the first.
-      const again = "process.once('SIGINT', () => process.emit('SIGINT'));";
-      writeFileSync(file, text + again);
-      const child = start();
-      const done = outcome(child);
-      const files = () => readdirSync(folder).filter((each) => each.includes('stopped.jsonl'));
-      while (child.exitCode === null && files().length === 0) await sleep(5);
-      child.kill('SIGINT');
-      expect((await done).code).toBe(130);
-      expect(files()).toEqual([]);
-    });
+    it.each(['SIGINT', 'SIGHUP'] as const)(
+      'leaves no temporary file at the second signal: %s',
+      async (signal) => {
+        const sink = `jsonlSink(${JSON.stringify(join(folder, 'stopped.jsonl'))})`;
+        const text = pipeline(60_000).replace(/sink: .*/, `sink: ${sink},`);
+        writeFileSync(join(folder, `${name}.jsonl`), lines);
+        // The second comes before anything could be done about the first.
+        const again = `process.once('${signal}', () => process.emit('${signal}'));`;
+        writeFileSync(file, text + again);
+        const child = start();
+        const done = outcome(child);
+        const files = () => readdirSync(folder).filter((each) => each.includes('stopped.jsonl'));
+        while (child.exitCode === null && files().length === 0) await sleep(5);
+        child.kill(signal);
+        expect((await done).signal).toBe(signal);
+        expect(files()).toEqual([]);
+      },
+    );
 
     it.skipIf(!hasScript)('is drawn on a terminal, and stops at Ctrl-C there', async () => {
       writeFileSync(file, pipeline(50));
@@ -209,12 +230,18 @@ describe.skipIf(!existsSync(program))('the zds process', () => {
   });
 });
 
-function outcome(child: ChildProcess): Promise<{ code: number | null; stderr: string }> {
+interface ProcessEnd {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly stderr: string;
+}
+
+function outcome(child: ChildProcess): Promise<ProcessEnd> {
   let stderr = '';
   child.stderr?.on('data', (chunk) => {
     stderr += chunk;
   });
   return new Promise((resolve) => {
-    child.on('close', (code) => resolve({ code, stderr }));
+    child.on('close', (code, signal) => resolve({ code, signal, stderr }));
   });
 }
