@@ -3,16 +3,22 @@ import { stat } from 'node:fs/promises';
 import { compressionByName } from '../io/compress.ts';
 import { expandPaths } from '../io/glob.ts';
 
-/** The files among inputs: paths and what patterns stand for now. Errors: IO_ERROR, INVALID_PATH. */
-export async function inputFiles(inputs: readonly string[]): Promise<string[]> {
-  return expandPaths(inputs.filter((input) => !isStream(input)));
+/** The files among inputs: paths and what patterns stand for now. Errors: those of `expandPaths`. */
+export async function inputFiles(inputs: readonly string[], rejects?: string): Promise<string[]> {
+  return expandPaths(
+    inputs.filter((input) => !isStream(input)),
+    rejects,
+  );
 }
 
-/** Bytes that the reading will go through, where that can be known. Errors: IO_ERROR. */
-export async function inputBytes(inputs: readonly string[]): Promise<number | undefined> {
+/** Bytes that the reading will go through, where that can be known. Errors: those of `expandPaths`. */
+export async function inputBytes(
+  inputs: readonly string[],
+  rejects?: string,
+): Promise<number | undefined> {
   if (inputs.some(isStream)) return undefined;
   let total = 0;
-  for (const path of await expandPaths(inputs)) {
+  for (const path of await expandPaths(inputs, rejects)) {
     if (compressionByName(path) !== 'none') return undefined;
     total += (await stat(path)).size;
   }

@@ -1,5 +1,6 @@
 /** A run under the command line: progress on the terminal, Ctrl-C, metrics, and what was kept of a failure. */
 import { EtlError } from '../core/errors.ts';
+import { fileIdentity } from '../io/file-identity.ts';
 import type {
   Logger,
   RunHandle,
@@ -45,8 +46,27 @@ export function onErrorOf(args: Arguments, deadLetter: string): RunOnError {
     const problem = `--on-error takes ${POLICIES.join(', ')}, not ${policy}`;
     throw new EtlError('INVALID_ARGUMENT', problem);
   }
-  if (policy !== 'dead-letter') return policy as 'stop' | 'skip';
-  return { deadLetter: args.text('rejects') ?? deadLetter };
+  const rejects = args.text('rejects');
+  if (policy === 'dead-letter') return { deadLetter: rejects ?? deadLetter };
+  if (rejects === undefined) return policy as 'stop' | 'skip';
+  throw new EtlError('INVALID_ARGUMENT', '--rejects needs --on-error dead-letter');
+}
+
+/** The dead-letter file, where bad records go to one. */
+export function deadLetterOf(onError: RunOnError | undefined): string | undefined {
+  return typeof onError === 'object' ? onError.deadLetter : undefined;
+}
+
+/** Sees to it that bad records go to no file that is read or written besides. Errors: INVALID_ARGUMENT. */
+export async function keepApart(
+  onError: RunOnError | undefined,
+  path: string,
+  use: 'read' | 'written',
+): Promise<void> {
+  const rejects = deadLetterOf(onError);
+  if (rejects === undefined || (await fileIdentity(rejects)) !== (await fileIdentity(path))) return;
+  const problem = `is ${use}, and so cannot be where bad records go`;
+  throw new EtlError('INVALID_ARGUMENT', problem, { place: { path } });
 }
 
 /** `--max-errors` and `--max-memory` as options of `run`. Errors: INVALID_ARGUMENT. */

@@ -8,9 +8,9 @@ import type { Interrupt } from './interrupt.ts';
 
 const LOOK_MS = 500;
 
-/** How the files among inputs look now; compares with `===`. */
-export async function snapshot(inputs: readonly string[]): Promise<string> {
-  const files = await inputFiles(inputs).catch(() => inputs);
+/** How the files among inputs look now, but for the dead-letter file; compares with `===`. */
+export async function snapshot(inputs: readonly string[], rejects?: string): Promise<string> {
+  const files = await inputFiles(inputs, rejects).catch(() => inputs);
   const looks = files.map(async (file) => {
     const { size, mtimeMs, ino } = await stat(file).catch(() => ({ size: -1, mtimeMs: 0, ino: 0 }));
     return `${file} ${size} ${mtimeMs} ${ino}`;
@@ -20,12 +20,12 @@ export async function snapshot(inputs: readonly string[]): Promise<string> {
 
 /** Resolves with true when they look different, with false when the work is to end. */
 export async function untilChanged(
-  inputs: readonly string[],
+  look: () => Promise<string>,
   before: string,
   interrupt: Interrupt,
 ): Promise<boolean> {
   while (!interrupt.requested) {
-    if ((await snapshot(inputs)) !== before) return true;
+    if ((await look()) !== before) return true;
     let timer: NodeJS.Timeout | undefined;
     const pause = new Promise((resolve) => {
       timer = setTimeout(resolve, LOOK_MS, true);

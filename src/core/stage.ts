@@ -46,6 +46,8 @@ export interface Wants {
    * them. An `onError` that the source was made with comes first.
    */
   readonly onReject?: OnReject | undefined;
+  /** The path of the dead-letter file, which no pattern is to match and no source to read. */
+  readonly rejects?: string | undefined;
 }
 
 /**

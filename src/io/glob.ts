@@ -3,16 +3,39 @@ import { stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { EtlError } from '../core/errors.ts';
+import { fileIdentity } from './file-identity.ts';
 
 /**
  * The files that the inputs name, each input's in name order, the inputs in the order given. A path
- * that exists is taken literally, even if it holds characters of a pattern.
- * Errors: IO_ERROR naming the input for a path that is not there or a pattern without a match.
+ * that exists is taken literally, even if it holds characters of a pattern. The dead-letter file of the run that
+ * reads them, `rejects`, is left out of what patterns match.
+ * Errors: IO_ERROR naming the input for a path that is not there or a pattern without a match; INVALID_PATH for an
+ * empty path; INVALID_ARGUMENT for a path that leads to `rejects`.
  */
-export async function expandPaths(inputs: readonly string[]): Promise<string[]> {
+export async function expandPaths(
+  inputs: readonly string[],
+  rejects?: string | undefined,
+): Promise<string[]> {
+  const leftOut = rejects === undefined ? undefined : await fileIdentity(rejects);
   const files: string[] = [];
-  for (const input of inputs) files.push(...(await expandPath(input)));
+  for (const input of inputs) {
+    let found = await expandPath(input);
+    if (leftOut !== undefined) found = await leaveOut(leftOut, found, input);
+    files.push(...found);
+  }
   return files;
+}
+
+async function leaveOut(identity: string, files: string[], input: string): Promise<string[]> {
+  const identities = await Promise.all(files.map(fileIdentity));
+  const place = { path: input };
+  if (files[0] === input && identities[0] === identity) {
+    const problem = 'is read, and so cannot be where bad records go';
+    throw new EtlError('INVALID_ARGUMENT', problem, { place });
+  }
+  const rest = files.filter((_, i) => identities[i] !== identity);
+  if (rest.length === 0) throw new EtlError('IO_ERROR', 'no file matches', { place });
+  return rest;
 }
 
 async function expandPath(input: string): Promise<string[]> {

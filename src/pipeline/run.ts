@@ -238,10 +238,9 @@ export class Runner<Summary> {
   async #drive(from: unknown): Promise<void> {
     const { resume = false, name } = this.#options;
     const { source } = this.#ledger;
-    const onReject = this.#gate.takerFor(source);
     const feed = new Feed({
       source: this.#source,
-      wants: wantsOf(this.#left, this.#transforms, this.#sink, this.#ledger, onReject),
+      wants: wantsOf(this.#left, this.#transforms, this.#sink, this.#ledger, this.#gate),
       from,
       maxMemory: this.#maxMemory,
       retry: this.#options.retry,

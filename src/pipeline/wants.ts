@@ -6,10 +6,10 @@
  * and as filtered by the filter.
  */
 import type { Predicate } from '../core/predicate.ts';
-import type { OnReject } from '../core/reject.ts';
 import type { Sink, Source, Transform, Wants } from '../core/stage.ts';
 import type { NamedTransform } from './checkpoint.ts';
 import type { Ledger } from './ledger.ts';
+import type { RejectGate } from './reject-gate.ts';
 
 /** The predicate that the source sees to; undefined if it is the filter's own work. */
 export function leftToSource(
@@ -28,7 +28,7 @@ export function wantsOf(
   transforms: readonly NamedTransform[],
   sink: Sink<unknown>,
   ledger: Ledger,
-  onReject: OnReject | undefined,
+  gate: RejectGate,
 ): Wants {
   const { wants = {} } = sink;
   const first = transforms[keep ? 1 : 0];
@@ -37,5 +37,7 @@ export function wantsOf(
   const key = wants.key ? { key: wants.key } : {};
   const own = first ? { ...key, ...first.transform.wants } : { ...wants, releases };
   const where = keep && { keep, passed: (count: number) => ledger.passOver(count) };
-  return { ...own, ...(where ? { where } : {}), ...(onReject ? { onReject } : {}) };
+  const onReject = gate.takerFor(ledger.source);
+  const rejects = gate.deadLetter?.path;
+  return { ...own, ...(where ? { where } : {}), ...(onReject ? { onReject, rejects } : {}) };
 }

@@ -79,7 +79,7 @@ async function* readAll(
 ): AsyncGenerator<Batch, void, void> {
   checkLimits({ maxBatchBytes: options.maxBatchBytes ?? DEFAULT_MAX_BATCH_BYTES });
   const toBatches = new RowsToBatches(options, wants);
-  const how = { signal, chunkBytes: CHUNK_BYTES };
+  const how = { signal, chunkBytes: CHUNK_BYTES, rejects: wants.rejects };
   let ordinal = cursor ? cursor.ordinal - cursor.row : 0;
   for await (const { name, path, reader, from } of openInputs(input, how, cursor)) {
     try {

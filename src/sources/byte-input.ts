@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { sourcePlace } from '../core/batch.ts';
 import { EtlError, type Place } from '../core/errors.ts';
 import { redactUrl } from '../core/redact.ts';
-import type { ByteReader } from '../core/stage.ts';
+import type { ByteReader, Wants } from '../core/stage.ts';
 import { readChunks } from '../formats/chunk-reader.ts';
 import {
   compressionOf,
@@ -62,6 +62,9 @@ export interface OpenHow {
   readonly from?: InputPlace | undefined;
 }
 
+/** How all of them are opened. */
+interface OpenAll extends Pick<OpenHow, 'signal' | 'chunkBytes'>, Pick<Wants, 'rejects'> {}
+
 /** An input that has been opened, for the caller to close, and where in it the reading begins. */
 export interface OpenedInput<P extends InputPlace> {
   readonly name: string;
@@ -79,10 +82,12 @@ export interface OpenedInput<P extends InputPlace> {
  */
 export async function* openInputs<P extends InputPlace = InputPlace>(
   input: ByteInput | readonly Input[],
-  options: { readonly signal: AbortSignal; readonly chunkBytes: number },
+  options: OpenAll,
   from?: P,
 ): AsyncGenerator<OpenedInput<P>, void, void> {
-  const inputs = isInputs(input) ? input : await listInputs(input, from !== undefined);
+  const inputs = isInputs(input)
+    ? input
+    : await listInputs(input, options.rejects, from !== undefined);
   const first = from ? findInput(inputs, from) : 0;
   for (let i = first; i < inputs.length; i++) {
     options.signal.throwIfAborted();
@@ -97,14 +102,18 @@ export async function* openInputs<P extends InputPlace = InputPlace>(
  * The inputs in reading order. With `late`, what is missing is said when it is opened.
  * Errors: IO_ERROR, INVALID_PATH, INVALID_ARGUMENT.
  */
-async function listInputs(input: ByteInput, late: boolean): Promise<Input[]> {
+async function listInputs(
+  input: ByteInput,
+  rejects: string | undefined,
+  late: boolean,
+): Promise<Input[]> {
   if (!isNames(input)) return [streamInput('stream', () => input)];
   const names = typeof input === 'string' || input instanceof URL ? [input] : input;
   if (names.length === 0) throw new EtlError('INVALID_ARGUMENT', 'there is nothing to read');
   const inputs: Input[] = [];
   for (const name of names) {
     try {
-      inputs.push(...(await namedInputs(name)));
+      inputs.push(...(await namedInputs(name, rejects)));
     } catch (error) {
       if (!late) throw error;
       inputs.push({ name: String(name), open: () => Promise.reject(error) });
@@ -138,13 +147,13 @@ function isNames(input: ByteInput): input is string | URL | readonly (string | U
   );
 }
 
-async function namedInputs(name: string | URL): Promise<Input[]> {
+async function namedInputs(name: string | URL, rejects: string | undefined): Promise<Input[]> {
   const text = String(name);
   if (text === '-' || text === 'stdin') return [streamInput('stdin', () => process.stdin)];
   if (/^https?:\/\//i.test(text)) return [httpInput({ url: text })];
   const path = text.startsWith('file:') ? fileURLToPath(text) : text;
   if (await isNamedPipe(path)) return [streamInput(path, () => openNamedPipe(path))];
-  return (await expandPaths([path])).map(fileInput);
+  return (await expandPaths([path], rejects)).map(fileInput);
 }
 
 function fileInput(path: string): Input {

@@ -104,7 +104,7 @@ async function* readAll(
   const onError = options.onError ?? wants.onReject ?? 'stop';
   let row = cursor?.row ?? 0;
   let known = cursor?.layout.types;
-  const inputs = openInputs(input, { signal, chunkBytes }, cursor);
+  const inputs = openInputs(input, { signal, chunkBytes, rejects: wants.rejects }, cursor);
   for await (const { name, reader, from, path } of inputs) {
     const decoding: CsvOptions = {
       ...options,

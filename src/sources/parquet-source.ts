@@ -77,7 +77,8 @@ async function* readAll(
   }
   const toBatches = new RowsToBatches(options, wants);
   let ordinal = cursor ? cursor.ordinal - cursor.row : 0;
-  for await (const opened of openInputs(input, { signal, chunkBytes: 4096 }, cursor)) {
+  const how = { signal, chunkBytes: 4096, rejects: wants.rejects };
+  for await (const opened of openInputs(input, how, cursor)) {
     const { name, path, reader, from } = opened;
     const start = reader.placeAt(0);
     await reader.close();

@@ -150,7 +150,7 @@ class Tail {
     const found = new Set([...this.#places.keys(), ...this.#files.keys()]);
     for (const path of this.#paths) {
       try {
-        for (const file of await expandPaths([path])) found.add(file);
+        for (const file of await expandPaths([path], this.#wants.rejects)) found.add(file);
       } catch (error) {
         // What is not there yet may come.
         if (!isEtlError(error, 'IO_ERROR')) throw error;

@@ -43,13 +43,14 @@ export function createTextSource<K extends string, O extends TextSourceOptions>(
     name,
     batches(signal, wants, from) {
       const cursor = parsePlace<Mark<K> & { ordinal: number }>(from, [mark, 'ordinal']);
+      const { rejects } = wants;
       const onError = readOnError(options.onError ?? wants.onReject);
       return readAll();
 
       async function* readAll(): AsyncGenerator<Batch, void, void> {
         const chunkBytes = batchBytesOf(options);
         let ordinal = cursor?.ordinal ?? 0;
-        for await (const opened of openInputs(input, { signal, chunkBytes }, cursor)) {
+        for await (const opened of openInputs(input, { signal, chunkBytes, rejects }, cursor)) {
           const { name: source, reader, from } = opened;
           const cursorAt = (place: Mark<K>, next: number) => {
             return { ...place, ...reader.placeAt(place.offset), ordinal: next };

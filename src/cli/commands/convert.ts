@@ -4,7 +4,7 @@
  * lost or stops the work.
  */
 import { EtlError } from '../../core/errors.ts';
-import type { Sink, Source, Transform } from '../../core/stage.ts';
+import type { Sink, Source, Transform, Wants } from '../../core/stage.ts';
 import { type FieldStats, sharedKernel } from '../../kernels/index.ts';
 import { type Logger, type RunOnError, run } from '../../pipeline/index.ts';
 import { stageTypes } from '../../pipeline-file/index.ts';
@@ -14,7 +14,15 @@ import { type Format, formatOf } from '../formats.ts';
 import { idOptions, idsOf } from '../ids.ts';
 import { inputBytes, isStream } from '../inputs.ts';
 import { untilInterrupt } from '../interrupt.ts';
-import { limitsOf, onErrorOf, rejectOptions, runHere, runOptions } from '../run-here.ts';
+import {
+  deadLetterOf,
+  keepApart,
+  limitsOf,
+  onErrorOf,
+  rejectOptions,
+  runHere,
+  runOptions,
+} from '../run-here.ts';
 import { describeRun, describeRunJson } from '../run-summary.ts';
 import { selectionOf } from '../selection.ts';
 
@@ -46,7 +54,10 @@ export const convertCommand: Command = {
     const stop = aborts ? { signal: terminal.interrupt.signal } : {};
     const start = (logger: Logger) =>
       run({ name: `convert ${input}`, logger, ...work, ...limitsOf(args), ...stop });
-    const total = work.from.type === 'jsonl' ? await inputBytes([input]) : undefined;
+    const total =
+      work.from.type === 'jsonl'
+        ? await inputBytes([input], deadLetterOf(work.onError))
+        : undefined;
     const summary = await runHere(start, { label: 'convert', total, args, terminal, aborts });
     const { stdout, stderr } = terminal;
     const text = args.flag('json') ? `${describeRunJson(summary)}\n` : describeRun(summary);
@@ -75,6 +86,8 @@ async function prepare(args: Arguments, terminal: Terminal): Promise<Work> {
   const { where, select } = selectionOf(args);
   const beside = output === '-' ? 'convert' : output.replace('#', '.');
   const onError = onErrorOf(args, `${beside}.rejects.jsonl`);
+  const rejects = deadLetterOf(onError);
+  await keepApart(onError, output, 'written');
   const makeTransforms = () => [
     ...(where ? [filterTransform(where)] : []),
     ...(select ? [projectTransform(select)] : []),
@@ -83,9 +96,9 @@ async function prepare(args: Arguments, terminal: Terminal): Promise<Work> {
   const sameColumns = from.type === 'csv' && to.type === 'csv';
   const columnar = ['csv', 'arrow', 'parquet'].includes(to.type);
   const again = columnar && !sameColumns && (await isLarge(input, from));
-  const passOver = onError !== 'stop';
+  const wants = onError === 'stop' ? {} : { onReject: () => {}, rejects };
   const fields = again
-    ? await fieldsOf(await makeSource(), makeTransforms(), passOver, terminal)
+    ? await fieldsOf(await makeSource(), makeTransforms(), wants, terminal)
     : undefined;
   const target = output === '-' ? { path: terminal.stdout.stream } : {};
   const options = {
@@ -135,17 +148,16 @@ async function isLarge(input: string, { type }: Format): Promise<boolean> {
 async function fieldsOf(
   source: Source,
   transforms: readonly Transform[],
-  passOver: boolean,
+  wants: Pick<Wants, 'onReject' | 'rejects'>,
   { interrupt }: Terminal,
 ): Promise<readonly FieldStats[] | undefined> {
   const observer = sharedKernel().observer();
   const { signal } = new AbortController();
-  const onReject = passOver ? () => {} : undefined;
-  for await (const batch of untilInterrupt(source.batches(signal, { onReject }), interrupt)) {
+  for await (const batch of untilInterrupt(source.batches(signal, wants), interrupt)) {
     let batches = [batch];
     for (const transform of transforms) {
       const made = await Promise.all(
-        batches.map((each) => transform.apply(each, signal, onReject)),
+        batches.map((each) => transform.apply(each, signal, wants.onReject)),
       );
       batches = made.flatMap((each) => [...(each as Iterable<typeof batch>)]);
     }

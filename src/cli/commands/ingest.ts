@@ -16,7 +16,14 @@ import type { IdOptions } from '../../store/index.ts';
 import { type Arguments, bytesOption, type Command, collectionOption } from '../command.ts';
 import { idOptions, idsOf } from '../ids.ts';
 import { inputBytes } from '../inputs.ts';
-import { limitsOf, onErrorOf, rejectOptions, runHere, runOptions } from '../run-here.ts';
+import {
+  deadLetterOf,
+  limitsOf,
+  onErrorOf,
+  rejectOptions,
+  runHere,
+  runOptions,
+} from '../run-here.ts';
 import { formatCount, formatDocuments, formatRate, formatSeconds, formatSize } from '../text.ts';
 
 export const ingestCommand: Command = {
@@ -40,7 +47,7 @@ export const ingestCommand: Command = {
   async run(args, terminal) {
     const job = readJob(args);
     const { batchBytes, maxLineBytes } = job;
-    const total = await inputBytes(job.inputs);
+    const total = await inputBytes(job.inputs, deadLetterOf(job.onError));
     const start = (logger: Logger) =>
       run({
         logger,

@@ -1,13 +1,11 @@
 /** `zds replay`: the records of a dead-letter file once more into a collection. */
-import { resolve } from 'node:path';
-import { EtlError } from '../../core/errors.ts';
 import { type Logger, replayRecords, run } from '../../pipeline/index.ts';
 import { zdsSink } from '../../sinks/zds-sink.ts';
 import { streamInput } from '../../sources/byte-input.ts';
 import { createJsonlSource } from '../../sources/jsonl-source.ts';
 import { type Command, collectionOption } from '../command.ts';
 import { idOptions, idsOf } from '../ids.ts';
-import { limitsOf, runHere, runOptions } from '../run-here.ts';
+import { keepApart, limitsOf, runHere, runOptions } from '../run-here.ts';
 import { formatCount, formatDocuments } from '../text.ts';
 
 export const replayCommand: Command = {
@@ -27,9 +25,8 @@ export const replayCommand: Command = {
     const [file, path] = args.positionals as [string, string];
     const collection = args.text('collection')!;
     const rejects = args.text('rejects');
-    if (rejects !== undefined && resolve(rejects) === resolve(file)) {
-      throw new EtlError('INVALID_ARGUMENT', '--rejects must be another file than the one read');
-    }
+    const onError = rejects === undefined ? 'stop' : { deadLetter: rejects };
+    await keepApart(onError, file, 'read');
     const letters = createJsonlSource(file);
     const { signal } = new AbortController();
     const records = streamInput(`records of ${file}`, () => replayRecords(letters, signal));
@@ -39,7 +36,7 @@ export const replayCommand: Command = {
         name: 'replay',
         source: createJsonlSource([records]),
         sink: zdsSink(path, collection, idsOf(args)),
-        onError: rejects === undefined ? 'stop' : { deadLetter: rejects },
+        onError,
         ...limitsOf(args),
       });
     const store = { path, collection };

@@ -11,7 +11,7 @@ import { exitCodeOf, explainError } from '../explain.ts';
 import { inputBytes } from '../inputs.ts';
 import { limitSource } from '../limit.ts';
 import { Look } from '../look.ts';
-import { limitsOf, runHere, runOptions } from '../run-here.ts';
+import { deadLetterOf, keepApart, limitsOf, runHere, runOptions } from '../run-here.ts';
 import { describeRun, describeRunJson } from '../run-summary.ts';
 import { formatCount, formatDocuments } from '../text.ts';
 import { snapshot, untilChanged } from '../watch.ts';
@@ -52,11 +52,11 @@ async function attempt(
   args: Arguments,
   work: Work,
   terminal: Terminal,
-  onLoaded: (inputs: readonly string[]) => Promise<void> = async () => {},
+  onLoaded: (loaded: LoadedPipeline) => Promise<void> = async () => {},
 ): Promise<number> {
   const loaded = await loadPipeline(args.positionals[0]!);
   try {
-    await onLoaded(inputsOf(loaded));
+    await onLoaded(loaded);
     return await work(loaded, args, terminal);
   } finally {
     await loaded.close();
@@ -82,8 +82,11 @@ async function runOnce(loaded: LoadedPipeline, args: Arguments, terminal: Termin
     ...(args.flag('resume') ? { resume: true } : {}),
     ...(args.flag('reset') ? { resume: false, reset: true } : {}),
   };
-  const total = data?.source.type === 'jsonl' ? await inputBytes(inputsOf(loaded)) : undefined;
+  const rejects = deadLetterOf(options.onError);
+  const total =
+    data?.source.type === 'jsonl' ? await inputBytes(inputsOf(loaded), rejects) : undefined;
   const { type, options: place = {} } = data?.sink ?? {};
+  if (typeof place.path === 'string') await keepApart(options.onError, place.path, 'written');
   const store =
     type === 'zds' ? { path: String(place.root), collection: String(place.collection) } : undefined;
   const start = (logger: Logger) =>
@@ -144,14 +147,17 @@ async function watch(args: Arguments, terminal: Terminal, work: Work): Promise<n
   const file = args.positionals[0]!;
   let inputs: readonly string[] = [file];
   for (;;) {
-    const loaded = await snapshot([file]);
-    let before = await snapshot(inputs);
+    const before = { file: await snapshot([file]), all: '' };
+    let rejects: string | undefined;
+    const look = () => snapshot(inputs, rejects);
+    before.all = await look();
     let code: number;
     try {
-      code = await attempt(args, work, terminal, async (found) => {
-        inputs = [file, ...found];
+      code = await attempt(args, work, terminal, async (loaded) => {
+        inputs = [file, ...inputsOf(loaded)];
+        rejects = deadLetterOf(loaded.options.onError);
         // What was changed while it was being loaded is a change.
-        before = (await snapshot([file])) === loaded ? await snapshot(inputs) : '';
+        before.all = (await snapshot([file])) === before.file ? await look() : '';
       });
     } catch (error) {
       code = exitCodeOf(error);
@@ -159,6 +165,6 @@ async function watch(args: Arguments, terminal: Terminal, work: Work): Promise<n
     }
     if (interrupt.requested) return code;
     stderr.write(`waiting for changes of ${inputs.join(', ')}; Ctrl-C ends\n`);
-    if (!(await untilChanged(inputs, before, interrupt))) return 0;
+    if (!(await untilChanged(look, before.all, interrupt))) return 0;
   }
 }

@@ -96,6 +96,11 @@ describe('zds convert', () => {
       expect(aside).toMatchObject({ code: 0, stdout: expect.stringContaining('.rejects.jsonl') });
       expect(JSON.parse(read(`${name}.csv.rejects.jsonl`))).toMatchObject({ raw: 'bad' });
     }
+    const same = ['--on-error', 'dead-letter', '--rejects', at('same.csv')];
+    expect(await zds(['convert', at('bad.jsonl'), at('same.csv'), ...same])).toMatchObject({
+      code: 2,
+      stderr: `${at('same.csv')}: is written, and so cannot be where bad records go\n`,
+    });
     const fields = tableFromIPC(readFileSync(at('skipped.arrow'))).schema.names;
     expect(fields).toEqual(['n', 's', 'late']);
     const two = ['convert', '-', at('none.jsonl'), '--on-error', 'skip', '--max-errors', '1'];

@@ -1,5 +1,5 @@
 /** `zds ingest`: policies for bad records, ids, commits, several inputs, stopping. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
@@ -90,6 +90,28 @@ describe('bad records', () => {
     expect(readFileSync(at('mine.jsonl'), 'utf8').trimEnd().split('\n')).toHaveLength(8);
     const failed = await zds(['ingest', newLake(), ...argv, at('none/mine.jsonl')]);
     expect(failed).toMatchObject({ code: 1, stderr: expect.stringContaining('none/mine.jsonl') });
+  });
+
+  it('go to no file that is read, and to none without dead-letter', async () => {
+    const folder = newLake();
+    mkdirSync(folder);
+    const text = '{"_id":"1"}\nbad\n';
+    writeFileSync(join(folder, 'in.jsonl'), text);
+    const lake = join(folder, 'lake');
+    const ingest = (input: string, ...more: string[]) =>
+      zds(['ingest', lake, '-c', 't', join(folder, input), '--json', '--on-error', ...more]);
+    for (let n = 0; n < 3; n++) {
+      const { stdout } = await ingest('*.jsonl', 'dead-letter');
+      expect(JSON.parse(stdout)).toMatchObject({ read: 2, rejected: 1 });
+    }
+    linkSync(join(folder, 'in.jsonl'), join(folder, 'link'));
+    const read = await ingest('in.jsonl', 'dead-letter', '--rejects', join(folder, 'link'));
+    expect(read).toMatchObject({ code: 2, stderr: expect.stringContaining('in.jsonl: is read') });
+    expect(readFileSync(join(folder, 'in.jsonl'), 'utf8')).toBe(text);
+    for (const policy of ['skip', 'stop']) {
+      const { code, stderr } = await ingest('in.jsonl', policy, '--rejects', at('unused'));
+      expect([code, stderr]).toEqual([2, 'zds: --rejects needs --on-error dead-letter\n']);
+    }
   });
 
   it('may be all there is', async () => {

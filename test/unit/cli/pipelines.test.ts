@@ -201,6 +201,26 @@ describe('zds run', () => {
   });
 });
 
+describe('the dead-letter file', () => {
+  it('does not start the next run, and is not the output', async () => {
+    mkdirSync(at('letters'));
+    write('letters/in.jsonl', '{"_id":"a"}', 'bad');
+    const lines = (out: string) => [
+      'name: letters',
+      `source: { type: jsonl, path: '${at('letters/*.jsonl')}' }`,
+      `sink: { type: jsonl, path: '${out}' }`,
+      `onError: { deadLetter: '${at('letters/dead.jsonl')}' }`,
+    ];
+    write('letters.yaml', ...lines(at('out.jsonl')));
+    const interrupt = new Interrupt();
+    setTimeout(() => interrupt.request(), 1500);
+    const { stderr } = await zds(['run', at('letters.yaml'), '--watch'], { interrupt });
+    expect(stderr.match(/waiting for changes/g)).toHaveLength(1);
+    write('letters.yaml', ...lines(at('letters/dead.jsonl')));
+    expect(await zds(['run', at('letters.yaml')])).toMatchObject({ code: 2, stdout: '' });
+  });
+});
+
 describe('zds lint', () => {
   it('tells all mistakes of all files', async () => {
     write(

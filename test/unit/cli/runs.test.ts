@@ -1,5 +1,5 @@
 /** `zds runs`, `zds replay`, `--resume`, limits and metrics, as one would use them. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -75,7 +75,10 @@ describe('zds replay', () => {
     expect((await zds(['get', at('lake'), 'b', '-c', 'r'])).code).toBe(0);
     const stopped = await zds(replay);
     expect(stopped.stderr).toMatch(new RegExp(`^records of ${at('dead')}:\\d:\\d+: `));
-    expect((await zds([...replay, '--rejects', at('dead')])).code).toBe(2);
+    symlinkSync('dead', at('link'));
+    for (const name of ['dead', 'link']) {
+      expect((await zds([...replay, '--rejects', at(name)])).code).toBe(2);
+    }
     writeFileSync(at('nodead'), '{"a":1}\n');
     const none = await zds(['replay', at('nodead'), at('lake'), '-c', 'r']);
     expect(none.stderr).toContain('no dead letter');

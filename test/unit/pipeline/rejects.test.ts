@@ -1,6 +1,7 @@
 /** Bad records in a run: what becomes of them, how many there may be, and who hears of it. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { describe, expect, it } from 'vitest';
 import { EtlError } from '../../../src/core/errors.ts';
 import { eq } from '../../../src/core/predicate.ts';
@@ -9,10 +10,17 @@ import type { Transform } from '../../../src/core/stage.ts';
 import { type MaxErrors, type RunOnError, run } from '../../../src/pipeline/index.ts';
 import { arrowSink } from '../../../src/sinks/arrow-sink.ts';
 import { csvSink } from '../../../src/sinks/csv-sink.ts';
+import { jsonSink } from '../../../src/sinks/json-sink.ts';
+import { jsonlSink } from '../../../src/sinks/jsonl-sink.ts';
+import { parquetSink } from '../../../src/sinks/parquet-sink.ts';
 import { route } from '../../../src/sinks/route.ts';
 import { zdsSink } from '../../../src/sinks/zds-sink.ts';
+import { arrowSource } from '../../../src/sources/arrow-source.ts';
 import { csvSource } from '../../../src/sources/csv-source.ts';
+import { jsonSource } from '../../../src/sources/json-source.ts';
 import { jsonlSource } from '../../../src/sources/jsonl-source.ts';
+import { parquetSource } from '../../../src/sources/parquet-source.ts';
+import { tailSource } from '../../../src/sources/tail-source.ts';
 import type { SinkStream } from '../../../src/streams/sink-stream.ts';
 import { probeSink, temporaryFolder } from '../../support/stages.ts';
 
@@ -108,6 +116,38 @@ describe('bad records in a run', () => {
     const good = await run({ name: 'x', source, sink, onError: { deadLetter: clean } });
     expect(good.deadLetter).toBeUndefined();
     expect(existsSync(clean)).toBe(false);
+  });
+
+  it.each([
+    ['JSON Lines', (path: string) => jsonlSource(path), jsonlSink],
+    ['JSON', (path: string) => jsonSource(path), jsonSink],
+    ['CSV', (path: string) => csvSource(path), csvSink],
+    ['Arrow', (path: string) => arrowSource(path), arrowSink],
+    ['Parquet', (path: string) => parquetSource(path), parquetSink],
+    ['a tail', (path: string) => tailSource(path, { idleMs: 1 }), jsonlSink],
+  ])('are not read again by a pattern that matches their file: %s', async (_, from, to) => {
+    const folder = temporaryFolder();
+    await pipeline(
+      [{ _id: 'a' }],
+      (to as (path: string) => SinkStream<unknown>)(join(folder, 'in')),
+    );
+    const deadLetter = join(folder, 'dead');
+    writeFileSync(deadLetter, '"bad"\n');
+    symlinkSync('dead', join(folder, 'link'));
+    const load = (path: string) =>
+      run({ name: 'x', source: from(path), sink: probeSink(), onError: { deadLetter } });
+    expect(await load(join(folder, '*'))).toMatchObject({ read: 1, rejected: 0 });
+    expect(readFileSync(deadLetter, 'utf8')).toBe('"bad"\n');
+    for (const name of ['dead', 'link']) {
+      const place = { path: join(folder, name) };
+      await expect(load(place.path)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', place });
+    }
+    // A tail waits for what may come.
+    const alone = load(join(folder, 'l*')).done.then(
+      ({ read }) => read,
+      ({ code }) => code,
+    );
+    expect([0, 'IO_ERROR']).toContain(await alone);
   });
 
   it.each([
