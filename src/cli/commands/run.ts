@@ -4,7 +4,7 @@
  */
 import { EtlError } from '../../core/errors.ts';
 import type { Source } from '../../core/stage.ts';
-import { type Logger, type RunOptions, run } from '../../pipeline/index.ts';
+import { type Logger, type RunHandle, type RunOptions, run } from '../../pipeline/index.ts';
 import { type LoadedPipeline, loadPipeline } from '../../pipeline-file/index.ts';
 import { type Arguments, type Command, countOption, type Terminal } from '../command.ts';
 import { exitCodeOf, explainError } from '../explain.ts';
@@ -17,6 +17,8 @@ import { formatCount, formatDocuments } from '../text.ts';
 import { snapshot, untilChanged } from '../watch.ts';
 
 const SAMPLE = 1000;
+/** Bad records that a dry run tells of. */
+const TOLD = 100;
 
 export const runCommand: Command = {
   name: 'run',
@@ -39,6 +41,11 @@ export const runCommand: Command = {
     }
     if (args.flag('resume') && args.flag('reset')) {
       throw new EtlError('INVALID_ARGUMENT', 'either --resume or --reset');
+    }
+    if (args.flag('dry-run') && (args.flag('resume') || args.flag('reset'))) {
+      const problem =
+        '--dry-run begins at the front and keeps nothing; leave out --resume and --reset';
+      throw new EtlError('INVALID_ARGUMENT', problem);
     }
     const work = args.flag('dry-run') ? dryRun : runOnce;
     return args.flag('watch') ? watch(args, terminal, work) : attempt(args, work, terminal);
@@ -98,24 +105,34 @@ async function runOnce(loaded: LoadedPipeline, args: Arguments, terminal: Termin
   return summary.outcome === 'done' ? 0 : 130;
 }
 
+/** Bad records do not end it, but it reads on behind no more than `SAMPLE` of them. */
 async function dryRun({ options }: LoadedPipeline, args: Arguments, terminal: Terminal) {
   const { stdout } = terminal;
   const look = new Look();
   const rejects: string[] = [];
   const source = limitSource(contractOf(options.source), countOption(args, 'limit') ?? SAMPLE);
   const { maxErrors: _, ...rest } = options;
-  const dry: RunOptions = {
+  let bad = 0;
+  let running: RunHandle<undefined> | undefined;
+  const dry: RunOptions<undefined> = {
     ...rest,
+    ...limitsOf(args),
     name: `${options.name} --dry-run`,
     source,
     sink: look.asSink(),
     resume: false,
     onError: ({ place, code, reason }) => {
+      // The batch that they were found beside comes first.
+      if (++bad === SAMPLE) setImmediate(() => running?.stop());
+      if (bad > TOLD) return;
       rejects.push(new EtlError(code, `${code}: ${reason}`, { place }).message);
     },
   };
   const place = { label: 'dry run', total: undefined, args, terminal };
-  const { read, written, filtered, rejected, outcome } = await runHere(() => run(dry), place);
+  const { read, written, filtered, rejected, outcome } = await runHere((logger) => {
+    running = run({ logger, ...dry });
+    return running;
+  }, place);
   if (args.flag('json')) {
     const fields = look.fields();
     const summary = { read, written, filtered, rejected, rejects, fields, documents: look.first };
@@ -128,7 +145,7 @@ async function dryRun({ options }: LoadedPipeline, args: Arguments, terminal: Te
     if (rejected > 0)
       await stdout.write(`${formatCount(rejected)} bad; the first: ${rejects[0]}\n`);
   }
-  return outcome === 'done' ? 0 : 130;
+  return outcome === 'done' || bad >= SAMPLE ? 0 : 130;
 }
 
 /** Whether a sink, or one that it hands on to, writes to standard output. */

@@ -93,6 +93,30 @@ describe('zds run', () => {
     });
   });
 
+  it('reads few bad records when it is tried out, and heeds the options of a run', async () => {
+    write('bad.jsonl', ...Array.from({ length: 20_000 }, () => 'bad'));
+    write(
+      'dry.yaml',
+      'name: dry',
+      `source: { type: jsonl, path: '${at('bad.jsonl')}', batchBytes: 4096 }`,
+      `sink: { type: jsonl, path: '${at('none.jsonl')}' }`,
+    );
+    const dry = (...more: string[]) => zds(['run', at('dry.yaml'), '--dry-run', ...more]);
+    const { code, stdout } = await dry('--json');
+    const { rejected, rejects } = JSON.parse(stdout);
+    expect([code, rejects.length]).toEqual([0, 100]);
+    expect(rejected).toBeGreaterThanOrEqual(1000);
+    expect(rejected).toBeLessThan(4000);
+    write('bad.jsonl', ...Array.from({ length: 2000 }, () => 'bad'), '{"_id":"a"}', '');
+    write('dry.yaml', readFileSync(at('dry.yaml'), 'utf8').replace('4096', '1048576'));
+    expect(JSON.parse((await dry('--json')).stdout)).toMatchObject({ read: 2001, written: 1 });
+    expect((await dry('--log', 'json')).stderr).toContain('"run":"dry --dry-run"');
+    expect((await dry('--max-errors', '5')).code).toBe(1);
+    for (const wrong of ['--max-memory=x', '--max-errors=x', '--resume', '--reset']) {
+      expect((await dry(wrong)).code, wrong).toBe(2);
+    }
+  });
+
   it('says in one line what is wrong with a file', async () => {
     write('bad.yaml', 'name: x', 'source: { type: jsonl }', 'sink: { type: zsd }');
     const { code, stderr } = await zds(['run', at('bad.yaml')]);
