@@ -134,7 +134,7 @@ const list: Command = {
             : `${keyHash} ${String(size).padStart(12)} ${offset}\n`,
         );
       }
-      return 0;
+      return terminal.interrupt.requested ? 130 : 0;
     });
   },
 };

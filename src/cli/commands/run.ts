@@ -7,7 +7,7 @@ import type { Source } from '../../core/stage.ts';
 import { type Logger, type RunHandle, type RunOptions, run } from '../../pipeline/index.ts';
 import { type LoadedPipeline, loadPipeline } from '../../pipeline-file/index.ts';
 import { type Arguments, type Command, countOption, type Terminal } from '../command.ts';
-import { exitCodeOf, explainError } from '../explain.ts';
+import { explainError } from '../explain.ts';
 import { inputBytes } from '../inputs.ts';
 import { limitSource } from '../limit.ts';
 import { Look } from '../look.ts';
@@ -158,7 +158,7 @@ function contractOf(source: RunOptions['source']): Source {
   return 'source' in source ? source.source : source;
 }
 
-/** Failures are shown and waited out: the next change may mend them. */
+/** Failures are shown and waited out: the next change may mend them. Ends by Ctrl-C only. */
 async function watch(args: Arguments, terminal: Terminal, work: Work): Promise<number> {
   const { stderr, interrupt } = terminal;
   const file = args.positionals[0]!;
@@ -168,20 +168,18 @@ async function watch(args: Arguments, terminal: Terminal, work: Work): Promise<n
     let rejects: string | undefined;
     const look = () => snapshot(inputs, rejects);
     before.all = await look();
-    let code: number;
     try {
-      code = await attempt(args, work, terminal, async (loaded) => {
+      await attempt(args, work, terminal, async (loaded) => {
         inputs = [file, ...inputsOf(loaded)];
         rejects = deadLetterOf(loaded.options.onError);
         // What was changed while it was being loaded is a change.
         before.all = (await snapshot([file])) === before.file ? await look() : '';
       });
     } catch (error) {
-      code = exitCodeOf(error);
       stderr.write(explainError(error, args.flag('debug')));
     }
-    if (interrupt.requested) return code;
+    if (interrupt.requested) return 130;
     stderr.write(`waiting for changes of ${inputs.join(', ')}; Ctrl-C ends\n`);
-    if (!(await untilChanged(look, before.all, interrupt))) return 0;
+    if (!(await untilChanged(look, before.all, interrupt))) return 130;
   }
 }

@@ -124,5 +124,6 @@ async function lookAt(file: string, format: string, { interrupt }: Terminal): Pr
     if (interrupt.requested) break;
     look.add(batch);
   }
+  if (interrupt.requested) throw new EtlError('ABORTED', 'stopped before the end of the sample');
   return look;
 }

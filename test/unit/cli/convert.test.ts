@@ -196,6 +196,13 @@ describe('zds sniff', () => {
     }
   });
 
+  it('gives no half answer at Ctrl-C', async () => {
+    const interrupt = new Interrupt();
+    interrupt.request();
+    const stopped = await zds(['sniff', at('in.jsonl'), '--json'], { interrupt });
+    expect(stopped).toEqual({ code: 130, stdout: '', stderr: 'stopped; nothing was changed\n' });
+  });
+
   it('does not look at what comes only once', async () => {
     const { code, stderr } = await zds(['sniff', '-'], { stdin: 'a,b\n1,2\n' });
     expect([code, stderr]).toEqual([2, expect.stringContaining('name a file')]);

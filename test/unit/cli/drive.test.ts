@@ -61,6 +61,14 @@ describe('zds drive', () => {
     expect(stderr).toContain('4 bytes behind the last whole record');
   });
 
+  it('tells of a list that Ctrl-C cut', async () => {
+    const interrupt = new Interrupt();
+    interrupt.request();
+    await zds(['drive', 'write', at('list'), 'a', '--data', 'x']);
+    const cut = await zds(['drive', 'ls', at('list')], { interrupt });
+    expect(cut).toEqual({ code: 130, stdout: '', stderr: '' });
+  });
+
   it('leaves the drive as it was when Ctrl-C stops a compaction', async () => {
     const path = join(at('stopped'), 'd');
     mkdirSync(at('stopped'));

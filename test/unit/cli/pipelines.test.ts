@@ -214,7 +214,7 @@ describe('zds run', () => {
     };
     const setting = { interrupt, onStderr };
     const { code, stdout, stderr } = await zds(['run', at('p.yaml'), '--watch', '--json'], setting);
-    expect(code).toBe(0);
+    expect(code).toBe(130);
     const reads = stdout
       .trimEnd()
       .split('\n')
