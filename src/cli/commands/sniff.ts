@@ -1,4 +1,5 @@
 /** `zds sniff`: what a file is, and what is in it, as its first documents show. */
+import { stat } from 'node:fs/promises';
 import { EtlError } from '../../core/errors.ts';
 import { redactUrl } from '../../core/redact.ts';
 import type { Source } from '../../core/stage.ts';
@@ -25,7 +26,9 @@ export const sniffCommand: Command = {
   options: { json: { help: 'as one JSON object' } },
   async run(args, terminal) {
     const file = args.positionals[0]!;
-    if (file === '-' || file === 'stdin') {
+    const kind = isStream(file) ? undefined : await stat(file).catch(() => undefined);
+    const comesOnce = kind?.isFIFO() || kind?.isCharacterDevice();
+    if (file === '-' || file === 'stdin' || comesOnce) {
       const problem = 'what comes once cannot be looked at several times; name a file or a URL';
       throw new EtlError('INVALID_ARGUMENT', problem);
     }

@@ -206,6 +206,18 @@ describe('zds sniff', () => {
   it('does not look at what comes only once', async () => {
     const { code, stderr } = await zds(['sniff', '-'], { stdin: 'a,b\n1,2\n' });
     expect([code, stderr]).toEqual([2, expect.stringContaining('name a file')]);
+    if (process.platform === 'win32') return;
+    execFileSync('mkfifo', [at('pipe')]);
+    expect(await zds(['sniff', at('pipe')])).toMatchObject({ code: 2, stdout: '' });
+  });
+
+  it('names the file in which no row ends', async () => {
+    writeFileSync(at('long.csv'), 'a'.repeat(300_000));
+    for (const argv of [['sniff'], ['convert', at('none.jsonl')]]) {
+      argv.splice(1, 0, at('long.csv'));
+      const { code, stderr } = await zds(argv);
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/^\S+long\.csv: .*no row ends/)]);
+    }
   });
 
   it('names the columns as they are read, also where the first row looks like no header', async () => {
