@@ -1,6 +1,8 @@
 /** What can be known of inputs before they are read. */
 import { stat } from 'node:fs/promises';
 import { compressionByName } from '../io/compress.ts';
+import { type Compression, detectCompression, SNIFF_BYTES } from '../io/decompress.ts';
+import { openFileReader } from '../io/file-reader.ts';
 import { expandPaths } from '../io/glob.ts';
 
 /** The files among inputs: paths and what patterns stand for now. Errors: those of `expandPaths`. */
@@ -28,4 +30,14 @@ export async function inputBytes(
 /** Standard input, or what comes over the network. */
 export function isStream(input: string): boolean {
   return input === '-' || input === 'stdin' || /^https?:/i.test(input);
+}
+
+/** How a file is compressed, by its first bytes and its name. Errors: IO_ERROR. */
+export async function compressionOf(path: string): Promise<Compression> {
+  const reader = await openFileReader(path);
+  try {
+    return detectCompression(await reader.peek(SNIFF_BYTES), path);
+  } finally {
+    await reader.close();
+  }
 }

@@ -3,6 +3,7 @@
  * the input can be read twice, it is: once for the fields of every document, so that no late one is
  * lost or stops the work.
  */
+import { stat } from 'node:fs/promises';
 import { EtlError } from '../../core/errors.ts';
 import type { Sink, Source, Transform, Wants } from '../../core/stage.ts';
 import { type FieldStats, sharedKernel } from '../../kernels/index.ts';
@@ -12,7 +13,7 @@ import { filterTransform, projectTransform } from '../../transforms/index.ts';
 import type { Arguments, Command, Terminal } from '../command.ts';
 import { type Format, formatOf } from '../formats.ts';
 import { idOptions, idsOf } from '../ids.ts';
-import { inputBytes, isStream } from '../inputs.ts';
+import { compressionOf, inputBytes, inputFiles, isStream } from '../inputs.ts';
 import { untilInterrupt } from '../interrupt.ts';
 import {
   deadLetterOf,
@@ -26,7 +27,7 @@ import {
 import { describeRun, describeRunJson } from '../run-summary.ts';
 import { selectionOf } from '../selection.ts';
 
-/** The first batch tells all fields of what is no longer than this. */
+/** The first batch tells all fields of one file of text that is no longer than this. */
 const SMALL = 512 << 10;
 
 export const convertCommand: Command = {
@@ -95,7 +96,7 @@ async function prepare(args: Arguments, terminal: Terminal): Promise<Work> {
   const makeSource = () => makeFrom(from, args, terminal);
   const sameColumns = from.type === 'csv' && to.type === 'csv';
   const columnar = ['csv', 'arrow', 'parquet'].includes(to.type);
-  const again = columnar && !sameColumns && (await isLarge(input, from));
+  const again = columnar && !sameColumns && (await isLarge(input, from.type, rejects));
   const wants = onError === 'stop' ? {} : { onReject: () => {}, rejects };
   const fields = again
     ? await fieldsOf(await makeSource(), makeTransforms(), wants, terminal)
@@ -139,9 +140,15 @@ function bare(stage: unknown, kind: 'source' | 'sink'): unknown {
 }
 
 /** Whether there is more of it than a first look takes in, and it can be read twice. */
-async function isLarge(input: string, { type }: Format): Promise<boolean> {
+async function isLarge(input: string, type: string, rejects: string | undefined): Promise<boolean> {
+  if (isStream(input)) return false;
   if (type === 'zds') return true;
-  return !isStream(input) && ((await inputBytes([input])) ?? SMALL + 1) > SMALL;
+  const [file, ...more] = await inputFiles([input], rejects);
+  if (more.length > 0) return true;
+  const found = await stat(file!);
+  if (!found.isFile()) return false;
+  if (!['jsonl', 'json', 'csv'].includes(type) || found.size > SMALL) return true;
+  return (await compressionOf(file!)) !== 'none';
 }
 
 /** The fields of everything that will be written. Undefined after Ctrl-C. */

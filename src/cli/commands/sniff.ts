@@ -4,13 +4,11 @@ import { EtlError } from '../../core/errors.ts';
 import { redactUrl } from '../../core/redact.ts';
 import type { Source } from '../../core/stage.ts';
 import type { CsvSniff } from '../../formats/csv-sniff.ts';
-import { detectCompression, SNIFF_BYTES } from '../../io/decompress.ts';
-import { openFileReader } from '../../io/file-reader.ts';
 import { stageTypes } from '../../pipeline-file/index.ts';
 import { openInputs } from '../../sources/byte-input.ts';
 import { sniffCsv } from '../../sources/csv-source.ts';
 import type { Command, Terminal } from '../command.ts';
-import { isStream } from '../inputs.ts';
+import { compressionOf, isStream } from '../inputs.ts';
 import { limitSource } from '../limit.ts';
 import { Look } from '../look.ts';
 
@@ -73,15 +71,6 @@ async function sniffAsRead(file: string): Promise<CsvSniff> {
 
 function shown(name: string): string {
   return /^https?:/i.test(name) ? redactUrl(name) : name;
-}
-
-async function compressionOf(path: string): Promise<string> {
-  const reader = await openFileReader(path);
-  try {
-    return detectCompression(await reader.peek(SNIFF_BYTES), path);
-  } finally {
-    await reader.close();
-  }
 }
 
 /** By the first bytes, whatever the name says; what is nothing else is CSV. */

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { gunzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { tableFromIPC } from 'apache-arrow';
 import { describe, expect, it } from 'vitest';
 import { Interrupt } from '../../../src/cli/interrupt.ts';
@@ -150,6 +150,22 @@ describe('zds convert', () => {
     const rows = read('late.csv').trimEnd().split('\n');
     expect(rows[0]).toBe('_id,text,late');
     expect(rows.at(-1)).toContain('"{""a"":1}"');
+  });
+
+  it('loses none of several files, of one compressed under any name, and of Parquet', async () => {
+    writeFileSync(at('small1.jsonl'), '{"a":1}\n');
+    writeFileSync(at('small2.jsonl'), '{"a":1,"late":2}\n');
+    const many = `${'{"a":1}\n'.repeat(200_000)}{"a":1,"late":2}\n`;
+    writeFileSync(at('packed.jsonl'), gzipSync(many));
+    for (const name of ['small*', 'packed']) {
+      for (const to of ['csv', 'arrow', 'parquet']) {
+        const { code, stderr } = await zds(['convert', at(`${name}.jsonl`), at(`some.${to}`)]);
+        expect([code, stderr], `${name} ${to}`).toEqual([0, '']);
+      }
+      expect(read('some.csv')).toMatch(/^a,late\n1,\n/);
+    }
+    expect((await zds(['convert', at('some.parquet'), at('some.csv')])).code).toBe(0);
+    expect(read('some.csv')).toMatch(/^a,late\n1,\n/);
   });
 
   it('says what it cannot do', async () => {
