@@ -1,8 +1,9 @@
 /**
  * A body that survives its connection. When it breaks, stalls or ends before its length, the rest is
- * asked for by Range and If-Range if the server gave a strong ETag for the plain bytes; else the
- * whole is asked for again and what was given already is passed over, once it has proved to be the
- * same. Where it is not the same any more, that is an error, never a mixture.
+ * asked for by Range and If-Range if the server gave a strong ETag for the plain bytes, and again as
+ * long as it gives less of the rest than that; else the whole is asked for again and what was given
+ * already is passed over, once it has proved to be the same. Where it is not the same any more, that
+ * is an error, never a mixture.
  */
 import { createHash, type Hash } from 'node:crypto';
 import { EtlError } from '../core/errors.ts';
@@ -81,8 +82,9 @@ class Download {
       first = await this.#send(ACCEPT);
     }
     const { headers } = first.response;
-    const start = first.response.status === 206 && from ? rangeStart(headers) : 0;
-    if (from && start !== 0 && start !== from.offset) throw this.#changed('another range came');
+    const start = partOf(first)?.start ?? 0;
+    const isAsked = start === from?.offset && (headers.get('etag') ?? from.etag) === from.etag;
+    if (start !== 0 && !isAsked) throw this.#changed('another range came');
     this.#given = start;
     const encoding = encodingOf(first);
     const etag = headers.get('etag') ?? '';
@@ -107,8 +109,8 @@ class Download {
       const before = this.#given;
       try {
         current ??= await this.#again();
-        if (current) yield* this.#rest(current);
-        return;
+        if (current === undefined || (yield* this.#rest(current))) return;
+        current = undefined;
       } catch (error) {
         this.#signal.throwIfAborted();
         current = undefined;
@@ -121,11 +123,14 @@ class Download {
     }
   }
 
-  /** What an exchange has beyond what was given; verifies its length and what is passed over. */
-  async *#rest(exchange: Exchange): AsyncGenerator<Uint8Array, void, void> {
-    const { status, headers } = exchange.response;
-    let at = status === 206 ? rangeStart(headers) : 0;
-    const end = endOf(exchange, at);
+  /**
+   * What an exchange has beyond what was given; verifies its length and what is passed over. Returns
+   * false where more follows behind it.
+   */
+  async *#rest(exchange: Exchange): AsyncGenerator<Uint8Array, boolean, void> {
+    const part = partOf(exchange);
+    let at = part?.start ?? 0;
+    const end = endOf(exchange);
     const seen = this.#hash && at < this.#given ? createHash('sha1') : undefined;
     for await (const chunk of exchange.chunks()) {
       const known = Math.min(Math.max(this.#given - at, 0), chunk.length);
@@ -143,7 +148,10 @@ class Download {
       yield fresh;
     }
     if (at < this.#given) throw this.#changed('it is shorter than what came before');
-    if (end !== undefined && at !== end) throw cutShort(this.#place(), at, end);
+    // A part that holds nothing would be asked for without end.
+    const isEmpty = at === part?.start;
+    if (isEmpty || (end !== undefined && at !== end)) throw cutShort(this.#place(), at, end);
+    return part === undefined || part.end === part.total;
   }
 
   /** Asks for the rest; undefined when there is none. */
@@ -158,7 +166,7 @@ class Download {
     if (status === 416) {
       await next.close();
       if (same && headers.get('content-range') === `bytes */${given}`) return undefined;
-    } else if (same && (status !== 206 || rangeStart(headers) === given)) return next;
+    } else if (same && (partOf(next)?.start ?? given) === given) return next;
     await next.close();
     throw this.#changed('it has another ETag or range');
   }
@@ -186,18 +194,21 @@ function rangeHeaders(accept: HttpHeaders, offset: number, etag: string): HttpHe
   return { ...accept, range: `bytes=${offset}-`, 'if-range': etag };
 }
 
-/** Where the bytes of a 206 begin; -1 where it does not say. */
-function rangeStart(headers: Headers): number {
-  const found = /^bytes (\d+)-/.exec(headers.get('content-range') ?? '');
-  return found ? Number(found[1]) : -1;
+/** What a 206 is of the whole, the end excluded; undefined for what is the whole. */
+function partOf({ response }: Exchange): { start: number; end: number; total: number } | undefined {
+  if (response.status !== 206) return undefined;
+  const range = response.headers.get('content-range') ?? '';
+  // A total of `*` is as good as one that is never reached, and -1 no start that was asked for.
+  const [, start = -1, last = -1, total] = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(range) ?? [];
+  return { start: Number(start), end: Number(last) + 1, total: Number(total) };
 }
 
 /** Where the body ends by its own word; of one that has been decoded the length is another's. */
-function endOf({ response }: Exchange, start: number): number | undefined {
-  const { headers, decoded } = response;
+function endOf(exchange: Exchange): number | undefined {
+  const { headers, decoded } = exchange.response;
+  if (decoded && headers.has('content-encoding')) return undefined;
   const length = headers.get('content-length');
-  const isOther = decoded && headers.has('content-encoding');
-  return length === null || isOther ? undefined : start + Number(length);
+  return partOf(exchange)?.end ?? (length === null ? undefined : Number(length));
 }
 
 function encodingOf({ response }: Exchange): string {
@@ -210,7 +221,10 @@ function sameDigest(a: Hash, b: Hash): boolean {
 }
 
 /** Worth another attempt, as its cause says. */
-function cutShort(place: { url: string; offset: number }, got: number, of: number): EtlError {
+function cutShort(place: { url: string; offset: number }, got: number, of?: number): EtlError {
   const cause = Object.assign(new Error('premature end'), { code: 'ERR_STREAM_PREMATURE_CLOSE' });
-  return new EtlError('TRUNCATED_INPUT', `ended after ${got} of ${of} bytes`, { place, cause });
+  return new EtlError('TRUNCATED_INPUT', `ended after ${got} of ${of ?? 'more'} bytes`, {
+    place,
+    cause,
+  });
 }

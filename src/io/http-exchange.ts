@@ -160,7 +160,7 @@ export async function exchange(
       } else if (status === 401 && !refused && own && typeof options.headers === 'function') {
         await response.cancel();
         refused = true;
-      } else if (isGood(status) || accept.includes(status)) {
+      } else if (isGood(status, extra) || accept.includes(status)) {
         connecting.end();
         return answer(response, url, life, options);
       } else {
@@ -174,8 +174,9 @@ export async function exchange(
   }
 }
 
-function isGood(status: number): boolean {
-  return status >= 200 && status < 300;
+/** A part is an answer only to who asked for it: it would pass for the whole. */
+function isGood(status: number, { range }: HttpHeaders): boolean {
+  return status >= 200 && status < 300 && (status !== 206 || range !== undefined);
 }
 
 function answer(response: RawResponse, url: URL, life: Life, options: HttpOptions): Exchange {

@@ -57,14 +57,22 @@ export async function serve(handler: Handler, options: ServeOptions = {}): Promi
   };
 }
 
-/** Serves bytes with Range and If-Range as a good server does; `cut` breaks off after that many. */
+/**
+ * Serves bytes with Range and If-Range as a good server does; `cut` breaks off after that many, `most` are
+ * those that it gives of a range.
+ */
 export function sendFile(
   request: IncomingMessage,
   response: ServerResponse,
   bytes: Uint8Array,
-  options: { readonly etag?: string; readonly cut?: number; readonly type?: string } = {},
+  options: {
+    readonly etag?: string;
+    readonly cut?: number;
+    readonly most?: number;
+    readonly type?: string;
+  } = {},
 ): void {
-  const { etag, cut, type } = options;
+  const { etag, cut, most = bytes.length, type } = options;
   const range = /^bytes=(\d+)-$/.exec(request.headers.range ?? '');
   const fits = etag !== undefined && request.headers['if-range'] === etag;
   const from = range && fits ? Number(range[1]) : 0;
@@ -74,9 +82,9 @@ export function sendFile(
     response.writeHead(416, { 'content-range': `bytes */${bytes.length}` }).end();
     return;
   }
-  const part = bytes.subarray(from);
-  const all = bytes.length;
-  if (from > 0) response.setHeader('content-range', `bytes ${from}-${all - 1}/${all}`);
+  const part = from > 0 ? bytes.subarray(from, from + most) : bytes;
+  const last = from + part.length - 1;
+  if (from > 0) response.setHeader('content-range', `bytes ${from}-${last}/${bytes.length}`);
   response.writeHead(from > 0 ? 206 : 200, { 'content-length': part.length });
   if (cut === undefined || cut >= part.length) response.end(part);
   else response.write(part.subarray(0, cut), () => setTimeout(() => response.destroy(), 5));
