@@ -4,7 +4,7 @@
  * a chunked body cut off behind `Connection: close` for whole, and decodes a cut gzip without a word).
  * A fetch of the user's serves too, with what it can promise.
  */
-import { request as requestPlain } from 'node:http';
+import { type IncomingMessage, request as requestPlain } from 'node:http';
 import { request as requestSecure } from 'node:https';
 import type { ConnectionOptions } from 'node:tls';
 import { unlessAborted } from '../core/abort.ts';
@@ -44,11 +44,10 @@ export function sendByNode(url: URL, options: RawRequest): Promise<RawResponse> 
     named[name] = value;
   });
   const send = url.protocol === 'https:' ? requestSecure : requestPlain;
-  return new Promise((resolve, reject) => {
+  const answered = new Promise<RawResponse>((resolve, reject) => {
     const request = send(url, { ...tls, method, headers: named, signal });
     const closed = new Promise<void>((done) => request.once('close', done));
-    request.on('error', reject);
-    request.on('response', (response) => {
+    const answer = (response: IncomingMessage): void => {
       const found = new Headers();
       for (const [name, values] of Object.entries(response.headersDistinct)) {
         for (const value of values ?? []) found.append(name, value);
@@ -69,9 +68,17 @@ export function sendByNode(url: URL, options: RawRequest): Promise<RawResponse> 
           }
         },
       });
+    };
+    request.on('error', reject);
+    request.on('response', answer);
+    // Status 101; of one that nobody takes Node says nothing at all.
+    request.on('upgrade', (response, socket) => {
+      socket.destroy();
+      answer(response);
     });
     request.end(body);
   });
+  return unlessAborted(answered, signal);
 }
 
 /** Sends by a fetch. Errors: its own. */

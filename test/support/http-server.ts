@@ -89,3 +89,8 @@ export function sendFile(
   if (cut === undefined || cut >= part.length) response.end(part);
   else response.write(part.subarray(0, cut), () => setTimeout(() => response.destroy(), 5));
 }
+
+/** Answers that the connection speaks another protocol from here on, and leaves it open. */
+export function switchProtocols({ socket }: IncomingMessage): void {
+  socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n');
+}

@@ -9,7 +9,7 @@ import { type HttpSinkOptions, httpSink } from '../../../src/sinks/http-sink.ts'
 import { fromIterable } from '../../../src/sources/from-iterable.ts';
 import { testSinkContract } from '../../contract/sink-contract.ts';
 import { certificate, key } from '../../support/certificate.ts';
-import { serve as serveSecure } from '../../support/http-server.ts';
+import { serve as serveBy, switchProtocols } from '../../support/http-server.ts';
 import { numbers, sleep } from '../../support/stages.ts';
 import { batchesOf } from '../../support/transforms.ts';
 
@@ -225,7 +225,7 @@ describe('httpSink', () => {
   it('keeps to TLS as told, and trusts no stranger', async () => {
     const accepted: boolean[] = [];
     const secure = { key, cert: certificate, ca: certificate, requestCert: true };
-    const { base } = await serveSecure(
+    const { base } = await serveBy(
       async (request, response) => {
         accepted.push((request.socket as TLSSocket).authorized);
         for await (const _ of request);
@@ -279,6 +279,13 @@ describe('httpSink', () => {
     const running = pipeline(fromIterable(numbers(1)), sink);
     await expect(running).rejects.toMatchObject({ code: 'ABORTED', cause: reason });
     await expect.poll(() => stuck.sockets.size).toBe(0);
+  });
+
+  it('lets go of a connection that the server wants for another protocol', async () => {
+    const { base, connections } = await serveBy(switchProtocols, { keepAlive: true });
+    const sending = pipeline(fromIterable(numbers(1)), httpSink(base, quick));
+    await expect(sending).rejects.toThrow(/answered 101/);
+    await expect.poll(connections).toBe(0);
   });
 
   it.each<[string, HttpSinkOptions]>([

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { HttpSourceOptions } from '../../../src/sources/http-source.ts';
 import { certificate, key } from '../../support/certificate.ts';
 import { lines, read, retry, upTo } from '../../support/http-documents.ts';
-import { sendFile, serve } from '../../support/http-server.ts';
+import { sendFile, serve, switchProtocols } from '../../support/http-server.ts';
 
 const text = lines(0, 3000);
 const hasIpv6 = await new Promise<boolean>((resolve) => {
@@ -120,5 +120,14 @@ describe('httpSource', () => {
     });
     const { error } = await read(never.base, { retry: { ...retry, retries: 1 } });
     expect(error).toMatchObject({ code: 'HTTP_ERROR', place: { url: `${never.base}/` } });
+  });
+
+  it('lets go of a connection that the server wants for another protocol', async () => {
+    const { base, connections, requests } = await serve(switchProtocols, { keepAlive: true });
+    const { error } = await read(`${base}/`);
+    expect(error).toMatchObject({ code: 'HTTP_ERROR', place: { url: `${base}/` } });
+    expect(String(error)).toContain('answered 101');
+    expect(requests).toHaveLength(1);
+    await expect.poll(connections).toBe(0);
   });
 });
