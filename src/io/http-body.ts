@@ -105,20 +105,16 @@ class Download {
   async *#chunks(first: Exchange): AsyncGenerator<Uint8Array, void, void> {
     const { retries = 5 } = this.#options.retry ?? {};
     let current: Exchange | undefined = first;
-    for (let failures = 0; ; ) {
+    // A body that breaks is judged here; that there is an answer is the business of `#again`.
+    for (let failures = 0; current; current = await this.#again()) {
       const before = this.#given;
       try {
-        current ??= await this.#again();
-        if (current === undefined || (yield* this.#rest(current))) return;
-        current = undefined;
+        if (yield* this.#rest(current)) return;
       } catch (error) {
         this.#signal.throwIfAborted();
-        current = undefined;
         if (this.#given > before) failures = 0;
-        const least = judgeExchange(error);
-        if (least === false || failures >= retries) throw error;
-        const delayMs = Math.max(least, backoffMs(failures++, this.#options.retry));
-        await waitMs(delayMs, this.#signal);
+        if (judgeExchange(error) === false || failures >= retries) throw error;
+        await waitMs(backoffMs(failures++, this.#options.retry), this.#signal);
       }
     }
   }

@@ -130,6 +130,24 @@ describe('a body that breaks', () => {
     expect(requests).toHaveLength(4);
   });
 
+  it('gives up on a server that does not answer any more, as it would at first', async () => {
+    let after = {};
+    const { base, requests } = await serve((request, response, ordinal) => {
+      if (ordinal === 0) sendFile(request, response, text, { cut: 9000 });
+      else response.writeHead(503, after).end();
+    });
+    const { error } = await read(base);
+    expect(error).toMatchObject({ code: 'HTTP_ERROR', message: /answered 503/ });
+    expect(requests).toHaveLength(1 + 4);
+    requests.length = 0;
+    after = { 'retry-after': '2' };
+    const begun = performance.now();
+    const impatient = await read(base, { retry: { ...retry, maxRetryAfterMs: 1000 } });
+    expect(impatient.error).toMatchObject({ code: 'HTTP_ERROR', message: /answered 503/ });
+    expect(requests).toHaveLength(2);
+    expect(performance.now() - begun).toBeLessThan(1500);
+  });
+
   it.each([
     ['a changed ETag', '"v2"', text],
     ['the same ETag gone', undefined, lines(1, 3000)],
