@@ -22,7 +22,7 @@ export interface HttpPage {
   readonly index: number;
   /** Documents on it, bad ones included. */
   readonly documents: number;
-  /** The body as JSON.parse gives it. Errors: SyntaxError for what is no JSON. */
+  /** The body as JSON.parse gives it. Errors: JSON_ERROR for what is no JSON, or more than one text. */
   json(): unknown;
 }
 
@@ -80,12 +80,15 @@ export function firstUrl(pages: HttpPages | undefined, url: URL): URL {
   );
 }
 
-/** Errors: HTTP_ERROR when the next page is the same, on another server, or has no usable URL. */
+/**
+ * Errors: HTTP_ERROR when the next page is the same, on another server, or has no usable URL; JSON_ERROR when
+ * it is looked for in what is no JSON; those of the user's function.
+ */
 export async function nextUrl(pages: HttpPages, page: ReadPage): Promise<URL | undefined> {
   const { url, text, ...about } = page;
   const found =
     typeof pages === 'function'
-      ? await pages({ ...about, url: new URL(url), json: () => JSON.parse(text()) })
+      ? await pages({ ...about, url: new URL(url), json: () => parseBody(page) })
       : findNext(pages, page);
   if (found === undefined || found === null || found === '') return undefined;
   const place = { url: redactUrl(url) };
@@ -105,15 +108,16 @@ export async function nextUrl(pages: HttpPages, page: ReadPage): Promise<URL | u
 
 function findNext(
   pages: Exclude<HttpPages, (...args: never[]) => unknown>,
-  { url, headers, documents, text }: ReadPage,
+  page: ReadPage,
 ): unknown {
+  const { url, headers, documents } = page;
   switch (pages.type) {
     case 'link':
       return nextLink(headers.get('link') ?? '');
     case 'body':
-      return valueAt(text(), pages.next);
+      return valueAt(page, pages.next);
     case 'cursor': {
-      const cursor = valueAt(text(), pages.cursor);
+      const cursor = valueAt(page, pages.cursor);
       if (cursor === undefined || cursor === null || cursor === '') return undefined;
       const next = new URL(url);
       next.searchParams.set(pages.parameter ?? 'cursor', String(cursor));
@@ -152,12 +156,22 @@ function nextLink(header: string): string | undefined {
 /** A link: its target, and parameters whose values may be quoted. */
 const LINK = /<([^>]*)>((?:\s*;\s*[\w*-]+(?:\s*=\s*(?:"[^"]*"|[^\s",;]*))?)*)/g;
 
-/** The value at a path of JSON text; a number as it is written, which may have more digits than a double. */
-function valueAt(text: string, input: PathInput): unknown {
+/** Errors: JSON_ERROR. */
+function parseBody({ url, text }: ReadPage): unknown {
+  try {
+    return JSON.parse(text());
+  } catch (cause) {
+    const what = 'the page is not one JSON text, and the next cannot be found in it';
+    throw new EtlError('JSON_ERROR', what, { place: { url: redactUrl(url) }, cause });
+  }
+}
+
+/** The value at a path of a body; a number as it is written, which may have more digits than a double. */
+function valueAt(page: ReadPage, input: PathInput): unknown {
   const path = parsePath(input);
-  let value: unknown = JSON.parse(text);
+  let value = parseBody(page);
   for (const step of path) value = (value as HttpHeaders | null | undefined)?.[step];
-  return typeof value === 'number' ? (writtenAt(text, path) ?? value) : value;
+  return typeof value === 'number' ? (writtenAt(page.text(), path) ?? value) : value;
 }
 
 /** The text of the value at a path, of JSON that has been checked. */

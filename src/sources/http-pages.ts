@@ -97,25 +97,30 @@ export async function* readPages(
           ordinal += batch.length - skip;
           return skip === 0 ? batch : batch.slice(skip, batch.length);
         };
+        const here = () => {
+          return { request: at, page, ordinal, passed, ...kept(), ...withoutOwn(opened.url, own) };
+        };
         for await (const each of reading.batches()) {
           const batch = unread(each);
           if (batch.length === 0) continue;
-          const place = { request: at, page, ordinal, passed };
-          yield batch.withCursor({ ...place, ...kept(), ...withoutOwn(opened.url, own) });
+          yield batch.withCursor(here());
           signal.throwIfAborted();
         }
         const last = unread(reading.last);
-        if (passing > 0 && !reading.failure) {
+        if (reading.failed) {
+          yield last;
+          throw reading.failed.error;
+        }
+        if (passing > 0) {
           throw new EtlError('CURSOR_MISMATCH', 'the page has become shorter', {
             place: { url: redactUrl(opened.url) },
           });
         }
-        const about = pages && !reading.failure && reading.about(page);
-        const url = about && (await unlessAborted(nextUrl(pages, about), signal));
-        if (url && page + 1 >= maxPages) {
-          throw new EtlError('INVALID_ARGUMENT', `more than ${maxPages} pages`, {
-            place: { url: redactUrl(url) },
-          });
+        const { url, failed } = await findNext(reading, page);
+        if (failed) {
+          // Who goes on from here fails again, or not.
+          yield last.withCursor(here());
+          throw failed.error;
         }
         const next = url ? get(request, url) : undefined;
         const position = {
@@ -125,8 +130,7 @@ export async function* readPages(
           ...kept(),
         };
         const place = { ...position, ...(url ? withoutOwn(url, own) : { url: null, same: [] }) };
-        yield reading.failure ? last : last.withCursor(place);
-        if (reading.failure) throw reading.failure;
+        yield last.withCursor(place);
         if (!next) break;
         signal.throwIfAborted();
         opened = await next;
@@ -135,6 +139,21 @@ export async function* readPages(
   } finally {
     signal.removeEventListener('abort', stop);
     life.abort(new EtlError('ABORTED', 'nobody needs more'));
+  }
+
+  /** The page behind one that has been read, or what keeps it from being known. */
+  async function findNext(reading: PageReading, page: number): Promise<{ url?: URL } & Failed> {
+    if (!pages) return {};
+    try {
+      const url = await unlessAborted(nextUrl(pages, reading.about(page)), signal);
+      if (!url) return {};
+      if (page + 1 < maxPages) return { url };
+      const place = { url: redactUrl(url) };
+      throw new EtlError('INVALID_ARGUMENT', `more than ${maxPages} pages`, { place });
+    } catch (error) {
+      signal.throwIfAborted();
+      return { failed: { error } };
+    }
   }
 
   function begin(request: HttpRequest, at: number): Promise<Page> {
@@ -181,12 +200,17 @@ async function isSoon(step: Promise<unknown>): Promise<boolean> {
 
 const emptyBatch = (): Batch => Batch.fromDocuments([], sharedKernel().codec);
 
+/** What has gone wrong, to be thrown behind the documents that come before it. */
+interface Failed {
+  readonly failed?: { readonly error: unknown };
+}
+
 /** One page on its way through a decoder. */
 class PageReading {
   /** What `batches` does not give of the end: a batch, or an empty one. */
   last: Batch = emptyBatch();
-  /** What stopped the reading, to be thrown behind the last batch. */
-  failure: unknown;
+  /** What stopped the reading, behind the last batch. */
+  failed: Failed['failed'];
   readonly #page: Page;
   readonly #options: PagesOptions & Wants & { readonly ordinal: number };
   readonly #life: AbortController;
@@ -235,8 +259,8 @@ class PageReading {
         this.last = value;
       }
       isWhole = true;
-    } catch (failure) {
-      this.failure = failure;
+    } catch (error) {
+      this.failed = { error };
       isWhole = true;
     } finally {
       // What is being read may never come.

@@ -14,6 +14,8 @@ import { serve } from '../../support/http-server.ts';
 const retry = { baseDelayMs: 1, retries: 2 };
 const all = Array.from({ length: 25 }, (_, n) => ({ n }));
 const numbers = all.map(({ n }) => n);
+const body = { type: 'body', next: 'next' } as const;
+const twoTexts = '/"}{"next":"';
 
 async function read(
   requests: HttpRequestInput | Iterable<HttpRequestInput> | AsyncIterable<HttpRequestInput>,
@@ -164,17 +166,58 @@ describe('httpSource with pages', () => {
     expect(seen).toEqual([1, 2, 3, false]);
   });
 
-  it.each([
-    ['a page that names itself', '', /names itself/],
-    ['another server', 'http://other.example/x', /on another server/],
-    ['what is no URL', 'http://[', /no usable URL/],
-  ])('refuses %s', async (_, next, message) => {
+  it.each<[string, RegExp, HttpSourceOptions, string?]>([
+    ['a page that names itself', /names itself/, { pages: body }, '/a'],
+    ['another server', /on another server/, { pages: body }, 'http://other.example/x'],
+    ['what is no URL', /no usable URL/, { pages: body }, 'http://['],
+    ['too many pages', /more than 1 pages/, { pages: { type: 'page' }, maxPages: 1 }],
+    ['more than one JSON text', /not one JSON text/, { pages: body }, twoTexts],
+    [
+      'what is no JSON for a function',
+      /not one JSON text/,
+      { pages: ({ json }) => String(json()) },
+    ],
+    [
+      'the failure of a function',
+      /no idea/,
+      {
+        pages() {
+          throw new Error('no idea');
+        },
+      },
+    ],
+  ])('gives all of the page before it refuses %s', async (_, message, options, next = '') => {
+    let isMended = false;
     const { base } = await serve((request, response) => {
-      response.end(JSON.stringify({ next: next || request.url, n: 1 }));
+      const text = `{"items":[{"n":1},{"n":2}],"next":"${isMended ? '' : next}"}`;
+      response.end(request.url!.startsWith('/a') ? text : '{"items":[]}');
     });
-    await expect(
-      read(`${base}/a`, { format: 'json', pages: { type: 'body', next: 'next' } }),
-    ).rejects.toThrow(message);
+    const settings = { format: 'json', path: 'items', retry, ...options } as const;
+    const readFrom = async (from?: unknown) => {
+      const seen: unknown[] = [];
+      let cursor: unknown;
+      let error: unknown;
+      const source = createHttpSource(`${base}/a`, settings);
+      try {
+        for await (const batch of source.batches(new AbortController().signal, {}, from)) {
+          seen.push(...batch.documents().map(({ n }) => n));
+          cursor = JSON.parse(JSON.stringify(batch.cursor));
+        }
+      } catch (thrown) {
+        error = thrown;
+      }
+      return { seen, cursor, error };
+    };
+    const first = await readFrom();
+    expect(first).toMatchObject({ seen: [1, 2], error: { message } });
+    if (!String(first.error).includes('no idea')) {
+      expect(first.error).toMatchObject({ place: { url: expect.stringContaining(base) } });
+    }
+    const again = await readFrom(first.cursor);
+    expect(again).toMatchObject({ seen: [], error: { message } });
+    isMended = true;
+    if (settings.pages !== body) return;
+    expect(await readFrom(again.cursor)).toMatchObject({ seen: [], error: undefined });
   });
 
   it('has limits: pages, and bytes of a page', async () => {
