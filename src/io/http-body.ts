@@ -26,6 +26,8 @@ export interface BodyOptions extends HttpOptions {
 
 export interface HttpBody {
   readonly headers: Headers;
+  /** Where the answer came from, behind redirects; without user and password. */
+  readonly url: URL;
   /** What the chunks are compressed with, `identity` if they are not. */
   readonly encoding: string;
   /** Where the chunks begin: what was asked for, or 0 when the server gives the whole. */
@@ -99,7 +101,7 @@ class Download {
       await first.close();
     };
     const known = encoding === 'identity' ? this.#etag : undefined;
-    return { headers, encoding, start, etag: known, chunks, close };
+    return { headers, url: first.url, encoding, start, etag: known, chunks, close };
   }
 
   async *#chunks(first: Exchange): AsyncGenerator<Uint8Array, void, void> {

@@ -59,6 +59,8 @@ export interface HttpOptions {
 /** An answer whose body has not been read. */
 export interface Exchange {
   readonly response: RawResponse;
+  /** Where it came from, behind redirects; without user and password. */
+  readonly url: URL;
   /** The body in chunks; leaving the loop ends the exchange. Errors: HTTP_ERROR, LIMIT_EXCEEDED, the signal's reason. */
   chunks(): AsyncGenerator<Uint8Array, void, void>;
   /** Ends the exchange without reading on. */
@@ -203,7 +205,7 @@ function answer(response: RawResponse, url: URL, life: Life, options: HttpOption
     life.end();
     await response.cancel();
   };
-  return { response, chunks, close };
+  return { response, url, chunks, close };
 }
 
 /** The signal of one exchange: fires with the caller's, or when a time limit has passed. */

@@ -16,6 +16,7 @@ import {
 
 /** A page that has been read, for a function that finds the next. */
 export interface HttpPage {
+  /** Where the answer came from, behind redirects: what a relative next URL is relative to. */
   readonly url: URL;
   readonly headers: Headers;
   /** 0 for the first. */
@@ -28,6 +29,10 @@ export interface HttpPage {
 
 /** What is known of a page that has been read; `text` is JSON if its body is. */
 export interface ReadPage extends Omit<HttpPage, 'json'> {
+  /** What was asked for. */
+  readonly url: URL;
+  /** Where the answer came from, behind redirects. */
+  readonly answeredBy: URL;
   text(): string;
 }
 
@@ -85,25 +90,38 @@ export function firstUrl(pages: HttpPages | undefined, url: URL): URL {
  * it is looked for in what is no JSON; those of the user's function.
  */
 export async function nextUrl(pages: HttpPages, page: ReadPage): Promise<URL | undefined> {
-  const { url, text, ...about } = page;
+  const { url, answeredBy, text, ...about } = page;
   const found =
     typeof pages === 'function'
-      ? await pages({ ...about, url: new URL(url), json: () => parseBody(page) })
+      ? await pages({ ...about, url: new URL(answeredBy), json: () => parseBody(page) })
       : findNext(pages, page);
   if (found === undefined || found === null || found === '') return undefined;
   const place = { url: redactUrl(url) };
   let next: URL;
   try {
-    next = parseUrl(new URL(String(found), url)).url;
+    next = parseUrl(new URL(String(found), answeredBy)).url;
   } catch {
     throw new EtlError('HTTP_ERROR', 'the next page has no usable URL', { place });
   }
-  if (next.href === url.href) {
+  if (next.href === url.href || next.href === answeredBy.href) {
     throw new EtlError('HTTP_ERROR', 'the page names itself as the next', { place });
   }
   // What was given for this origin is sent with every page.
+  next = sameWay(next, page);
   if (next.origin === url.origin) return next;
   throw new EtlError('HTTP_ERROR', 'the next page is on another server', { place });
+}
+
+/**
+ * Where the next page is on the very server that this one came from, behind a redirect from http to https
+ * of the same host, it is asked for like this one: where the answer comes from then, is the server's business again.
+ */
+function sameWay(next: URL, { url, answeredBy }: ReadPage): URL {
+  const isUpgrade = url.protocol === 'http:' && answeredBy.protocol === 'https:';
+  if (!isUpgrade || answeredBy.hostname !== url.hostname || next.origin !== answeredBy.origin) {
+    return next;
+  }
+  return new URL(`${next.pathname}${next.search}`, url);
 }
 
 function findNext(

@@ -34,6 +34,7 @@ export async function openPage(
 
 /** A page that has been answered. */
 export class Page {
+  /** What was asked for. */
   readonly url: URL;
   /** Resolves when nothing more comes from the connection. */
   readonly ended: Promise<void>;
@@ -54,6 +55,11 @@ export class Page {
 
   get headers(): Headers {
     return this.#body.headers;
+  }
+
+  /** Where the answer came from, behind redirects. */
+  get answeredBy(): URL {
+    return this.#body.url;
   }
 
   /** Begins to read before its turn. A failure is told when its turn has come. */

@@ -276,8 +276,15 @@ class PageReading {
   }
 
   about(index: number): ReadPage {
-    const { url, headers } = this.#page;
-    return { url, headers, index, documents: this.#documents, text: () => this.#kept!.text() };
+    const { url, answeredBy, headers } = this.#page;
+    return {
+      url,
+      answeredBy,
+      headers,
+      index,
+      documents: this.#documents,
+      text: () => this.#kept!.text(),
+    };
   }
 }
 

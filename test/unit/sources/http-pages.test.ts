@@ -9,12 +9,17 @@ import {
   type HttpSourceOptions,
   httpSource,
 } from '../../../src/sources/http-source.ts';
+import { certificate, key } from '../../support/certificate.ts';
 import { serve } from '../../support/http-server.ts';
 
 const retry = { baseDelayMs: 1, retries: 2 };
 const all = Array.from({ length: 25 }, (_, n) => ({ n }));
 const numbers = all.map(({ n }) => n);
 const body = { type: 'body', next: 'next' } as const;
+interface Next {
+  readonly next?: string;
+}
+const urlFrom = (next: string | undefined, url: URL) => (next ? new URL(next, url) : undefined);
 const twoTexts = '/"}{"next":"';
 
 async function read(
@@ -218,6 +223,60 @@ describe('httpSource with pages', () => {
     isMended = true;
     if (settings.pages !== body) return;
     expect(await readFrom(again.cursor)).toMatchObject({ seen: [], error: undefined });
+  });
+
+  it.each<[string, HttpSourceOptions['pages']]>([
+    ['a Link header', { type: 'link' }],
+    ['a link in the body', body],
+    ['a function', ({ json }) => (json() as Next).next],
+    ['a function that makes a URL', ({ json, url }) => urlFrom((json() as Next).next, url)],
+  ])('finds the next from where a redirect leads: %s', async (_, pages) => {
+    const { base, requests } = await serve((request, response) => {
+      if (request.url === '/old/items') {
+        return response.writeHead(301, { location: '/new/items/' }).end();
+      }
+      const next = request.url === '/new/items/' ? 'page2' : undefined;
+      if (next) response.setHeader('link', `<${next}>; rel="next"`);
+      response.end(JSON.stringify({ items: [{ n: next ? 1 : 2 }], next }));
+    });
+    expect(await read(`${base}/old/items`, { path: 'items', pages: pages! })).toEqual([1, 2]);
+    expect(requests.map(({ url }) => url)).toEqual([
+      '/old/items',
+      '/new/items/',
+      '/new/items/page2',
+    ]);
+  });
+
+  it('does not go on where a redirect leads to another server, or the page names itself', async () => {
+    const link = { pages: { type: 'link' } } as const;
+    const other = await serve((_, response) => {
+      response.setHeader('link', '</b>; rel="next"');
+      response.end('{"n":1}\n');
+    });
+    const { base, requests } = await serve((request, response) => {
+      const location = request.url === '/own' ? '/b' : `${other.base}/a`;
+      if (request.url !== '/b') return response.writeHead(302, { location }).end();
+      response.setHeader('link', '</b>; rel="next"');
+      response.end('{"n":1}\n');
+    });
+    await expect(read(`${base}/a`, link)).rejects.toThrow(/on another server/);
+    expect([other.requests.length, requests.length]).toEqual([1, 1]);
+    await expect(read(`${base}/own`, link)).rejects.toThrow(/names itself/);
+  });
+
+  it('goes on behind a redirect from http to https', async () => {
+    const secure = await serve(
+      (request, response) => {
+        if (request.url === '/a') response.setHeader('link', '</b>; rel="next"');
+        response.end(`{"n":${request.url === '/a' ? 1 : 2}}\n`);
+      },
+      { secure: { key, cert: certificate } },
+    );
+    const { base } = await serve((request, response) => {
+      response.writeHead(301, { location: secure.base + request.url }).end();
+    });
+    const options = { pages: { type: 'link' }, tls: { ca: certificate } } as const;
+    expect(await read(`${base}/a`, options)).toEqual([1, 2]);
   });
 
   it('has limits: pages, and bytes of a page', async () => {
