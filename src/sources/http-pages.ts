@@ -3,8 +3,8 @@
  * comes; the next page is asked for before the last batch is given, where that is quick to tell. Of the requests behind the one
  * that is being read, the first pages are under way: each is read up to `AHEAD_BYTES`, then waits.
  *
- * A cursor is the request, the URL of the page to go on with, and how many of its documents to pass over:
- * in the middle of a page that one is asked for again. What the URL shares with the request's own query is
+ * A cursor is the request, the URL of the page to go on with, and how many of its documents to pass over, bad
+ * ones apart: in the middle of a page that one is asked for again. What the URL shares with the request's own query is
  * left out of the cursor, keys and tokens given by the user among it.
  */
 import { isDeepStrictEqual } from 'node:util';
@@ -51,6 +51,8 @@ interface PageCursor {
   readonly same: readonly string[];
   /** Documents of the page that came before. */
   readonly passed?: number;
+  /** Bad records of it that were told of before. */
+  readonly rejected?: number;
   readonly ordinal: number;
   readonly types?: CsvLayout['types'];
 }
@@ -86,9 +88,12 @@ export async function* readPages(
       let opened = await first;
       const { url: own } = parseUrl(request.url);
       let passing = cursor?.request === at ? (cursor.passed ?? 0) : 0;
+      let known = cursor?.request === at ? (cursor.rejected ?? 0) : 0;
       for (let page = cursor?.request === at ? cursor.page : 0; ; page++) {
         const start = ordinal - passing;
-        const reading = new PageReading(opened, { ...options, ...wants, ordinal: start }, life);
+        const settings = { ...options, ...wants, ordinal: start, known };
+        const reading = new PageReading(opened, settings, life);
+        known = 0;
         let passed = 0;
         const unread = (batch: Batch): Batch => {
           const skip = Math.min(passing, batch.length);
@@ -98,7 +103,9 @@ export async function* readPages(
           return skip === 0 ? batch : batch.slice(skip, batch.length);
         };
         const here = () => {
-          return { request: at, page, ordinal, passed, ...kept(), ...withoutOwn(opened.url, own) };
+          const { rejected } = reading;
+          const place = { request: at, page, ordinal, passed, rejected };
+          return { ...place, ...kept(), ...withoutOwn(opened.url, own) };
         };
         for await (const each of reading.batches()) {
           const batch = unread(each);
@@ -205,23 +212,30 @@ interface Failed {
   readonly failed?: { readonly error: unknown };
 }
 
+interface PageOptions extends PagesOptions, Wants {
+  readonly ordinal: number;
+  /** So many bad records have been told of before. */
+  readonly known: number;
+}
+
 /** One page on its way through a decoder. */
 class PageReading {
   /** What `batches` does not give of the end: a batch, or an empty one. */
   last: Batch = emptyBatch();
   /** What stopped the reading, behind the last batch. */
   failed: Failed['failed'];
+  /** Bad records told of before the batch given last had been read; what is read behind it may have more. */
+  rejected = 0;
   readonly #page: Page;
-  readonly #options: PagesOptions & Wants & { readonly ordinal: number };
+  readonly #options: PageOptions;
   readonly #life: AbortController;
   readonly #kept: KeptBody | undefined;
   #documents = 0;
+  #rejects = 0;
+  /** Of the last batch. */
+  #lastRejects = 0;
 
-  constructor(
-    page: Page,
-    options: PagesOptions & Wants & { ordinal: number },
-    life: AbortController,
-  ) {
+  constructor(page: Page, options: PageOptions, life: AbortController) {
     this.#page = page;
     this.#options = options;
     this.#life = life;
@@ -236,6 +250,7 @@ class PageReading {
     const onError = readOnError(this.#options.onError ?? this.#options.onReject);
     const counted = (reject: Reject): void => {
       this.#documents++;
+      if (++this.#rejects <= this.#options.known) return;
       if (typeof onError === 'function') onError(reject);
     };
     const decoding = {
@@ -257,7 +272,9 @@ class PageReading {
         this.#documents += value.length;
         if (this.last.length > 0) yield this.#take();
         this.last = value;
+        this.#lastRejects = this.#rejects;
       }
+      this.rejected = this.#rejects;
       isWhole = true;
     } catch (error) {
       this.failed = { error };
@@ -272,6 +289,7 @@ class PageReading {
   #take(): Batch {
     const { last } = this;
     this.last = emptyBatch();
+    this.rejected = this.#lastRejects;
     return last;
   }
 
@@ -333,8 +351,10 @@ function withOwn({ url, same }: PageCursor, own: URL): URL {
 /** Errors: CURSOR_MISMATCH. */
 function parseCursor(from: unknown): PageCursor | undefined {
   if (from === undefined || from === null) return undefined;
-  const { request, page, url, same, ordinal, passed = 0, types = {} } = from as Partial<PageCursor>;
-  const counts = [request, page, ordinal, passed].every((value) => Number.isSafeInteger(value));
+  const { request, page, url, same, ordinal, types = {} } = from as Partial<PageCursor>;
+  const { passed = 0, rejected = 0 } = from as Partial<PageCursor>;
+  const numbers = [request, page, ordinal, passed, rejected];
+  const counts = numbers.every((value) => Number.isSafeInteger(value));
   if (
     counts &&
     (url === null || typeof url === 'string') &&

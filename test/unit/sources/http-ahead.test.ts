@@ -73,6 +73,43 @@ describe('httpSource with pages', () => {
     }
   });
 
+  it('tells of a bad record in front of a cursor only once', async () => {
+    const { base } = await serve(async (_, response) => {
+      const parts = [lines(0, 1), 'bad 1\n', lines(1, 2), 'bad 2\nbad 3\n', lines(2, 4), 'bad 4\n'];
+      // Each so late that what is there is given before.
+      for (const part of parts) {
+        response.write(part);
+        await sleep(60);
+      }
+      response.end();
+    });
+    const readFrom = async (from?: unknown) => {
+      const told: string[] = [];
+      const cursors: { passed: number; rejected: number }[] = [];
+      const { source } = httpSource(base, {
+        pages: { type: 'body', next: 'next' },
+        format: 'jsonl',
+        onError: ({ bytes }) => told.push(String(Buffer.from(bytes))),
+      });
+      const reading = (async () => {
+        for await (const { cursor } of source.batches(new AbortController().signal, {}, from)) {
+          cursors.push(JSON.parse(JSON.stringify(cursor)));
+        }
+      })();
+      return { told, cursors, error: await reading.catch((error) => error) };
+    };
+    const whole = await readFrom();
+    expect(whole.told).toEqual(['bad 1', 'bad 2', 'bad 3', 'bad 4']);
+    expect(whole.error).toMatchObject({ code: 'JSON_ERROR' });
+    expect(whole.cursors.at(-1)).toMatchObject({ passed: 4, rejected: 4 });
+    for (const cursor of whole.cursors) {
+      // What came right behind the batch may have been read with it.
+      expect(cursor.rejected).toBeGreaterThanOrEqual([0, 0, 1, 3, 3][cursor.passed]!);
+      expect(cursor.rejected).toBeLessThanOrEqual([0, 1, 3, 3, 4][cursor.passed]!);
+      expect((await readFrom(cursor)).told).toEqual(whole.told.slice(cursor.rejected));
+    }
+  });
+
   it('says when a page is shorter than what was read of it', async () => {
     const { base } = await serve((_, response) => void response.end(''));
     const cursor = { request: 0, page: 0, url: `${base}/`, same: [], ordinal: 3, passed: 3 };
