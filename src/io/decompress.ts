@@ -52,13 +52,24 @@ function agrees(head: Uint8Array, magic: readonly number[]): boolean {
   return magic.every((byte, i) => i >= head.length || head[i] === byte);
 }
 
+const ENCODINGS: Readonly<Record<string, Compression>> = {
+  identity: 'none',
+  gzip: 'gzip',
+  'x-gzip': 'gzip',
+  br: 'brotli',
+  zstd: 'zstd',
+};
+
 /** What a Content-Encoding stands for. Errors: UNSUPPORTED. */
 export function compressionOf(encoding: string, place: Place): Compression {
-  if (encoding === 'identity') return 'none';
-  if (encoding === 'gzip' || encoding === 'x-gzip') return 'gzip';
-  if (encoding === 'br') return 'brotli';
-  if (encoding === 'zstd') return 'zstd';
+  const found = ENCODINGS[encoding];
+  if (found) return found;
   throw new EtlError('UNSUPPORTED', `the body is encoded as ${encoding}`, { place });
+}
+
+/** The name to look at where an encoding has been undone: none where it says no more than the encoding did. */
+export function nameInside(name: string, encoding: string): string {
+  return detectCompression(new Uint8Array(0), name) === ENCODINGS[encoding] ? '' : name;
 }
 
 /** Plain bytes in pieces of about 1 MiB. Leaving the loop closes the input. */

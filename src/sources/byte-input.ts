@@ -17,11 +17,12 @@ import {
   decompress,
   detectCompression,
   isTooShortToTell,
+  nameInside,
   SNIFF_BYTES,
 } from '../io/decompress.ts';
 import { type FileReader, openFileReader, readerChunks } from '../io/file-reader.ts';
 import { expandPaths } from '../io/glob.ts';
-import { type BodyOptions, openBody } from '../io/http-body.ts';
+import { type BodyOptions, type HttpBody, openBody } from '../io/http-body.ts';
 import type { HttpRequest } from '../io/http-exchange.ts';
 import { isNamedPipe, openNamedPipe } from '../io/named-pipe.ts';
 import { encodeTexts } from './encode-texts.ts';
@@ -228,16 +229,30 @@ export function httpInput(request: HttpRequest, options: BodyOptions = {}): Inpu
           const reader = closingToo(readChunks(body.chunks, { chunkBytes, signal }), body);
           return await readBehind(reader, at, from!, body.start, signal);
         }
-        const name = new URL(request.url).pathname;
-        const encoding = compressionOf(body.encoding, { url });
-        const chunks = decompress(body.chunks, encoding, { url });
-        return await openStream(chunks, { url }, name, { ...how, at }, body);
+        const { pathname } = new URL(request.url);
+        return await openEncoded(body, body.chunks, { url }, pathname, { ...how, at });
       } catch (error) {
         await body.close();
         throw error;
       }
     },
   };
+}
+
+/** Opens a body that may be encoded, from its start; closed with what is opened. Errors: as `openStream`. */
+export function openEncoded(
+  body: HttpBody,
+  chunks: AsyncIterable<Uint8Array>,
+  place: Place,
+  pathname: string,
+  how: OpenHow,
+  tap?: { add(bytes: Uint8Array): void },
+): Promise<InputReader> {
+  const plain = decompress(chunks, compressionOf(body.encoding, place), place);
+  // Also where a fetch has undone it.
+  const encoding = body.headers.get('content-encoding') ?? '';
+  const name = nameInside(pathname, encoding.trim().toLowerCase());
+  return openStream(plain, place, name, how, body, tap);
 }
 
 /** A stream under a name, opened when it is read. */
@@ -253,7 +268,7 @@ export function streamInput(name: string, stream: () => ByteStream | Promise<Byt
  * piece of plain bytes. Errors: CORRUPTED_INPUT, CURSOR_MISMATCH, those of the
  * stream and of `encodeTexts`.
  */
-export async function openStream(
+async function openStream(
   stream: ByteStream,
   place: Place,
   name: string,

@@ -7,10 +7,9 @@ import { EtlError } from '../core/errors.ts';
 import { redactUrl } from '../core/redact.ts';
 import { joinBytes } from '../formats/chunk-reader.ts';
 import { batchBytesOf } from '../formats/jsonl.ts';
-import { compressionOf, decompress } from '../io/decompress.ts';
 import { type BodyOptions, type HttpBody, openBody } from '../io/http-body.ts';
 import { type HttpRequest, parseUrl } from '../io/http-exchange.ts';
-import { openStream } from './byte-input.ts';
+import { openEncoded } from './byte-input.ts';
 import type { InputReader } from './input-place.ts';
 
 /** Bytes read of a body before its turn, as they come, and one chunk of the connection at most. */
@@ -76,11 +75,10 @@ export class Page {
     kept?: KeptBody,
   ): Promise<InputReader> {
     const place = { url: redactUrl(this.url) };
-    const plain = decompress(this.#chunks(), compressionOf(this.#body.encoding, place), place);
     const contentType = this.headers.get('content-type') ?? undefined;
     const at = { name: place.url, input: 0, contentType };
     const how = { signal, chunkBytes: batchBytesOf(options), at };
-    return openStream(plain, place, this.url.pathname, how, this.#body, kept);
+    return openEncoded(this.#body, this.#chunks(), place, this.url.pathname, how, kept);
   }
 
   async #fill(): Promise<void> {

@@ -105,6 +105,22 @@ describe('httpSource', () => {
     );
   });
 
+  it.each([
+    ['/a.jsonl.br', 'br', brotliCompressSync(text)],
+    ['/a.jsonl.gz', 'gzip', gzipSync(text)],
+    ['/a.jsonl.gz', 'gzip', gzipSync('')],
+    ['/a.jsonl.gz', 'gzip', gzipSync(gzipSync(text))],
+    ['/a.jsonl.br', 'gzip', gzipSync(brotliCompressSync(text))],
+  ])('undoes what name and encoding both say once: %s as %s', async (path, encoding, body) => {
+    const { base } = await serve((_, response) => {
+      response.writeHead(200, { 'content-encoding': encoding }).end(body);
+    });
+    const seen = body.equals(gzipSync('')) ? [] : upTo(3000);
+    for (const options of [{}, { pages: () => undefined }, { fetch }]) {
+      expect(await read(base + path, options)).toEqual({ seen, error: undefined });
+    }
+  });
+
   describe('an answer that is none', () => {
     it.each([500, 503, 408, 429])('is asked for again: %i', async (status) => {
       const { base, requests } = await serve((request, response, ordinal) =>
