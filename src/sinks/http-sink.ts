@@ -170,6 +170,8 @@ class HttpSink implements Sink<HttpSinkSummary> {
       this.#rethrow();
       const sending = this.#send(piece, this.#total.requests++).catch((error) => {
         this.#failure ??= { error };
+        // What is under way would only delay it.
+        this.#controller.abort(error);
       });
       const under = sending.finally(() => this.#under.delete(under));
       this.#under.add(under);

@@ -305,6 +305,18 @@ describe('httpSink', () => {
     });
   });
 
+  it('does not wait for the others when one has failed', async () => {
+    const { url, received } = await serve((response, { text }) => {
+      if (text.includes('"n":0')) response.writeHead(400).end();
+      else response.writeHead(503, { 'retry-after': '3' }).end();
+    });
+    const begun = performance.now();
+    const sink = httpSink(url, { maxDocuments: 1, concurrency: 4 });
+    await expect(pipeline(fromIterable(numbers(4)), sink)).rejects.toThrow(/answered 400/);
+    expect(performance.now() - begun).toBeLessThan(2000);
+    expect(received.length).toBeLessThanOrEqual(4);
+  });
+
   it('has so many requests under way, and the first failure ends all', async () => {
     let under = 0;
     let most = 0;
