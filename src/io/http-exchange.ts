@@ -109,8 +109,14 @@ export function parseUrl(input: string | URL): { url: URL; headers: HttpHeaders 
   if (username === '' && password === '') return { url, headers: {} };
   url.username = '';
   url.password = '';
-  const user = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  return { url, headers: { authorization: `Basic ${Buffer.from(user).toString('base64')}` } };
+  // Byte by byte: a % that encodes nothing stands for itself, and not all bytes are UTF-8.
+  const user = `${username}:${password}`.replace(/%([0-9a-f]{2})/gi, (_, hex) => {
+    return String.fromCharCode(Number.parseInt(hex, 16));
+  });
+  return {
+    url,
+    headers: { authorization: `Basic ${Buffer.from(user, 'latin1').toString('base64')}` },
+  };
 }
 
 /**

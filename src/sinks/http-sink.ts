@@ -25,6 +25,7 @@ import {
 } from '../core/retry.ts';
 import type { Sink } from '../core/stage.ts';
 import { timerMs } from '../core/timer.ts';
+import { parseUrl } from '../io/http-exchange.ts';
 import { type HttpTls, type RawResponse, sendByFetch, sendByNode } from '../io/http-transport.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
@@ -140,9 +141,10 @@ class HttpSink implements Sink<HttpSinkSummary> {
 
   constructor(url: string | URL, options: Omit<HttpSinkOptions, 'signal'>) {
     this.#shown = redactUrl(url);
-    const { login, ...parsed } = parseUrl(url, this.#shown);
+    // User and password go into a header: `fetch` refuses them, with the URL in its message.
+    const parsed = parseUrl(url);
     this.#url = parsed.url;
-    this.#login = login;
+    this.#login = parsed.headers;
     this.#options = options;
     const { maxDocuments: documents = 1000, maxBytes: bytes = 1 << 20 } = options;
     const { concurrency = 1, timeoutMs = 30_000 } = options;
@@ -327,25 +329,6 @@ function formatFirst(piece: Batch): string {
   const at = line ?? ordinal;
   if (at === undefined) return '';
   return ` for ${piece.length} documents from ${source ? `${source}:` : 'record '}${at} on`;
-}
-
-/** User and password of a URL go into a header: `fetch` refuses them, with the URL in its message. */
-function parseUrl(input: string | URL, shown: string): { url: URL; login: HeaderInput } {
-  let url: URL;
-  try {
-    url = new URL(input);
-  } catch {
-    throw new EtlError('INVALID_ARGUMENT', `httpSink: ${shown}`);
-  }
-  if (!/^https?:$/.test(url.protocol)) {
-    throw new EtlError('INVALID_ARGUMENT', `httpSink: ${url.protocol} is neither http nor https`);
-  }
-  const { username, password } = url;
-  if (username === '' && password === '') return { url, login: {} };
-  const text = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  url.username = '';
-  url.password = '';
-  return { url, login: { authorization: `Basic ${Buffer.from(text).toString('base64')}` } };
 }
 
 /** The message of `Headers` would have the value in it. Errors: INVALID_ARGUMENT with the name. */

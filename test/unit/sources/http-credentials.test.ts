@@ -1,4 +1,7 @@
+import { pipeline } from 'node:stream/promises';
 import { describe, expect, it } from 'vitest';
+import { httpSink } from '../../../src/sinks/http-sink.ts';
+import { fromIterable } from '../../../src/sources/from-iterable.ts';
 import { httpSource } from '../../../src/sources/http-source.ts';
 import { lines, read, retry } from '../../support/http-documents.ts';
 import { sendFile, serve } from '../../support/http-server.ts';
@@ -22,6 +25,20 @@ describe('httpSource', () => {
       const never = () => ({ authorization: 'Bearer old' });
       expect((await read(base, { headers: never })).error).toMatchObject({ code: 'HTTP_ERROR' });
       expect(requests).toHaveLength(4);
+    });
+
+    it.each([
+      ['me:p%40%C3%A9', 'me:p@é', 'utf8'],
+      ['me:100%', 'me:100%', 'utf8'],
+      ['%:%zz%2', '%:%zz%2', 'utf8'],
+      ['me:%ff', 'me:\xff', 'latin1'],
+    ] as const)('of a URL are sent as they are meant: %s', async (login, expected, encoding) => {
+      const { base, requests } = await serve((_, response) => void response.end());
+      const url = base.replace('//', `//${login}@`);
+      expect((await read(url)).error).toBeUndefined();
+      await pipeline(fromIterable([{ n: 1 }]), httpSink(url));
+      const sent = `Basic ${Buffer.from(expected, encoding).toString('base64')}`;
+      expect(requests.map(({ headers }) => headers.authorization)).toEqual([sent, sent]);
     });
 
     it('do not go to other servers', async () => {
