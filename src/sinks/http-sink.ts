@@ -9,6 +9,7 @@
  * and URL say in secret stands in no message.
  */
 import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { unlessAborted } from '../core/abort.ts';
@@ -156,6 +157,8 @@ class HttpSink implements Sink<HttpSinkSummary> {
     checkChoice('compression', compression, ['none', 'gzip']);
     const { idempotencyPrefix = randomBytes(12).toString('hex') } = options;
     this.#prefix = idempotencyPrefix;
+    // One listener for each request under way is no leak.
+    setMaxListeners(0, this.#controller.signal);
     if (typeof options.headers === 'object') checkHeaders(options.headers);
   }
 

@@ -7,6 +7,7 @@
  * ones apart: in the middle of a page that one is asked for again. What the URL shares with the request's own query is
  * left out of the cursor, keys and tokens given by the user among it.
  */
+import { setMaxListeners } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import pLimit from 'p-limit';
 import { unlessAborted } from '../core/abort.ts';
@@ -75,6 +76,8 @@ export async function* readPages(
   // The request being read goes on with its pages whatever the others do.
   const limit = pLimit(Math.max(1, pages ? concurrency - 1 : concurrency));
   const life = new AbortController();
+  // One listener for each request under way is no leak.
+  setMaxListeners(0, life.signal);
   const stop = (): void => life.abort(signal.reason);
   if (signal.aborted) stop();
   signal.addEventListener('abort', stop, { once: true });

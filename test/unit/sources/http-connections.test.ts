@@ -1,7 +1,10 @@
 /** `httpSource` and what its connections are: TLS, IPv6, kept open, torn. */
 import { createServer, type Socket } from 'node:net';
+import { pipeline } from 'node:stream/promises';
 import type { TLSSocket } from 'node:tls';
 import { describe, expect, it } from 'vitest';
+import { httpSink } from '../../../src/sinks/http-sink.ts';
+import { fromIterable } from '../../../src/sources/from-iterable.ts';
 import type { HttpSourceOptions } from '../../../src/sources/http-source.ts';
 import { certificate, key } from '../../support/certificate.ts';
 import { lines, read, retry, upTo } from '../../support/http-documents.ts';
@@ -129,5 +132,20 @@ describe('httpSource', () => {
     expect(String(error)).toContain('answered 101');
     expect(requests).toHaveLength(1);
     await expect.poll(connections).toBe(0);
+  });
+
+  it('warns of no leak where many requests are under way, nor does the sink', async () => {
+    const { base } = await serve((_, response) => {
+      setTimeout(() => response.end('{"n":0}\n'), 20);
+    });
+    const warnings: Error[] = [];
+    const note = (warning: Error) => warnings.push(warning);
+    process.on('warning', note);
+    const urls = upTo(30).map(() => base);
+    expect((await read(urls, { concurrency: 12 })).seen).toHaveLength(30);
+    const sink = httpSink(base, { concurrency: 12, maxDocuments: 1 });
+    await pipeline(fromIterable(upTo(30).map((n) => ({ n }))), sink);
+    process.off('warning', note);
+    expect(warnings).toEqual([]);
   });
 });
