@@ -9,7 +9,7 @@ import { type HttpSinkOptions, httpSink } from '../sinks/http-sink.ts';
 import { jsonSink } from '../sinks/json-sink.ts';
 import { type JsonlSinkOptions, jsonlSink } from '../sinks/jsonl-sink.ts';
 import type { ParquetSinkOptions } from '../sinks/parquet-sink.ts';
-import type { PartitionOptions } from '../sinks/partitioned.ts';
+import type { FolderOptions, PartitionOptions } from '../sinks/partitioned.ts';
 import { createRoute } from '../sinks/route.ts';
 import { createTee } from '../sinks/tee.ts';
 import { type ZdsSinkOptions, zdsSink } from '../sinks/zds-sink.ts';
@@ -131,7 +131,8 @@ export const sinkTypes: Readonly<Record<string, StageType<AnySink<unknown>>>> = 
     description: 'Writes JSON Lines.',
     options: { path: target, compression, ...partitions },
     required: ['path'],
-    make: ({ path: file, ...options }) => jsonlSink(file, options),
+    // Or of one file, as of the others: which summary comes makes no difference here.
+    make: ({ path: file, ...options }) => jsonlSink(file, options as FolderOptions),
   }),
   json: stageType<Target & FileOptions<JsonlSinkOptions>, AnySink<unknown>>({
     description: 'Writes one JSON array.',
@@ -154,7 +155,7 @@ export const sinkTypes: Readonly<Record<string, StageType<AnySink<unknown>>>> = 
       ...partitions,
     },
     required: ['path'],
-    make: ({ path: file, ...options }) => csvSink(file, options),
+    make: ({ path: file, ...options }) => csvSink(file, options as FolderOptions),
   }),
   arrow: stageType<
     Target & Omit<FileOptions<ArrowSinkOptions & PartitionOptions>, 'where'>,
@@ -168,7 +169,8 @@ export const sinkTypes: Readonly<Record<string, StageType<AnySink<unknown>>>> = 
       ...partitions,
     },
     required: ['path'],
-    make: async ({ path: file, ...options }) => (await arrowModule()).arrowSink(file, options),
+    make: async ({ path: file, ...options }) =>
+      (await arrowModule()).arrowSink(file, options as FolderOptions),
   }),
   parquet: stageType<Target & Omit<FileOptions<ParquetSinkOptions>, 'where'>, AnySink<unknown>>({
     description: 'Writes Parquet.',

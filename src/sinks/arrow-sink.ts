@@ -30,6 +30,7 @@ import {
   asksForFolder,
   type FolderOptions,
   folderOf,
+  type OneFile,
   type PartitionedSummary,
   type PartitionOptions,
   partitioned,
@@ -65,7 +66,7 @@ export interface ArrowSinkSummary {
  */
 export function arrowSink(
   target: string | Writable,
-  options?: ArrowSinkOptions,
+  options?: ArrowSinkOptions & OneFile,
 ): SinkStream<ArrowSinkSummary>;
 /**
  * Writes a folder of files, with `partitionBy` or `rotate`; see `partitioned`. Each file has the schema

@@ -13,6 +13,7 @@ import {
   asksForFolder,
   type FolderOptions,
   folderOf,
+  type OneFile,
   type PartitionedSummary,
   type PartitionOptions,
   partitioned,
@@ -47,7 +48,7 @@ export interface CsvSinkSummary {
  */
 export function csvSink(
   target: string | Writable,
-  options?: CsvSinkOptions,
+  options?: CsvSinkOptions & OneFile,
 ): SinkStream<CsvSinkSummary>;
 /**
  * Writes a folder of files, with `partitionBy` or `rotate`; see `partitioned`. Without `columns` each file

@@ -11,6 +11,7 @@ import {
   asksForFolder,
   type FolderOptions,
   folderOf,
+  type OneFile,
   type PartitionedSummary,
   type PartitionOptions,
   partitioned,
@@ -42,7 +43,7 @@ export interface JsonlSinkSummary {
  */
 export function jsonlSink(
   target: string | Writable,
-  options?: JsonlSinkOptions,
+  options?: JsonlSinkOptions & OneFile,
 ): SinkStream<JsonlSinkSummary>;
 /** Writes a folder of files, with `partitionBy` or `rotate`; see `partitioned`. */
 export function jsonlSink(

@@ -60,6 +60,12 @@ export type FolderOptions = PartitionOptions &
     | { readonly rotate: NonNullable<PartitionOptions['rotate']> }
   );
 
+/** Options without those: of types that could have them nobody knows which summary comes. */
+export interface OneFile {
+  readonly partitionBy?: never;
+  readonly rotate?: never;
+}
+
 export interface PartitionedOptions extends PartitionOptions {
   /** Ending of the files' names, `.jsonl` for example. */
   readonly extension: string;

@@ -6,10 +6,12 @@ import { describe, expectTypeOf, it } from 'vitest';
 import * as z from 'zod';
 import {
   aggregate,
+  arrowSink,
   type Batch,
   batch,
   cast,
   chain,
+  csvSink,
   type Document,
   type DocumentOf,
   dedupe,
@@ -78,6 +80,18 @@ describe('types', () => {
     expectTypeOf(folder).returns.toEqualTypeOf<SinkStream<PartitionedSummary>>();
     // @ts-expect-error one file is not added to
     () => jsonlSink('a', { existing: 'append' });
+    const kept = { partitionBy: 'c', compression: 'none' as const };
+    expectTypeOf(() => jsonlSink('a', kept)).returns.toEqualTypeOf<
+      SinkStream<PartitionedSummary>
+    >();
+    expectTypeOf(() => csvSink('a', kept)).returns.toEqualTypeOf<SinkStream<PartitionedSummary>>();
+    const rows = { rotate: { documents: 2 }, batchRows: 9 };
+    expectTypeOf(() => arrowSink('a', rows)).returns.toEqualTypeOf<
+      SinkStream<PartitionedSummary>
+    >();
+    const perhaps: { compression: 'none'; partitionBy?: string } = { compression: 'none' };
+    // @ts-expect-error one file or a folder: nobody knows
+    () => jsonlSink('a', perhaps);
   });
 
   it('change with names and values', () => {

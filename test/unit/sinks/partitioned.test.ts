@@ -17,8 +17,8 @@ import { createJsonlSink, jsonlSink } from '../../../src/sinks/jsonl-sink.ts';
 import { parquetSink } from '../../../src/sinks/parquet-sink.ts';
 import {
   createPartitionedSink,
+  type FolderOptions,
   type PartitionedOptions,
-  type PartitionOptions,
   partitioned,
 } from '../../../src/sinks/partitioned.ts';
 import { fromIterable } from '../../../src/sources/from-iterable.ts';
@@ -204,7 +204,7 @@ describe('rotation', () => {
 
   it('works for CSV: a header in each file, by count and by bytes', async () => {
     const documents = numbers(7).map(({ n }) => ({ n, odd: (n as number) % 2 === 1 }));
-    const run = async (options: CsvSinkOptions & PartitionOptions) => {
+    const run = async (options: CsvSinkOptions & FolderOptions) => {
       const folder = join(temporaryFolder(), 'out');
       const sink = csvSink(folder, options);
       await pipeline(fromIterable(documents), sink);
