@@ -3,7 +3,7 @@
  * the options of its transform and those of a stage: `onReject`, `signal`.
  */
 import type { Document } from './core/batch.ts';
-import type { PathInput } from './core/path.ts';
+import type { PathInput, Selected } from './core/path.ts';
 import type { Predicate } from './core/predicate.ts';
 import type { Transform } from './core/stage.ts';
 import type { StandardSchema } from './core/standard-schema.ts';
@@ -81,7 +81,7 @@ export function filter<T extends object = Document>(
 }
 
 /** Keeps these fields of every document, on bytes; see `projectTransform`. */
-export function project<T extends object = Document, U extends object = Partial<T>>(
+export function project<T extends object = Document, U extends object = Selected<T>>(
   paths: readonly PathInput[],
   options: StageOptions = {},
 ): TransformStage<T, U> {
@@ -96,9 +96,26 @@ export function tap<T extends object = Document>(
   return transformStage(transforms.tapTransform(look), options);
 }
 
-/** A document with the names at its top changed. */
+/** Fields at the top that paths of several steps lead into: their types are not followed. All, for paths not known. */
+type Entered<P> = P extends string
+  ? string extends P
+    ? string
+    : P extends `${string}\\${string}`
+      ? string
+      : P extends `${infer Field}.${string}`
+        ? Field
+        : never
+  : P extends readonly [string]
+    ? never
+    : P extends readonly [infer Field, ...unknown[]]
+      ? Field
+      : string;
+
+/** A document with the names at its top changed; what has names changed within is unknown. */
 export type Renamed<T, M> = {
-  [K in keyof T as K extends keyof M ? Extract<M[K], PropertyKey> : K]: T[K];
+  [K in keyof T as K extends keyof M ? Extract<M[K], PropertyKey> : K]: K extends Entered<keyof M>
+    ? unknown
+    : T[K];
 };
 
 /** Gives fields other names, on bytes; see `renameTransform`. */
@@ -117,15 +134,29 @@ interface CastResults {
   timestamp: string;
 }
 
-/** A document with the types of fields at its top changed. */
-export type Cast<T, C> = {
-  [K in keyof T]: K extends keyof C
-    ? C[K] extends keyof CastResults
-      ? CastResults[C[K]] | Extract<T[K], null | undefined>
-      : C[K] extends (value: never) => infer R
-        ? R | Extract<T[K], null | undefined>
-        : T[K]
-    : T[K];
+/** What a value may be beside what it is cast to: the `onMisfit` and `emptyAsNull` of `cast`. */
+type Uncast<V, Misfit, Empty> =
+  | Extract<V, null | undefined>
+  | (Misfit extends 'null' ? null : Misfit extends 'keep' ? V : never)
+  | (Empty extends true ? null : never);
+
+/** What a function's result is once it has been JSON. */
+type Written<R> = R extends { toJSON(): infer J } ? J : Exclude<R, undefined>;
+
+/**
+ * A document with the types of fields at its top changed; what has values cast within is unknown. `Misfit`
+ * and `Empty` are the options `onMisfit` and `emptyAsNull`.
+ */
+export type Cast<T, C, Misfit = 'reject', Empty = false> = {
+  [K in keyof T]: K extends Entered<keyof C>
+    ? unknown
+    : K extends keyof C
+      ? C[K] extends keyof CastResults
+        ? CastResults[C[K]] | Uncast<T[K], Misfit, Empty>
+        : C[K] extends (value: never) => infer R
+          ? Written<R> | Uncast<T[K], Misfit, false>
+          : T[K]
+      : T[K];
 };
 
 /** Turns values into values of other types, on bytes; see `castTransform`. */
@@ -134,7 +165,13 @@ export function cast<
   const C extends { readonly [path: string]: transforms.CastType | transforms.CastFunction } = {
     readonly [path: string]: transforms.CastType;
   },
->(types: C, options: transforms.CastOptions & StageOptions = {}): TransformStage<T, Cast<T, C>> {
+  Misfit extends transforms.CastOptions['onMisfit'] = 'reject',
+  Empty extends boolean = false,
+>(
+  types: C,
+  options: transforms.CastOptions &
+    StageOptions & { readonly onMisfit?: Misfit; readonly emptyAsNull?: Empty } = {},
+): TransformStage<T, Cast<T, C, Misfit, Empty>> {
   return transformStage(transforms.castTransform(types, options), options);
 }
 
@@ -145,16 +182,33 @@ export function flatten<T extends object = Document, U extends object = Document
   return transformStage(transforms.flattenTransform(options), options);
 }
 
-/** A document with an element in the place of an array at its top. */
-export type Unnested<T, P> = {
-  [K in keyof T]: K extends P ? (T[K] extends readonly (infer E)[] ? E : T[K]) : T[K];
+/** What stands in an array's place. `Empty` is the option `empty` of `unnest`. */
+type Element<V, Empty> = V extends readonly (infer E)[]
+  ? E | (Empty extends 'keep' ? [] : never)
+  : V extends null | undefined
+    ? Empty extends 'keep'
+      ? V
+      : never
+    : V;
+
+/** A document with an element in the place of an array at its top; what holds an array that is unnested is unknown. */
+export type Unnested<T, P, Empty = 'drop'> = {
+  [K in keyof T]: K extends Entered<P>
+    ? unknown
+    : K extends P | (P extends readonly [infer Field] ? Field : never)
+      ? Element<T[K], Empty>
+      : T[K];
 };
 
 /** A document for each element of an array, on bytes; see `unnestTransform`. */
-export function unnest<T extends object = Document, const P extends PathInput = PathInput>(
+export function unnest<
+  T extends object = Document,
+  const P extends PathInput = PathInput,
+  Empty extends transforms.UnnestOptions['empty'] = 'drop',
+>(
   path: P,
-  options: transforms.UnnestOptions & StageOptions = {},
-): TransformStage<T, Unnested<T, P>> {
+  options: transforms.UnnestOptions & StageOptions & { readonly empty?: Empty } = {},
+): TransformStage<T, Unnested<T, P, Empty>> {
   return transformStage(transforms.unnestTransform(path, options), options);
 }
 
@@ -168,8 +222,17 @@ export function dedupe<T extends object = Document>(
 /** Holds documents against a schema (zod, valibot, arktype, …); see `validateTransform`. */
 export function validate<U extends object, T extends object = Document>(
   schema: StandardSchema<U>,
+  options?: transforms.ValidateOptions & StageOptions & { readonly keep?: 'output' },
+): TransformStage<T, U>;
+/** The documents that come are those that go on: they are what the schema takes, not what it makes. */
+export function validate<T extends object = Document, In = unknown>(
+  schema: StandardSchema<object, In>,
+  options: transforms.ValidateOptions & StageOptions & { readonly keep: 'input' },
+): TransformStage<T, T & In>;
+export function validate(
+  schema: StandardSchema<object>,
   options: transforms.ValidateOptions & StageOptions = {},
-): TransformStage<T, U> {
+): TransformStage {
   return transformStage(transforms.validateTransform(schema, options), options);
 }
 
@@ -187,10 +250,20 @@ export function throttle<T extends object = Document>(
   return transformStage(transforms.throttleTransform(options), options);
 }
 
+/** A document with what was found for it, or null, nothing or what was there. */
+export type Joined<T, U> = Omit<T, keyof U> & {
+  [K in keyof U]?: U[K] | null | (K extends keyof T ? T[K] : never);
+};
+
 /** Puts what a store, map or service knows under a key into each document; see `lookupTransform`. */
 export function lookup<T extends object = Document, U extends object = Document>(
+  options: transforms.LookupOptions & StageOptions & { readonly missing: 'drop' | 'reject' },
+): TransformStage<T, Omit<T, keyof U> & U>;
+/** Documents for which nothing is found go on without it: as they were, or with null. */
+export function lookup<T extends object = Document, U extends object = Document>(
   options: transforms.LookupOptions & StageOptions,
-): TransformStage<T, T & U> {
+): TransformStage<T, Joined<T, U>>;
+export function lookup(options: transforms.LookupOptions & StageOptions): TransformStage {
   return transformStage(transforms.lookupTransform(options), options);
 }
 

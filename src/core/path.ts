@@ -7,6 +7,13 @@ import { EtlError } from './errors.ts';
 export type PathInput = string | readonly string[];
 export type Path = readonly string[];
 
+/** What selecting some of its fields leaves of a document; within objects and arrays too. */
+export type Selected<T> = T extends readonly (infer E)[]
+  ? Selected<E>[]
+  : T extends object
+    ? { [K in keyof T]?: Selected<T[K]> }
+    : T;
+
 /** Splits a dotted path. Errors: INVALID_ARGUMENT for an empty path or a dangling backslash. */
 export function parsePath(input: PathInput): Path {
   if (typeof input !== 'string') {

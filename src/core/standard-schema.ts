@@ -5,15 +5,15 @@
 import type { Document } from './batch.ts';
 import { EtlError, functionFailed, type Place } from './errors.ts';
 
-/** A validator. */
-export interface StandardSchema<Output = unknown> {
+/** A validator, by what it makes and what it takes. */
+export interface StandardSchema<Output = unknown, Input = unknown> {
   readonly '~standard': {
     readonly version: 1;
     readonly vendor: string;
     readonly validate: (
       value: unknown,
     ) => ValidationResult<Output> | Promise<ValidationResult<Output>>;
-    readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
   };
 }
 

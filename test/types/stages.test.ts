@@ -9,6 +9,8 @@ import {
   arrowSink,
   type Batch,
   batch,
+  type CastOptions,
+  type Chain,
   cast,
   chain,
   csvSink,
@@ -106,7 +108,7 @@ describe('types', () => {
         flag: 'boolean',
         rest: (text) => new Date(String(text)),
       }),
-    ).toEqualTypeOf<TransformStage<Row, { n: number; flag: boolean | null; rest: Date }>>();
+    ).toEqualTypeOf<TransformStage<Row, { n: number; flag: boolean | null; rest: string }>>();
     // @ts-expect-error no such type
     () => cast({ n: 'float' });
     type Order = { id: string; items: { sku: string }[] };
@@ -124,8 +126,13 @@ describe('types', () => {
       expectTypeOf(same).toEqualTypeOf<TransformStage<Event>>();
     }
     const from = new Map<string, { name: string }>();
-    expectTypeOf(lookup<Event, { who: { name: string } }>({ from, by: 'id', as: 'who' })).toExtend<
-      TransformStage<Event, Event & { who: { name: string } }>
+    type Who = { who: { name: string } };
+    const who = { from, by: 'id', as: 'who' } as const;
+    expectTypeOf(lookup<Event, Who>({ ...who, missing: 'drop' })).toExtend<
+      TransformStage<Event, Event & Who>
+    >();
+    expectTypeOf<DocumentOf<ReturnType<typeof lookup<Event, Who>>>['who']>().toEqualTypeOf<
+      { name: string } | null | undefined
     >();
     const sum = { sum: 'score' } as const;
     expectTypeOf(aggregate<Event, { total: number }>({ measures: { total: sum } })).toEqualTypeOf<
@@ -185,6 +192,58 @@ describe('types', () => {
         .through(map((event) => ({ x: event.scores })))
         // @ts-expect-error takes other documents than the one in front gives
         .through(map((row: Event) => row));
+    };
+  });
+
+  it('say what comes, whatever the options are', () => {
+    type Row = { a?: { b: string; c: { d: 1 }[] }; tags: string | string[]; n: string };
+    const rows = chain({} as SourceStream<Row>);
+    const from = <O extends object>(step: Chain<O>) => expectTypeOf<DocumentOf<typeof step>>();
+    () => {
+      type Cast<N> = Omit<Row, 'n'> & { n: N };
+      from(rows.through(cast({ n: 'number' }))).branded.toEqualTypeOf<Cast<number>>();
+      from(rows.through(cast({ n: 'number' }, { onMisfit: 'null' }))).branded.toEqualTypeOf<
+        Cast<number | null>
+      >();
+      from(rows.through(cast({ n: 'number' }, { onMisfit: 'keep' }))).branded.toEqualTypeOf<
+        Cast<number | string>
+      >();
+      from(rows.through(cast({ n: 'integer' }, { emptyAsNull: true }))).branded.toEqualTypeOf<
+        Cast<number | null>
+      >();
+      const given: CastOptions = {};
+      from(rows.through(cast({ n: 'number' }, given))).branded.toEqualTypeOf<
+        Cast<number | string | null>
+      >();
+      type Within = { a?: unknown; tags: string | string[]; n: string };
+      from(rows.through(cast({ 'a.b': 'number' }))).branded.toEqualTypeOf<Within>();
+      from(rows.through(rename({ 'a.b': 'x' }))).branded.toEqualTypeOf<Within>();
+      from(rows.through(rename({ 'a\\.b': 'x' }))).branded.toEqualTypeOf<
+        Record<'tags' | 'n', unknown> & { a?: unknown }
+      >();
+      from(rows.through(unnest('a.c'))).branded.toEqualTypeOf<Within>();
+      from(rows.through(unnest(['a', 'c']))).branded.toEqualTypeOf<Within>();
+      from(rows.through(unnest('tags'))).branded.toEqualTypeOf<Row & { tags: string }>();
+      from(rows.through(unnest(['tags']))).branded.toEqualTypeOf<Row & { tags: string }>();
+      type Lines = { lines?: { p: number }[] | null };
+      const orders = chain({} as SourceStream<Lines>);
+      from(orders.through(unnest('lines'))).branded.toEqualTypeOf<{ lines?: { p: number } }>();
+      from(orders.through(unnest('lines', { empty: 'keep' }))).branded.toEqualTypeOf<{
+        lines?: { p: number } | [] | null;
+      }>();
+      from(rows.through(project(['a.b']))).branded.toEqualTypeOf<{
+        a?: { b?: string; c?: { d?: 1 }[] };
+        tags?: string | string[];
+        n?: string;
+      }>();
+      const schema = z.object({ n: z.coerce.number(), more: z.string().transform(Number) });
+      from(rows.through(validate(schema))).toEqualTypeOf<{ n: number; more: number }>();
+      from(rows.through(validate(schema, { keep: 'input' }))).branded.toEqualTypeOf<
+        Row & { more: string }
+      >();
+      from(chain(jsonlSource('a')).through(validate(schema, { keep: 'input' }))).toExtend<{
+        more: string;
+      }>();
     };
   });
 
