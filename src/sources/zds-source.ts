@@ -28,7 +28,8 @@ interface Ask {
  * Reads a collection in file order, the newest version of each document; one with a file per document
  * in its own order, each read when it is its turn. A path is opened for
  * reading on the first pull and closed at the end: what is committed then is what is read, beside
- * any writer. A store handed in is read with its uncommitted changes, and stays open.
+ * any writer. A store handed in is read with its uncommitted changes, and stays open. `T` is what comes
+ * out: with `select`, what that leaves.
  *
  * Errors: NOT_A_STORE, COLLECTION_NOT_FOUND, INVALID_PATH, INVALID_ARGUMENT, CORRUPTED_DATA,
  * IO_ERROR, ABORTED.

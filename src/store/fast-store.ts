@@ -11,6 +11,7 @@
 import type { Table } from 'apache-arrow';
 import type { Batch, Document } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
+import type { Selected } from '../core/path.ts';
 import type { StandardSchema } from '../core/standard-schema.ts';
 import { type Kernel, sharedKernel } from '../kernels/index.ts';
 import { BatchCommits } from './batch-commits.ts';
@@ -237,13 +238,12 @@ export class FastStore<T extends object = Document> {
   }
 
   /** Documents in file order, the newest of each. Errors: INVALID_ARGUMENT; reading: CORRUPTED_DATA. */
-  scan(options: ScanOptions = {}): Scan<T> {
+  scan(options?: ScanOptions & { readonly select?: undefined }): Scan<T>;
+  scan(options: ScanOptions): Scan<Selected<T>>;
+  scan(options: ScanOptions = {}): Scan<T> | Scan<Selected<T>> {
     this.#check();
-    const snapshots = (): CollectionFiles => {
-      this.#check();
-      return this.#files;
-    };
-    return new Scan<T>({ kernel: this.#kernel, path: this.#dataPath, snapshots }, options);
+    const host = { kernel: this.#kernel, path: this.#dataPath, snapshots: () => this.#check() };
+    return new Scan<T>(host, options);
   }
 
   /**
@@ -260,8 +260,7 @@ export class FastStore<T extends object = Document> {
    * and what came after it from the documents. Errors: SCHEMA_CHANGED, INVALID_ARGUMENT, ABORTED.
    */
   async table(options: ColumnsOptions = {}): Promise<Table> {
-    this.#check();
-    return this.#files.readColumns(options);
+    return this.#check().readColumns(options);
   }
 
   /** All documents, in memory. */
@@ -365,14 +364,14 @@ export class FastStore<T extends object = Document> {
     return this.#held.current;
   }
 
-  #check(): void {
+  #check(): CollectionFiles {
     if (this.#ending) throw new EtlError('CLOSED', 'the store is closed');
     this.#files.check();
+    return this.#files;
   }
 
   #writing(): Writer {
-    this.#check();
-    const { writer } = this.#files;
+    const { writer } = this.#check();
     if (writer) return writer;
     const place = { path: this.#dataPath };
     throw new EtlError('READ_ONLY', 'the store was opened for reading', { place });

@@ -15,7 +15,10 @@ export interface FastStoreOptions<T extends object = Document> {
    * this one, whole. `abandon` and a crash leave the one before. Not for `read`. Default false.
    */
   readonly replace?: boolean | undefined;
-  /** Checks every document that is put or appended; what it returns is what is stored, under the id from before. */
+  /**
+   * Checks every document that is put or appended; what it returns is what is stored, under the id from
+   * before. It should make what JSON has: of dates, which `T` then has, texts would be read.
+   */
   readonly schema?: StandardSchema<T> | undefined;
   /**
    * Commit in the background whenever this many documents were put or deleted, one commit at a time.

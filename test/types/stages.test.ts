@@ -17,7 +17,9 @@ import {
   type Document,
   type DocumentOf,
   dedupe,
+  type Engine,
   eq,
+  type FastStore,
   filter,
   flatten,
   fromIterable,
@@ -31,6 +33,9 @@ import {
   project,
   rename,
   run,
+  type Scan,
+  type Scanner,
+  type ScanOptions,
   type SinkStream,
   type SourceStream,
   type StandardSchema,
@@ -245,6 +250,20 @@ describe('types', () => {
         more: string;
       }>();
     };
+  });
+
+  it('of a store are of what is selected', () => {
+    type Row = { at: string; by: { name: string } };
+    type Some = { at?: string; by?: { name?: string } };
+    const store = {} as FastStore<Row>;
+    expectTypeOf(() => store.scan()).returns.toEqualTypeOf<Scan<Row>>();
+    expectTypeOf(() => store.scan({ limit: 3 })).returns.toEqualTypeOf<Scan<Row>>();
+    expectTypeOf(() => store.scan({ select: ['at'] })).returns.toEqualTypeOf<Scan<Some>>();
+    const options: ScanOptions = {};
+    expectTypeOf(() => store.scan(options)).returns.toEqualTypeOf<Scan<Some>>();
+    const engine = {} as Engine<Row>;
+    expectTypeOf(() => engine.scan(eq('at', 'b'))).returns.toEqualTypeOf<Scanner<Row>>();
+    expectTypeOf(() => engine.scan(null, ['at'])).returns.toEqualTypeOf<Scanner<Some>>();
   });
 
   it('end in summaries', () => {

@@ -9,7 +9,7 @@
  */
 import type { Document } from '../../core/batch.ts';
 import { EtlError } from '../../core/errors.ts';
-import type { PathInput } from '../../core/path.ts';
+import type { PathInput, Selected } from '../../core/path.ts';
 import type { Predicate } from '../../core/predicate.ts';
 import type { Disk } from '../../io/disk.ts';
 import { decodeText } from '../../io/index.ts';
@@ -136,7 +136,15 @@ export class Engine<T extends object = Document> {
   }
 
   /** The documents that fit, with these fields only. Errors: INVALID_ARGUMENT for a bad path. */
-  scan(predicate?: Predicate | null, fields?: readonly PathInput[] | null): Scanner<T> {
+  scan(predicate?: Predicate | null, fields?: null): Scanner<T>;
+  scan(
+    predicate: Predicate | null | undefined,
+    fields: readonly PathInput[] | null | undefined,
+  ): Scanner<Selected<T>>;
+  scan(
+    predicate?: Predicate | null,
+    fields?: readonly PathInput[] | null,
+  ): Scanner<T> | Scanner<Selected<T>> {
     const read = (id: string, keepsLine?: KeepsLine): Document | undefined =>
       this.#read(id, this.#withId, keepsLine);
     return new Scanner<T>({ ids: this.#ids, read }, predicate, fields);
