@@ -1,8 +1,10 @@
 /** The examples run against the built package, and the README shows what they do. */
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readText, root } from './project.ts';
 
@@ -12,6 +14,15 @@ describe.skipIf(!existsSync(join(root, 'dist/index.js')))('examples', () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   const run = (name: string) =>
     execFileSync(process.execPath, [join(root, 'examples', name)], { cwd: folder }).toString();
+  const runBlock = (page: string, having: RegExp) => {
+    const blocks = [...readText(page).matchAll(/```[jt]s\n([\s\S]*?)```/g)].map((f) => f[1]!);
+    const [code] = blocks.filter((block) => having.test(block));
+    const here = code!.replace(/'zds-stream(\/\w+)?'/g, (_, part: string = '') =>
+      JSON.stringify(pathToFileURL(join(root, `dist${part}/index.js`))),
+    );
+    const args = ['--input-type=module', '--eval', here];
+    return execFileSync(process.execPath, args, { cwd: folder }).toString();
+  };
 
   it('pipeline.mjs is the code of the README and prints what it says', () => {
     const readme = readText('README.md');
@@ -38,6 +49,21 @@ describe.skipIf(!existsSync(join(root, 'dist/index.js')))('examples', () => {
     expect(JSON.parse(first!)).toEqual({ n: 2, square: 4 });
     expect(checks.length).toBeGreaterThan(4);
     for (const check of checks) expect(check).toMatch(/^ok: /);
+  });
+
+  it('what the guide says of Arrow files runs, and gives the summary it names', () => {
+    const flights = [10, 70, 90].map((delay) => ({ delay, distance: 100 }));
+    const lines = flights.map((each) => `${JSON.stringify(each)}\n`).join('');
+    writeFileSync(join(folder, 'events.jsonl.gz'), gzipSync(lines));
+    const page = 'docs/guide/arrow.md';
+    const said = /sink\.summary\); \/\/ \{ (.*) \}/.exec(readText(page))![1]!;
+    const summary = runBlock(page, /arrowSink\('events/);
+    const top = [...summary.matchAll(/^ {2}(\w+):/gm)].map((found) => found[1]);
+    expect(top).toEqual(said.split(', '));
+    cpSync(join(folder, 'events.arrow'), join(folder, 'flights.arrow'));
+    runBlock(page, /arrowSource/);
+    const stored = readFileSync(join(folder, 'lake/collections/flights/meta/data.jsonl'), 'utf8');
+    expect(stored.trimEnd().split('\n')).toHaveLength(2);
   });
 
   it('custom-transform.mjs runs', () => {
