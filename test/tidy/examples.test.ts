@@ -51,6 +51,13 @@ describe.skipIf(!existsSync(join(root, 'dist/index.js')))('examples', () => {
     for (const check of checks) expect(check).toMatch(/^ok: /);
   });
 
+  it('the transform and the sink of the guide run, and count what they write', () => {
+    const out = runBlock('docs/guide/own-stages.md', /transformStage/);
+    expect(out).toBe('{ documents: 3 }\n');
+    const lines = readFileSync(join(folder, 'words.jsonl'), 'utf8');
+    expect(lines).toBe('{"word":"to"}\n{"word":"be"}\n{"word":"not"}\n');
+  });
+
   it('what the guide says of Arrow files runs, and gives the summary it names', () => {
     const flights = [10, 70, 90].map((delay) => ({ delay, distance: 100 }));
     const lines = flights.map((each) => `${JSON.stringify(each)}\n`).join('');
