@@ -1,7 +1,12 @@
 /** Documents one by one from batches: a resolved promise for each, where a generator would cost more. */
 import type { Batch, Document } from './batch.ts';
 
-export class DocumentIterator<T extends object> implements AsyncIterableIterator<T, undefined> {
+/** What a loop over documents takes: no type of Node's, which versions of its types name differently. */
+export interface Documents<T> extends AsyncIterableIterator<T>, AsyncDisposable {
+  [Symbol.asyncIterator](): Documents<T>;
+}
+
+export class DocumentIterator<T extends object> implements Documents<T> {
   readonly #batches: AsyncIterator<Batch, unknown>;
   #documents: readonly Document[] = [];
   #at = 0;

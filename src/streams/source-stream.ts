@@ -15,7 +15,7 @@
 import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 import type { Batch, Document } from '../core/batch.ts';
-import { DocumentIterator } from '../core/document-iterator.ts';
+import { DocumentIterator, type Documents } from '../core/document-iterator.ts';
 import { EtlError } from '../core/errors.ts';
 import type { Source, Wants } from '../core/stage.ts';
 import { watchAbort } from './abort.ts';
@@ -62,7 +62,7 @@ export class SourceStream<T extends object = Document> extends Readable {
   }
 
   /** The documents. Leaving the loop closes the source. Errors: INVALID_ARGUMENT for a second loop. */
-  override [Symbol.asyncIterator](): NodeJS.AsyncIterator<T> {
+  override [Symbol.asyncIterator](): Documents<T> {
     // What is left to whoever has read some by `read`, 'data' or 'readable'.
     if (this.#iterator && !this.#claimed) return super[Symbol.asyncIterator]();
     this.#claim();
