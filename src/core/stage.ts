@@ -150,6 +150,11 @@ export interface Sink<Summary> {
    */
   readonly satisfied?: boolean | undefined;
   /**
+   * True where nothing counts before `finish` has made all of it durable, and what was there before stays until
+   * then. A run that resumes begins anew.
+   */
+  readonly atomic?: boolean | undefined;
+  /**
    * What may follow a failure that passes by itself, in a run that retries. `'repeat'`: the same
    * `write` or `finish` again; taking a batch twice does what taking it once does. `'reopen'`: `abort`,
    * then `open` and `lastCursor`, and the run goes on behind that cursor, no two of which are the same;

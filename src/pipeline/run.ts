@@ -189,7 +189,7 @@ export class Runner<Summary> {
     if (resume && this.#source.cursors === false) throw cannotResume(this.#source, name);
     const checkpoint = readCheckpoint(await this.#delivery.open());
     const dropped = restoreStates(reset ? undefined : checkpoint, this.#transforms);
-    this.#resumed = resume && checkpoint !== undefined;
+    this.#resumed = resume && checkpoint !== undefined && !this.#sink.atomic;
     if (this.#resumed && !this.#memories.fit) {
       const text = `${this.#sink.name} keeps no journals for what transforms remember`;
       throw new EtlError('UNSUPPORTED', `run ${name} cannot resume: ${text}`);

@@ -101,6 +101,7 @@ const NOTHING = { documents: 0, bytes: 0, commits: 0, replaced: 0, duplicates: 0
 class ZdsSink implements Sink<ZdsSinkSummary> {
   readonly name = 'zdsSink';
   readonly afterFailure: 'reopen' | undefined;
+  readonly atomic: boolean;
   /** None for what begins anew each time. */
   readonly openJournal: ((name: string) => Promise<RunJournal>) | undefined;
   readonly wants: Wants;
@@ -149,6 +150,7 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
       throw new EtlError('INVALID_ARGUMENT', 'a store handed in is open already; give its path');
     }
     this.#write = write;
+    this.atomic = write === 'replace' || commitsOnce(write);
     this.openJournal =
       write === 'replace'
         ? undefined

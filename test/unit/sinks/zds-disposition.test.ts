@@ -7,6 +7,8 @@ import { run } from '../../../src/pipeline/index.ts';
 import type { WriteDisposition } from '../../../src/sinks/zds-disposition.ts';
 import { type ZdsSinkOptions, zdsSink } from '../../../src/sinks/zds-sink.ts';
 import { fromIterable } from '../../../src/sources/from-iterable.ts';
+import { generateSource } from '../../../src/sources/generate-source.ts';
+import { incremental } from '../../../src/stages.ts';
 import { FastStore, listRuns, verify } from '../../../src/store/index.ts';
 import { openDescriptors, temporaryFolder } from '../../support/stages.ts';
 
@@ -133,6 +135,34 @@ describe('writing to a collection', () => {
     await expect(load(root, [{ _id: 'q', day: [1] }], write).done).rejects.toMatchObject({
       code: 'INVALID_DOCUMENT',
     });
+  });
+
+  it.each<{ write: WriteDisposition }>([
+    { write: { deleteBy: 'day' } },
+    { write: { deleteWhere: eq('day', 3) } },
+    { write: 'replace' },
+  ])('begins anew where nothing is committed before the end: $write', async ({ write }) => {
+    const root = join(temporaryFolder(), 'store');
+    const all = [3, 3, 3, 4].map((day, n) => ({ _id: `d${n}`, day }));
+    for (const count of [2, 3, 4]) {
+      const source = generateSource({ documents: count, make: (n) => all[n]! });
+      const sink = zdsSink(root, 'c', { write });
+      const summary = await run({ name: 'load', source, sink, resume: true });
+      expect(summary).toMatchObject({ resumed: false, read: count, written: count });
+      expect(await readBack(root)).toEqual(all.slice(0, count));
+    }
+  });
+
+  it('keeps what transforms remember where it begins anew', async () => {
+    const root = join(temporaryFolder(), 'store');
+    const written: number[] = [];
+    for (const documents of [2, 3]) {
+      const source = generateSource({ documents, make: (n) => ({ _id: `d${n}`, n }) });
+      const sink = zdsSink(root, 'c', { write: { deleteBy: 'n' } });
+      const transforms = [incremental({ field: 'n' })];
+      written.push((await run({ name: 'load', source, transforms, sink, resume: true })).written);
+    }
+    expect(written).toEqual([2, 1]);
   });
 
   it('keeps a history', async () => {
