@@ -19,7 +19,10 @@ export interface RunInfo {
 export interface RunCounts {
   readonly read: number;
   readonly written: number;
-  /** Documents that a transform took and gave nothing for; also those still held back by a stop. */
+  /**
+   * Documents that a transform took and gave nothing for; also those still held back by a stop, and those
+   * that a sink left out then.
+   */
   readonly filtered: number;
   readonly rejected: number;
   /** Documents that a transform gave beyond those it took. */
@@ -32,5 +35,5 @@ export interface RunTotals extends RunCounts {
   readonly seconds: number;
 }
 
-/** `stopped`: in good order on request, everything taken in committed. */
+/** `stopped`: in good order on request, before the source's end; everything taken in committed, or nothing (`Sink.atomic`). */
 export type RunOutcome = 'done' | 'stopped' | 'failed';

@@ -63,6 +63,11 @@ export interface Source {
   /** True where it leaves out documents itself (`Wants.where`) in less time than giving them takes. */
   readonly selects?: boolean;
   /**
+   * True where it follows what grows, and is read until it is stopped: what a run has read by then is all
+   * that was to come, also for a sink that is `atomic`.
+   */
+  readonly follows?: boolean;
+  /**
    * Batches in order. `return()` on the iterator closes everything that was opened.
    *
    * `from` is a cursor that this source gave earlier, in this process or in another: the reading
@@ -151,7 +156,7 @@ export interface Sink<Summary> {
   readonly satisfied?: boolean | undefined;
   /**
    * True where nothing counts before `finish` has made all of it durable, and what was there before stays until
-   * then. A run that resumes begins anew.
+   * then. A run that resumes begins anew; one that is stopped before its source has ended calls `abort`.
    */
   readonly atomic?: boolean | undefined;
   /**
@@ -184,7 +189,7 @@ export interface Sink<Summary> {
   /** Makes all durable and closes. */
   finish(run?: RunTotals): Promise<Summary>;
   /**
-   * Closes after an error, leaving only what was committed. An `open` under way is waited for first, if
+   * Closes after an error, or a stop (`atomic`), leaving only what was committed. An `open` under way is waited for first, if
    * it ends in time; a `write` may still be under way, with the signal aborted.
    */
   abort(reason: unknown, run?: RunTotals): Promise<void>;

@@ -14,7 +14,7 @@
  */
 import { unlessAborted } from '../core/abort.ts';
 import type { Batch } from '../core/batch.ts';
-import { isEtlError } from '../core/errors.ts';
+import { EtlError, isEtlError } from '../core/errors.ts';
 import { withoutUnwritable } from '../core/reject.ts';
 import { isTransientError, type RetryHooks, type RetryOptions, retry } from '../core/retry.ts';
 import type { RunInfo, RunTotals } from '../core/run-info.ts';
@@ -87,7 +87,16 @@ export class Delivery<Summary> {
     const summary = await this.#work(() => sink.finish(totals()));
     this.#opening = undefined;
     ledger.sink.seconds += (performance.now() - since) / 1000;
+    ledger.settle(summary);
     return summary;
+  }
+
+  /** In place of `finish`, for a run that was stopped: all is left as it was before. Errors: the sink's. */
+  async leave(totals: () => RunTotals): Promise<undefined> {
+    const { sink, ledger } = this.#options;
+    ledger.leaveOut();
+    this.#opening = undefined;
+    await sink.abort(new EtlError('ABORTED', 'the run was stopped'), totals());
   }
 
   /** True for a failure of the sink behind which the run can go back. */

@@ -43,6 +43,11 @@ export class Feed {
     this.#iterator = this.#open();
   }
 
+  /** The source has been read to its end, or was closed. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   /** The next batch, undefined at the end. Errors: the source's own. */
   async next(): Promise<Batch | undefined> {
     const ahead = this.#ahead ?? this.#pull();

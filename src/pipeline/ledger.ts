@@ -6,6 +6,7 @@
 import type { Batch } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
 import type { RunCounts } from '../core/run-info.ts';
+import type { RunProgress } from './options.ts';
 import { type StageMark, setBack } from './position.ts';
 
 /** The counts of one stage: in + expanded = out + filtered + rejected. */
@@ -65,6 +66,12 @@ export class Ledger {
     };
   }
 
+  /** What a run says of itself on the way, but for its names. */
+  get progress(): Omit<RunProgress, 'name' | 'loadId'> {
+    const { counts, seconds, stages, source } = this;
+    return { ...counts, bytes: source.bytes, seconds, stages };
+  }
+
   /** Counts a stage's bad record. */
   reject(counts: OpenCounts, count = 1): void {
     counts.rejected += count;
@@ -106,6 +113,13 @@ export class Ledger {
     const { sink } = this;
     sink.filtered = Number(filtered);
     sink.out = typeof documents === 'number' ? documents : sink.in - sink.rejected - sink.filtered;
+  }
+
+  /** The sink was given up: it has left out all that it was given. */
+  leaveOut(): void {
+    const { sink } = this;
+    sink.filtered = sink.in - sink.rejected;
+    sink.out = 0;
   }
 
   /** Errors: INTERNAL naming every sum that does not come out. */

@@ -1,5 +1,7 @@
 /** What a run is made of, and what it says of itself. */
-import type { RetryOptions } from '../core/retry.ts';
+import { checkNumber } from '../core/check-option.ts';
+import { EtlError } from '../core/errors.ts';
+import { checkRetry, type RetryOptions } from '../core/retry.ts';
 import type { RunCounts, RunTotals } from '../core/run-info.ts';
 import type { Sink, Source, Transform } from '../core/stage.ts';
 import type { StageCounts } from './ledger.ts';
@@ -67,6 +69,16 @@ export interface RunOptions<Summary = unknown> {
   readonly signal?: AbortSignal;
 }
 
+/** Errors: INVALID_ARGUMENT. */
+export function checkRun({ name, maxMemory = 0, progressMs = 0, retry = {} }: RunOptions): void {
+  if (typeof name !== 'string' || name === '') {
+    throw new EtlError('INVALID_ARGUMENT', 'a run needs a name');
+  }
+  checkNumber('maxMemory', maxMemory, 0);
+  checkNumber('progressMs', progressMs, 0);
+  checkRetry(retry);
+}
+
 /** How far a run is. */
 export interface RunProgress extends RunCounts {
   readonly name: string;
@@ -79,8 +91,8 @@ export interface RunProgress extends RunCounts {
 
 /** How a run ended. */
 export interface RunSummary<Summary = unknown> extends RunProgress, RunTotals {
-  /** What the sink's `finish` answered. */
-  readonly sink: Summary;
+  /** What the sink's `finish` answered; undefined where a stop left nothing written (`Sink.atomic`). */
+  readonly sink: Summary | undefined;
   /** True when it went on from a cursor. */
   readonly resumed: boolean;
   /** The source's position reached, where it gives one. */

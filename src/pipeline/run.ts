@@ -19,11 +19,10 @@
  */
 import { EventEmitter } from 'node:events';
 import type { Batch } from '../core/batch.ts';
-import { checkNumber } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
 import { createIdGenerator } from '../core/generate-id.ts';
 import type { Predicate } from '../core/predicate.ts';
-import { backoffMs, checkRetry, waitMs } from '../core/retry.ts';
+import { backoffMs, waitMs } from '../core/retry.ts';
 import type { RunOutcome, RunTotals } from '../core/run-info.ts';
 import type { Sink, Source } from '../core/stage.ts';
 import { Chain, positionOf } from './chain.ts';
@@ -44,7 +43,7 @@ import { Feed } from './feed.ts';
 import { Ledger } from './ledger.ts';
 import { Memories } from './memories.ts';
 import { Observer } from './observe.ts';
-import type { RunOptions, RunProgress, RunSummary } from './options.ts';
+import { checkRun, type RunOptions, type RunProgress, type RunSummary } from './options.ts';
 import { Position } from './position.ts';
 import { RejectGate } from './reject-gate.ts';
 import { RunTelemetry } from './telemetry.ts';
@@ -78,6 +77,8 @@ export class Runner<Summary> {
   #feed: Feed | undefined;
   #stopping: ((stopped: typeof STOPPED) => void) | undefined;
   #isStopping = false;
+  /** The source was left before its end, since the run is to stop. */
+  #stopped = false;
   #resumed = false;
   /** Where the run began, with what the transforms remembered. */
   #start: Checkpoint | undefined;
@@ -98,12 +99,7 @@ export class Runner<Summary> {
   constructor(options: RunOptions<Summary>) {
     const { source, transforms = [], sink, name, onError = 'stop', maxErrors } = options;
     const { maxMemory = DEFAULT_MAX_MEMORY } = options;
-    if (typeof name !== 'string' || name === '') {
-      throw new EtlError('INVALID_ARGUMENT', 'a run needs a name');
-    }
-    checkNumber('maxMemory', maxMemory, 0);
-    checkNumber('progressMs', options.progressMs ?? 0, 0);
-    checkRetry(options.retry ?? {});
+    checkRun(options);
     this.#options = options;
     this.#maxMemory = maxMemory;
     this.#source = 'source' in source ? source.source : source;
@@ -143,10 +139,7 @@ export class Runner<Summary> {
   }
 
   get progress(): RunProgress {
-    const { loadId } = this;
-    const { name } = this.#options;
-    const { counts, seconds, stages, source } = this.#ledger;
-    return { name, loadId, ...counts, bytes: source.bytes, seconds, stages };
+    return { name: this.#options.name, loadId: this.loadId, ...this.#ledger.progress };
   }
 
   /** Asks the run to end in good order: no more is read, what was read is committed. */
@@ -274,14 +267,15 @@ export class Runner<Summary> {
       await this.#chain.push(batch.withCursor(isPlace ? this.#position : undefined));
       this.#tellProgress();
     }
+    this.#stopped = this.#isStopping && !this.#sink.satisfied && !feed.ended;
     await feed.close();
     if (!covered && resume) throw cannotResume(this.#source, name);
     if (!covered) this.#position = new Position(undefined, source);
-    const cut = this.#isStopping || this.#sink.satisfied === true;
+    const cut = this.#stopped || this.#sink.satisfied === true;
     // What transforms remember of an input that was not read to its end, they must not take for all.
     const memories = cut ? this.#memories.takeAll() : [];
     // Documents held back are read again on resuming, and must not be written half-finished now.
-    if (cut && this.#position?.at !== undefined) return this.#chain.abandon();
+    if (this.#leaves || (cut && this.#position?.at !== undefined)) return this.#chain.abandon();
     await this.#chain.flush();
     this.#ended = true;
     if (!last || !this.#position) return;
@@ -295,12 +289,12 @@ export class Runner<Summary> {
   async #finish(): Promise<RunSummary<Summary>> {
     this.#gate.checkAtEnd();
     this.#gate.deadLetter?.sync();
-    const outcome: RunOutcome = this.#isStopping ? 'stopped' : 'done';
+    const outcome: RunOutcome = this.#stopped ? 'stopped' : 'done';
+    const leaves = this.#leaves;
     // What the sink will have written is not known before it has finished.
     this.#ledger.settle(undefined);
     this.#ledger.check();
-    const summary = await this.#delivery.finish(() => this.#totals(outcome));
-    this.#ledger.settle(summary);
+    const summary = await this.#delivery[leaves ? 'leave' : 'finish'](() => this.#totals(outcome));
     this.#ledger.check();
     this.#gate.deadLetter?.close();
     await this.#memories.close();
@@ -314,7 +308,7 @@ export class Runner<Summary> {
       ...totals,
       sink: summary,
       resumed: this.#resumed,
-      cursor: this.#position ? this.#position.at : this.#start?.at,
+      cursor: this.#position && !leaves ? this.#position.at : this.#start?.at,
       deadLetter: deadLetter && deadLetter.count > 0 ? deadLetter.path : undefined,
     };
   }
@@ -378,6 +372,11 @@ export class Runner<Summary> {
       this.#observer.retried(stage, attempt, waitMs, error);
       this.events.emit('retry', { stage, attempt, waitMs, error });
     };
+  }
+
+  /** A part is of no use to the sink, and what was read is not all that was to come. */
+  get #leaves(): boolean {
+    return this.#stopped && this.#sink.atomic === true && !this.#source.follows;
   }
 
   #totals(outcome: RunOutcome): RunTotals {

@@ -43,6 +43,11 @@ export class SinkGroup {
     return this.sinks.every(({ satisfied }) => satisfied === true);
   }
 
+  /** One that must not be half of itself is reason enough to give up all. */
+  get atomic(): boolean {
+    return this.sinks.some(({ atomic }) => atomic === true);
+  }
+
   /** What a run allows to hold they share. */
   open(signal: AbortSignal, run?: RunInfo): Promise<void> {
     const share = run && shareOf(run, this.sinks.length);

@@ -35,7 +35,7 @@ import {
   type PartitionOptions,
   partitioned,
 } from './partitioned.ts';
-import { openTarget } from './text-target.ts';
+import { isFile, openTarget } from './text-target.ts';
 
 export interface ArrowSinkOptions extends RecordBatchOptions {
   /**
@@ -108,7 +108,7 @@ function askSender(
   signal: AbortSignal,
 ): KnownFields {
   const again = sender[readAgain];
-  const canStartOver = typeof target === 'string' && target !== '-' && onNewField !== 'ignore';
+  const canStartOver = isFile(target) && onNewField !== 'ignore';
   // Whole documents have fields for the predicate that selected ones lack.
   const differs = where !== undefined && again?.select !== undefined;
   if (again && canStartOver && !differs && again.begin(signal)) return { again };
@@ -209,6 +209,7 @@ export function createArrowSink(
 
   return {
     name: 'arrowSink',
+    atomic: isFile(target),
     wants,
     get satisfied() {
       return satisfied;

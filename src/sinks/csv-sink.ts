@@ -18,7 +18,7 @@ import {
   type PartitionOptions,
   partitioned,
 } from './partitioned.ts';
-import { openTextTarget, type TextTarget } from './text-target.ts';
+import { isFile, openTextTarget, type TextTarget } from './text-target.ts';
 
 export interface CsvSinkOptions extends CsvEncodeOptions {
   /** By the ending of the path (`.gz`, `.br`, `.zst`) if absent. */
@@ -92,6 +92,7 @@ export function createCsvSink(
   };
   return {
     name: 'csvSink',
+    atomic: isFile(target),
     get satisfied() {
       return text?.closed === true;
     },

@@ -7,7 +7,7 @@ import { sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
 import type { JsonlSinkOptions, JsonlSinkSummary } from './jsonl-sink.ts';
 import { refuseFolder } from './partitioned.ts';
-import { openTextTarget, type TextTarget } from './text-target.ts';
+import { isFile, openTextTarget, type TextTarget } from './text-target.ts';
 
 const NEWLINE = 10;
 const COMMA = 44;
@@ -40,6 +40,7 @@ function createJsonSink(
   };
   return {
     name: 'jsonSink',
+    atomic: isFile(target),
     get satisfied() {
       return text?.closed === true;
     },

@@ -16,7 +16,7 @@ import {
   type PartitionOptions,
   partitioned,
 } from './partitioned.ts';
-import { openTextTarget, type TextTarget } from './text-target.ts';
+import { isFile, openTextTarget, type TextTarget } from './text-target.ts';
 
 export interface JsonlSinkOptions {
   /** By the ending of the path (`.gz`, `.br`, `.zst`) if absent. */
@@ -77,6 +77,7 @@ export function createJsonlSink(
   let bytes = 0;
   return {
     name: 'jsonlSink',
+    atomic: isFile(target),
     wants: { releases: true },
     get satisfied() {
       return text?.closed === true;

@@ -106,6 +106,7 @@ export function createParquetSink(
 
   return {
     name: 'parquetSink',
+    atomic: true,
     wants: { unread: true, releases: true },
     async open(_signal, run) {
       assembler = new Assembler(kernel, withinMemory(options, COPIES, run?.maxMemory));

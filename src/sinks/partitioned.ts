@@ -162,6 +162,7 @@ interface OpenFile {
 
 class PartitionedSink implements Sink<PartitionedSummary> {
   readonly name = 'partitioned';
+  readonly atomic: boolean;
   readonly #folder: string;
   readonly #makeSink: (path: string) => AnySink<FileSummary>;
   readonly #options: PartitionedOptions;
@@ -199,6 +200,7 @@ class PartitionedSink implements Sink<PartitionedSummary> {
     this.#disk = disk;
     checkChoice('existing', options.existing ?? 'error', ['error', 'append']);
     checkChoice('publish', options.publish ?? 'end', ['end', 'each']);
+    this.atomic = options.publish !== 'each';
     this.#paths = options.partitionBy === undefined ? [] : pathsOf(options.partitionBy);
     this.#reader = this.#paths.length > 0 ? new KeyReader(this.#paths) : undefined;
   }

@@ -33,7 +33,8 @@ type SummariesOf<Sinks> = {
 };
 
 /**
- * Sinks are written to at the same time, at the pace of the slowest; a failure of one gives up all.
+ * Sinks are written to at the same time, at the pace of the slowest; a failure of one gives up all, and so
+ * does the stop of a run where one of them is `atomic`.
  * All are opened and finished, also those that nothing came for. The order of documents is kept in
  * each sink. By path no objects are made.
  * Errors: those of the sinks, the first to come. Rejects: those of the sinks, INVALID_DOCUMENT for
@@ -74,6 +75,7 @@ export function createRoute<const Sinks extends { readonly [name: string]: AnySi
   };
   return {
     name: 'route',
+    atomic: group.atomic,
     get satisfied() {
       return group.satisfied;
     },

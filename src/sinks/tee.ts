@@ -18,7 +18,7 @@ type SummariesOf<Sinks extends readonly AnySink[]> = {
 
 /**
  * All sinks get the same batches at the same time, at the pace of the slowest. A failure of one gives
- * up all. They finish together, yet not as one: when one fails then, others may have finished. A
+ * up all, and so does the stop of a run where one of them is `atomic`. They finish together, yet not as one: when one fails then, others may have finished. A
  * document that one of them refuses ends the work, since the others have it.
  * Errors: those of the sinks, the first to come.
  */
@@ -37,6 +37,7 @@ export function createTee<const Sinks extends readonly AnySink[]>(
   let documents = 0;
   return {
     name: 'tee',
+    atomic: group.atomic,
     wants: commonWants(group.sinks),
     get satisfied() {
       return group.satisfied;

@@ -37,6 +37,11 @@ export async function openTextTarget(
   };
 }
 
+/** True for a path: a file, which appears when it is whole. */
+export function isFile(target: string | Writable): target is string {
+  return typeof target === 'string' && target !== '-';
+}
+
 /** Opens a path, `-` for standard output, or a stream. Errors: IO_ERROR. */
 export async function openTarget(
   target: string | Writable,

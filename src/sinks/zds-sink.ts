@@ -72,7 +72,8 @@ export interface ZdsSinkSummary {
 /**
  * Writes documents to a collection. `finish` means committed and synced; a path or root given is
  * opened here and closed again, a store handed in is only committed. After an error the documents
- * since the last commit are left out (in a store handed in they stay pending).
+ * since the last commit are left out (in a store handed in they stay pending), and so they are when a
+ * run is stopped that was to commit once, at its end.
  *
  * Errors: MISSING_ID, INVALID_ID, ID_MISMATCH, INVALID_DOCUMENT naming the record; LOCKED,
  * NOT_A_STORE, INVALID_PATH, COLLECTION_NOT_FOUND, IO_ERROR, POISONED, ABORTED.
@@ -280,7 +281,8 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
 
   async #tellEnd(totals: RunTotals | undefined, reason?: unknown): Promise<void> {
     if (!this.#run || !totals) return;
-    await this.#history?.end(this.#run.name, this.#run.loadId, totals, reason);
+    const error = totals.outcome === 'failed' ? reason : undefined;
+    await this.#history?.end(this.#run.name, this.#run.loadId, totals, error);
   }
 
   #commitWhenSettled(): void {

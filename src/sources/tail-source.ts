@@ -81,6 +81,7 @@ export function createTailSource(
   const list = typeof paths === 'string' ? [paths] : paths;
   return {
     name: 'tailSource',
+    follows: true,
     batches: (signal, wants, from) =>
       new Tail(list, options, signal, wants, parseCursor(from)).batches(),
   };

@@ -122,7 +122,7 @@ describe('a run into a store that fails for a moment', () => {
         const what = `${fault} at ${k}`;
         expect(documents, what).toEqual(whole.documents);
         expect(counts, what).toEqual(whole.counts);
-        const { documents: taken, total } = whole.sink;
+        const { documents: taken, total } = whole.sink!;
         expect(sink, what).toMatchObject({ documents: taken, total });
         tried++;
         if (retries > 0) retried++;

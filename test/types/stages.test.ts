@@ -193,7 +193,7 @@ describe('types', () => {
         twice?: string | undefined;
       }>();
       const handle = run({ name: 'typed', ...rows, sink: jsonlSink('b') });
-      expectTypeOf<Awaited<typeof handle>['sink']>().toEqualTypeOf<JsonlSinkSummary>();
+      expectTypeOf<Awaited<typeof handle>['sink']>().toEqualTypeOf<JsonlSinkSummary | undefined>();
       chain(jsonlSource<Event>('a'))
         // @ts-expect-error there is no such field
         .through(map((event) => ({ x: event.scores })))

@@ -61,7 +61,8 @@ export const ingestCommand: Command = {
         onError: job.onError,
         ...limitsOf(args),
       });
-    const summary = await runHere(start, { label: 'ingest', total, args, terminal, store: job });
+    const place = { label: 'ingest', total, args, terminal, store: job };
+    const summary = (await runHere(start, place)) as Summary;
     const { stdout, stderr } = terminal;
     await stdout.write(args.flag('json') ? `${describeJson(summary)}\n` : describe(summary));
     if (summary.outcome === 'done') return 0;
@@ -81,7 +82,8 @@ interface Job {
   readonly maxLineBytes: number | undefined;
 }
 
-type Summary = RunSummary<ZdsSinkSummary>;
+/** Documents are merged: a stop has a summary of the sink too. */
+type Summary = RunSummary<ZdsSinkSummary> & { readonly sink: ZdsSinkSummary };
 
 function readJob(args: Arguments): Job {
   const [path, ...files] = args.positionals as [string, ...string[]];

@@ -42,12 +42,13 @@ export const replayCommand: Command = {
     const store = { path, collection };
     const place = { label: 'replay', total: undefined, args, terminal, store };
     const { sink, rejected, deadLetter, outcome, read } = await runHere(start, place);
+    // They are merged: a stop has a summary of the sink too.
+    const { documents, replaced } = sink!;
     if (args.flag('json')) {
-      const { documents, replaced } = sink;
       const summary = { collection, read, documents, replaced, rejected, rejects: deadLetter };
       await terminal.stdout.write(`${JSON.stringify(summary)}\n`);
     } else {
-      await terminal.stdout.write(`${formatDocuments(sink.documents)} into ${collection}\n`);
+      await terminal.stdout.write(`${formatDocuments(documents)} into ${collection}\n`);
       if (deadLetter) {
         await terminal.stdout.write(`${formatCount(rejected)} still bad, in ${deadLetter}\n`);
       }

@@ -1,11 +1,27 @@
-/** What a run that is stopped has written: what its cursor covers. */
+/** What a run that is stopped has written: what its cursor covers, or nothing where a part is of no use. */
+import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import type { Batch } from '../../../src/core/batch.ts';
+import { eq } from '../../../src/core/predicate.ts';
 import type { Source, Transform } from '../../../src/core/stage.ts';
-import { run } from '../../../src/pipeline/index.ts';
+import { type RunHandle, run } from '../../../src/pipeline/index.ts';
+import { arrowSink } from '../../../src/sinks/arrow-sink.ts';
+import { csvSink } from '../../../src/sinks/csv-sink.ts';
+import { jsonSink } from '../../../src/sinks/json-sink.ts';
+import { jsonlSink } from '../../../src/sinks/jsonl-sink.ts';
+import { parquetSink } from '../../../src/sinks/parquet-sink.ts';
+import { route } from '../../../src/sinks/route.ts';
+import { tee } from '../../../src/sinks/tee.ts';
+import { zdsSink } from '../../../src/sinks/zds-sink.ts';
+import { generateSource } from '../../../src/sources/generate-source.ts';
+import { tailSource } from '../../../src/sources/tail-source.ts';
+import { FastStore, listRuns } from '../../../src/store/index.ts';
+import type { SinkStream } from '../../../src/streams/sink-stream.ts';
 import { memorySink } from '../../../src/testing/memory-sink.ts';
 import { batchTransform } from '../../../src/transforms/index.ts';
-import { linesBatch } from '../../support/stages.ts';
+import { linesBatch, temporaryFolder } from '../../support/stages.ts';
 
 /** Ten documents a batch; after so many batches it waits for more for ever. */
 function waiting(batches: number): Source {
@@ -64,4 +80,98 @@ describe('a run that is stopped', () => {
     expect(await stopAt(20, [halves()])).toEqual([20, 20, 0]);
     expect(await stopAt(30, [halves()])).toEqual([40, 40, 0]);
   });
+});
+
+/** Runs into the sink, and stops when so many have been read. */
+async function stopInto(sink: SinkStream<unknown>, at: number) {
+  const running = run({ name: 'x', source: waiting(at / 10), sink, progressMs: 0 });
+  if (at === 0) setTimeout(() => running.stop(), 20);
+  running.on('progress', ({ read }) => void (read >= at && running.stop()));
+  return running;
+}
+
+const nothing = { outcome: 'stopped', written: 0, rejected: 0, sink: undefined, cursor: undefined };
+
+describe.each([0, 40])('a run that is stopped after %s documents', (at) => {
+  const files: Record<string, (path: string) => SinkStream<unknown>> = {
+    jsonlSink,
+    gzip: (path) => jsonlSink(path, { compression: 'gzip' }),
+    jsonSink,
+    csvSink,
+    arrowSink,
+    parquetSink,
+    tee: (path) => tee(memorySink(), jsonlSink(path)),
+    route: (path) => route({ by: 'n', to: {}, otherwise: jsonlSink(path) }),
+  };
+  it.each(Object.entries(files))('leaves the file that was there: %s', async (_, sink) => {
+    const folder = temporaryFolder();
+    const path = join(folder, 'out');
+    writeFileSync(path, 'old');
+    expect(await stopInto(sink(path), at)).toMatchObject({ ...nothing, read: at, filtered: at });
+    expect(readFileSync(path, 'utf8')).toBe('old');
+    expect(readdirSync(folder)).toEqual(['out']);
+  });
+
+  it('leaves a folder empty whose files appear together', async () => {
+    const folder = temporaryFolder();
+    const rotate = { documents: 10 };
+    expect(await stopInto(jsonlSink(folder, { rotate }), at)).toMatchObject(nothing);
+    expect(readdirSync(folder)).toEqual([]);
+    const each = await stopInto(jsonlSink(folder, { rotate, publish: 'each' }), at);
+    expect(each).toMatchObject({ outcome: 'stopped', written: at });
+    expect(readdirSync(folder)).toHaveLength(at / 10);
+  });
+
+  it.each([
+    { write: 'replace' as const },
+    { write: { deleteWhere: eq('old', true) } },
+    { write: { deleteBy: 'old' } },
+  ])('leaves the collection that was there: $write', async ({ write }) => {
+    const root = join(temporaryFolder(), 'store');
+    const store = await FastStore.open<object>(root, 'c');
+    await store.writeJsonl('{"_id":"a","old":true}\n{"_id":"b","old":null}\n');
+    await store.close();
+    const sink = zdsSink(root, 'c', { write, generateIds: true, commitDocuments: 1 });
+    expect(await stopInto(sink, at)).toMatchObject({ ...nothing, read: at });
+    const after = await FastStore.open(root, 'c', { mode: 'read' });
+    expect((await after.scanAll()).map(({ _id }) => _id)).toEqual(['a', 'b']);
+    await after.close();
+    const [told] = await listRuns(root, 'c');
+    expect(told).toMatchObject({ totals: { outcome: 'stopped', written: 0 } });
+    expect(told).not.toHaveProperty('error');
+  });
+
+  it('ends a stream with what was read', async () => {
+    const stream = new PassThrough();
+    expect(await stopInto(jsonlSink(stream), at)).toMatchObject({ written: at });
+    expect(stream.read()?.toString().trim().split('\n') ?? []).toHaveLength(at);
+  });
+});
+
+it('a run that follows a file until it is stopped writes what it has read', async () => {
+  const folder = temporaryFolder();
+  const [log, out] = [join(folder, 'log'), join(folder, 'out')];
+  appendFileSync(log, '{"a":1}\n{"a":2}\n');
+  const running = run({ name: 'x', source: tailSource(log), sink: jsonlSink(out), progressMs: 0 });
+  running.on('progress', () => void running.stop());
+  expect(await running).toMatchObject({ outcome: 'stopped', written: 2 });
+  expect(readFileSync(out, 'utf8')).toBe(readFileSync(log, 'utf8'));
+});
+
+it('a stop that comes when all has been read is too late', async () => {
+  const out = join(temporaryFolder(), 'out');
+  const sink = jsonlSink(out).sink;
+  const running: RunHandle<unknown> = run({
+    name: 'x',
+    source: generateSource({ documents: 3 }),
+    sink: {
+      ...sink,
+      finish() {
+        void running.stop();
+        return sink.finish();
+      },
+    },
+  });
+  expect(await running).toMatchObject({ outcome: 'done', written: 3, sink: { documents: 3 } });
+  expect(existsSync(out)).toBe(true);
 });

@@ -100,7 +100,7 @@ describe('writing to a collection', () => {
     await expect(failing.done).rejects.toMatchObject({ code: 'INVALID_ID' });
     expect(await readBack(root)).toEqual(before);
     expect(await verify(root, 'c')).toMatchObject([{ ok: true, notices: 0 }]);
-    expect((await load(root, [{ _id: 'z' }], 'merge')).sink.total).toBe(5);
+    expect((await load(root, [{ _id: 'z' }], 'merge')).sink?.total).toBe(5);
   });
 
   it('replaces what is not there yet', async () => {
