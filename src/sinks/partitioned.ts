@@ -182,6 +182,7 @@ class PartitionedSink implements Sink<PartitionedSummary> {
   #signal: AbortSignal | undefined;
   #run: RunInfo | undefined;
   #writing: Promise<void> | undefined;
+  #finishing: Promise<PartitionedSummary> | undefined;
 
   constructor(
     folder: string,
@@ -229,7 +230,12 @@ class PartitionedSink implements Sink<PartitionedSummary> {
     return this.#writing;
   }
 
-  async finish(): Promise<PartitionedSummary> {
+  finish(): Promise<PartitionedSummary> {
+    this.#finishing = this.#finish();
+    return this.#finishing;
+  }
+
+  async #finish(): Promise<PartitionedSummary> {
     for (const partition of [...this.#open.keys()]) await this.#close(partition);
     if (this.#work !== this.#folder) await this.#publish();
     await this.#syncFolders();
@@ -246,10 +252,14 @@ class PartitionedSink implements Sink<PartitionedSummary> {
     const open = [...this.#open.values()];
     this.#open.clear();
     await Promise.allSettled(open.map(({ sink }) => sink.abort(reason)));
-    // A write under way may be opening one more file, and gives it up itself.
-    await this.#writing?.catch(() => {});
+    // A write under way may be opening one more file, and gives it up itself; a finish gives one more its name.
+    await Promise.allSettled([this.#writing, this.#finishing]);
     await Promise.allSettled(this.#published.map((path) => this.#disk.remove(path)));
     if (this.#work !== this.#folder) await this.#removeStaging();
+    // Folders without a file would be in the way of the next try; one below another has the longer name.
+    const made = [...this.#made].filter((path) => path !== this.#folder);
+    made.sort((a, b) => b.length - a.length);
+    for (const path of made) await this.#disk.removeFolder(path).catch(() => {});
   }
 
   async #write(batch: Batch, onReject: OnReject | undefined): Promise<void> {

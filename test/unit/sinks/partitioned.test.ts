@@ -25,7 +25,7 @@ import { fromIterable } from '../../../src/sources/from-iterable.ts';
 import { jsonlSource } from '../../../src/sources/jsonl-source.ts';
 import { testSinkContract } from '../../contract/sink-contract.ts';
 import { jsonValue } from '../../support/random-documents.ts';
-import { numbers, openDescriptors, temporaryFolder } from '../../support/stages.ts';
+import { numbers, openDescriptors, sleep, temporaryFolder } from '../../support/stages.ts';
 import { batchesOf, batchOf, textsOf } from '../../support/transforms.ts';
 
 function filesBelow(folder: string): string[] {
@@ -319,11 +319,14 @@ describe('publishing', () => {
     const folder = temporaryFolder();
     const make = (path: string) => createJsonlSink(path);
     const stop = new AbortController();
+    let aborting: Promise<void> | undefined;
     const disk: Disk = Object.create(nodeDisk, {
       rename: {
         value: async (from: string, to: string) => {
-          await nodeDisk.rename(from, to);
           stop.abort(new Error('enough'));
+          aborting ??= sink.abort(stop.signal.reason);
+          await sleep(20);
+          await nodeDisk.rename(from, to);
         },
       },
     });
@@ -331,64 +334,67 @@ describe('publishing', () => {
     await sink.open(stop.signal);
     await sink.write(batchOf(texts));
     await expect(sink.finish()).rejects.toThrow('enough');
-    await sink.abort(stop.signal.reason);
+    await aborting;
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it('leaves nothing when the disk is full, wherever that happens', async () => {
-    const full = () => {
-      const cause = Object.assign(new Error('no space left'), { code: 'ENOSPC' });
-      return new EtlError('IO_ERROR', 'cannot be written', { cause });
-    };
-    // Counts what it does; the operation with the number given fails, and all after it.
-    for (let fatal = 0; ; fatal++) {
-      const folder = join(temporaryFolder(), 'out');
-      let operations = 0;
-      let failed = false;
-      const step = async <T>(run: () => Promise<T>): Promise<T> => {
-        if (operations++ >= fatal) {
-          failed = true;
-          throw full();
-        }
-        return run();
+  it.each([{ rotate }, { partitionBy: ['n', 'm'] }])(
+    'leaves nothing when the disk is full, wherever that happens: %s',
+    async (divide) => {
+      const full = () => {
+        const cause = Object.assign(new Error('no space left'), { code: 'ENOSPC' });
+        return new EtlError('IO_ERROR', 'cannot be written', { cause });
       };
-      const make = (path: string) => {
-        const sink = createJsonlSink(path);
-        return {
-          ...sink,
-          satisfied: false,
-          open: (signal: AbortSignal) => step(() => sink.open(signal)),
-          write: (batch: Batch) => step(() => sink.write(batch)),
-          finish: () => step(() => sink.finish()),
+      // Counts what it does; the operation with the number given fails, and all after it.
+      for (let fatal = 0; ; fatal++) {
+        const folder = join(temporaryFolder(), 'out');
+        let operations = 0;
+        let failed = false;
+        const step = async <T>(run: () => Promise<T>): Promise<T> => {
+          if (operations++ >= fatal) {
+            failed = true;
+            throw full();
+          }
+          return run();
         };
-      };
-      const disk = {
-        mkdir: (path: string) => step(() => nodeDisk.mkdir(path)),
-        list: (path: string) => nodeDisk.list(path),
-        removeFolder: (path: string) => nodeDisk.removeFolder(path),
-        stat: (path: string) => nodeDisk.stat(path),
-        rename: (from: string, to: string) => step(() => nodeDisk.rename(from, to)),
-        remove: (path: string) => nodeDisk.remove(path),
-        syncDir: (path: string) => step(() => nodeDisk.syncDir(path)),
-      } as Disk;
-      const before = openDescriptors();
-      const sink = createPartitionedSink(folder, make, { extension: '.jsonl', rotate }, disk);
-      const { signal } = new AbortController();
-      try {
-        await sink.open(signal);
-        for (const batch of batchesOf(texts, 3)) await sink.write(batch);
-        const { documents } = await sink.finish();
-        expect(documents).toBe(10);
-      } catch (error) {
-        expect(error).toMatchObject({ code: 'IO_ERROR', cause: { code: 'ENOSPC' } });
-        await sink.abort(error);
-        if (existsSync(folder)) expect(filesBelow(folder)).toEqual([]);
+        const make = (path: string) => {
+          const sink = createJsonlSink(path);
+          return {
+            ...sink,
+            satisfied: false,
+            open: (signal: AbortSignal) => step(() => sink.open(signal)),
+            write: (batch: Batch) => step(() => sink.write(batch)),
+            finish: () => step(() => sink.finish()),
+          };
+        };
+        const disk = {
+          mkdir: (path: string) => step(() => nodeDisk.mkdir(path)),
+          list: (path: string) => nodeDisk.list(path),
+          removeFolder: (path: string) => nodeDisk.removeFolder(path),
+          stat: (path: string) => nodeDisk.stat(path),
+          rename: (from: string, to: string) => step(() => nodeDisk.rename(from, to)),
+          remove: (path: string) => nodeDisk.remove(path),
+          syncDir: (path: string) => step(() => nodeDisk.syncDir(path)),
+        } as Disk;
+        const before = openDescriptors();
+        const sink = createPartitionedSink(folder, make, { extension: '.jsonl', ...divide }, disk);
+        const { signal } = new AbortController();
+        try {
+          await sink.open(signal);
+          for (const batch of batchesOf(texts, 3)) await sink.write(batch);
+          const { documents } = await sink.finish();
+          expect(documents).toBe(10);
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'IO_ERROR', cause: { code: 'ENOSPC' } });
+          await sink.abort(error);
+          if (existsSync(folder)) expect(readdirSync(folder)).toEqual([]);
+        }
+        expect(openDescriptors()).toBeLessThanOrEqual(before);
+        if (failed) continue;
+        expect(fatal).toBeGreaterThan(15);
+        break;
       }
-      expect(openDescriptors()).toBeLessThanOrEqual(before);
-      if (failed) continue;
-      expect(fatal).toBeGreaterThan(15);
-      break;
-    }
-    expect(textsOf(batchOf(texts))).toEqual(texts);
-  });
+      expect(textsOf(batchOf(texts))).toEqual(texts);
+    },
+  );
 });
