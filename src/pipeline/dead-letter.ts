@@ -3,7 +3,7 @@
  * order, appended to what earlier runs left; `sync` and `close` make it durable. A reject without a name for
  * its bytes is of no use, so they are in it: as text where they are UTF-8, else as base64.
  */
-import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import { EtlError } from '../core/errors.ts';
 import type { Reject } from '../core/reject.ts';
 
@@ -22,7 +22,7 @@ export class DeadLetterFile {
   add(reject: Reject, stage?: string): void {
     this.count++;
     this.#guard(() => {
-      this.#descriptor ??= openSync(this.path, 'a');
+      this.#descriptor ??= openBehindLines(this.path);
       const bytes = Buffer.from(`${JSON.stringify(describeReject(reject, stage))}\n`);
       for (let at = 0; at < bytes.length; ) at += writeSync(this.#descriptor, bytes, at);
     });
@@ -42,8 +42,11 @@ export class DeadLetterFile {
     if (descriptor === undefined) return;
     this.#descriptor = undefined;
     this.#guard(() => {
-      fsyncSync(descriptor);
-      closeSync(descriptor);
+      try {
+        fsyncSync(descriptor);
+      } finally {
+        closeSync(descriptor);
+      }
     });
   }
 
@@ -54,6 +57,21 @@ export class DeadLetterFile {
       const place = { path: this.path };
       throw new EtlError('IO_ERROR', 'rejects cannot be written', { place, cause });
     }
+  }
+}
+
+/** To append; a last line that a full disk or a crash tore, or an editor left without its end, is ended. */
+function openBehindLines(path: string): number {
+  const descriptor = openSync(path, 'a+');
+  try {
+    const { size } = fstatSync(descriptor);
+    const last = Buffer.from('\n');
+    if (size > 0) readSync(descriptor, last, 0, 1, size - 1);
+    if (last[0] !== 10) writeSync(descriptor, '\n');
+    return descriptor;
+  } catch (error) {
+    closeSync(descriptor);
+    throw error;
   }
 }
 

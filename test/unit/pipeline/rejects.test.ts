@@ -118,6 +118,25 @@ describe('bad records in a run', () => {
     expect(existsSync(clean)).toBe(false);
   });
 
+  it('are set aside behind a line that was torn', async () => {
+    const path = join(temporaryFolder(), 'torn.jsonl');
+    const bad = () =>
+      run({
+        name: 'x',
+        source: jsonlSource([Buffer.from('{"a":1}\nbad\n')]),
+        sink: probeSink(),
+        onError: { deadLetter: path },
+      });
+    await bad();
+    const whole = readFileSync(path, 'utf8');
+    for (const torn of [whole.slice(0, -20), whole.slice(0, -1)]) {
+      writeFileSync(path, torn);
+      await bad();
+      await bad();
+      expect(readFileSync(path, 'utf8')).toBe(`${torn}\n${whole}${whole}`);
+    }
+  });
+
   it.each([
     ['JSON Lines', (path: string) => jsonlSource(path), jsonlSink],
     ['JSON', (path: string) => jsonSource(path), jsonSink],
