@@ -228,7 +228,7 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
       this.#moved = true;
     }
     this.#settled = this.#run === undefined || batch.cursor !== undefined;
-    this.#timer ??= setTimeout(() => this.#commitWhenSettled(), timerMs(this.#limits.ms)).unref();
+    this.#timer ??= setTimeout(() => this.#commitInTime(), timerMs(this.#limits.ms)).unref();
     const full =
       this.#since.bytes >= this.#limits.bytes || this.#since.documents >= this.#limits.documents;
     if (!full && !this.#due) return;
@@ -238,7 +238,7 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
   }
 
   async finish(run?: RunTotals): Promise<ZdsSinkSummary> {
-    clearTimeout(this.#timer);
+    this.#clearTimer();
     await this.#committing;
     this.#rethrow();
     await this.#clearing?.begin();
@@ -252,7 +252,7 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
   }
 
   async abort(reason?: unknown, run?: RunTotals): Promise<void> {
-    clearTimeout(this.#timer);
+    this.#clearTimer();
     await this.#committing;
     try {
       await this.#tellEnd(run, reason);
@@ -285,6 +285,19 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
     await this.#history?.end(this.#run.name, this.#run.loadId, totals, error);
   }
 
+  /** Of what the commit under way does not have, when that has ended. */
+  async #commitInTime(): Promise<void> {
+    const timer = this.#timer;
+    await this.#committing;
+    // Else there was another commit, or this is the end.
+    if (timer === this.#timer) this.#commitWhenSettled();
+  }
+
+  #clearTimer(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
   #commitWhenSettled(): void {
     this.#due = !this.#settled || commitsOnce(this.#write);
     if (!this.#due) this.#commit();
@@ -292,8 +305,7 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
 
   /** Begins a commit of everything taken in; its failure comes out of the next call. */
   #commit(): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#clearTimer();
     if (this.#committing) return this.#committing;
     const counts = this.#since;
     this.#since = { documents: 0, bytes: 0 };
