@@ -77,7 +77,7 @@ class Runner<T extends object, R> {
   readonly #signal: AbortSignal;
   readonly #onReject: OnReject | undefined;
   #next = 0;
-  #first: PromiseLike<R> | undefined;
+  #first: Promise<R> | undefined;
 
   constructor(
     batch: Batch,
@@ -100,7 +100,9 @@ class Runner<T extends object, R> {
       try {
         const result = this.#run(documents[this.#next] as T);
         if (isPromise(result)) {
-          this.#first = result;
+          this.#first = Promise.resolve(result);
+          // The work may end before anybody waits for it.
+          this.#first.catch(() => {});
           return false;
         }
         this.#settle(this.#next, result);

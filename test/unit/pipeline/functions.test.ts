@@ -4,14 +4,14 @@ import type { Document } from '../../../src/core/batch.ts';
 import type { Reject } from '../../../src/core/reject.ts';
 import type { Sink, Transform } from '../../../src/core/stage.ts';
 import type { StandardSchema } from '../../../src/core/standard-schema.ts';
-import { run } from '../../../src/pipeline/index.ts';
+import { type RunHandle, run } from '../../../src/pipeline/index.ts';
 import { createRoute } from '../../../src/sinks/route.ts';
 import { createZdsSink } from '../../../src/sinks/zds-sink.ts';
 import { fromIterable } from '../../../src/sources/from-iterable.ts';
 import { FastStore } from '../../../src/store/index.ts';
-import { castTransform, validateTransform } from '../../../src/transforms/index.ts';
+import { castTransform, mapTransform, validateTransform } from '../../../src/transforms/index.ts';
 import { FaultDisk } from '../../support/fault-disk.ts';
-import { probeSink, temporaryFolder } from '../../support/stages.ts';
+import { probeSink, sleep, temporaryFolder } from '../../support/stages.ts';
 
 const failure = new Error('odd');
 const check = (n: unknown) => {
@@ -94,4 +94,21 @@ it('sets aside what a schema makes too deep', async () => {
   const source = fromIterable([0, 1, 2].map((n) => ({ _id: `d${n}`, n })));
   const options = { name: 'load', source, sink: store({ schema: deepens }) };
   expect(await run({ ...options, onError: 'skip' })).toMatchObject({ written: 2, rejected: 1 });
+});
+
+it('a function that aborts its run and then fails leaves no rejection unheard', async () => {
+  const running: RunHandle<unknown> = run({
+    name: 'load',
+    source: fromIterable([{ n: 1 }, { n: 2 }]),
+    transforms: [
+      mapTransform(async () => {
+        running.abort('enough');
+        throw failure;
+      }),
+    ],
+    sink: probeSink(),
+  });
+  // An unhandled rejection would fail the tests.
+  await expect(running).rejects.toMatchObject({ code: 'ABORTED' });
+  await sleep(5);
 });
