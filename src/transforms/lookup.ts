@@ -1,5 +1,6 @@
 /** Puts what a store, a map or a service knows under a document's key into the document. */
 
+import { unlessAborted } from '../core/abort.ts';
 import type { Batch } from '../core/batch.ts';
 import { checkChoice, checkCount } from '../core/check-option.ts';
 import { isEtlError } from '../core/errors.ts';
@@ -114,7 +115,7 @@ async function fetchAll(
   if ('getRaw' in from) {
     for (const key of keys) if (from.exists(key)) found.set(key, from.getRaw(key));
   } else if ('getMany' in from) {
-    const values = keys.length > 0 ? await from.getMany(keys) : [];
+    const values = keys.length > 0 ? await unlessAborted(from.getMany(keys), signal) : [];
     for (const [i, key] of keys.entries()) keep(key, values[i]);
   } else {
     await forEachLimited(keys, concurrency, signal, async (key) => keep(key, await get(from, key)));

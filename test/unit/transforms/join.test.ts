@@ -8,6 +8,17 @@ import { temporaryFolder } from '../../support/stages.ts';
 import { applyTo, batchesOf, batchOf, parsed } from '../../support/transforms.ts';
 
 describe('lookup', () => {
+  it.each([
+    { getMany: () => new Promise<never>(() => {}) },
+    { get: () => new Promise<never>(() => {}) },
+  ])('does not wait for what never answers once the work is aborted', async (from) => {
+    const stop = new AbortController();
+    const transform = lookupTransform({ from, by: 'k', as: 'v' });
+    const work = Promise.resolve(transform.apply(batchOf(['{"k":1}']), stop.signal));
+    stop.abort(new Error('enough'));
+    await expect(work).rejects.toThrow('enough');
+  });
+
   const input = [
     '{"k":"a","n":9007199254740993}',
     '{"k":"b"}',
