@@ -207,6 +207,8 @@ class RowDecoder {
   #offset: number;
   #line: number;
   #row: number;
+  /** There are bad rows that no batch's cursor covers. */
+  #isBehind = false;
 
   constructor(options: CsvOptions, start: Omit<CsvSniffInput, 'more'>) {
     checkRowOptions(options);
@@ -234,7 +236,7 @@ class RowDecoder {
     this.#reader = createCsvReader(this.#program(), options.implementation);
   }
 
-  /** Goes over a chunk: the batch of its rows, if there are any, and what `CsvRows` says of it. */
+  /** Goes over a chunk: the batch of its rows, none of them good perhaps, and what `CsvRows` says of it. */
   read(bytes: Uint8Array, last: boolean): { batch?: Batch; consumed: number; overlong: boolean } {
     // A source without any row has no columns, and nothing to read.
     if (this.#layout.columns.length === 0) return { consumed: bytes.length, overlong: false };
@@ -243,7 +245,7 @@ class RowDecoder {
     const { consumed, overlong } = rows;
     const origin = { offset: this.#offset, line: this.#line };
     const good = this.#account(rows, bytes);
-    if (good === 0) return { consumed, overlong };
+    if (good === 0 && (!this.#isBehind || this.failure)) return { consumed, overlong };
     const read = bytes.subarray(0, this.#offset - origin.offset);
     return { batch: this.#batch(rows, good, origin, read), consumed, overlong };
   }
@@ -317,6 +319,7 @@ class RowDecoder {
     const sites = rows.sites.subarray(0, count * SITE_WORDS);
     const origin = { ...named, offset, line, ordinal: this.#row };
     this.#row += count;
+    this.#isBehind = false;
     const at = { offset: this.#offset, line: this.#line, row: this.#row };
     const place: CsvCursor = { ...named, ...at, layout: this.#layout };
     const cursor = cursorAt ? cursorAt(place) : place;
@@ -348,9 +351,9 @@ class RowDecoder {
     const [code, fault] = csvFaults[bad.reason]!;
     const counts = `: expected ${this.#layout.columns.length}, found ${bad.fields}`;
     const reason = bad.fields > 0 ? fault + counts : fault;
-    const onError = this.#onError;
-    if (onError === 'stop') this.failure = new EtlError(code, reason, { place });
-    else if (onError !== 'skip') onError({ code, reason, place, bytes: bytes() });
+    this.#isBehind = true;
+    if (this.#onError === 'stop') this.failure = new EtlError(code, reason, { place });
+    else if (this.#onError !== 'skip') this.#onError({ code, reason, place, bytes: bytes() });
   }
 
   #count({ column, count, start, line }: CsvTable['misfits'][number]): void {

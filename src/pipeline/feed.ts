@@ -1,14 +1,14 @@
 /**
  * The source's side of a run: one batch is read ahead while the one before is worked on, as long as
  * both fit the memory allowed. A source that failed for a reason that passes is opened again behind
- * the last cursor it gave.
+ * the last cursor it gave, and what it has told of since, bad records above all, is not counted twice.
  */
 import { unlessAborted } from '../core/abort.ts';
 import type { Batch } from '../core/batch.ts';
 import { copyJson } from '../core/copy-json.ts';
 import { isTransientError, type RetryOptions, retry } from '../core/retry.ts';
 import type { Source, Wants } from '../core/stage.ts';
-import { readBytesOf } from './ledger.ts';
+import { type Ledger, readBytesOf, type SourceTold } from './ledger.ts';
 import { waitForEnd } from './wait-for-end.ts';
 
 type Step = IteratorResult<Batch, void>;
@@ -16,6 +16,8 @@ type Step = IteratorResult<Batch, void>;
 export interface FeedOptions {
   readonly source: Source;
   readonly wants: Wants;
+  /** Where what the source tells of beside its batches is counted. */
+  readonly ledger: Ledger;
   /** Cursor to begin behind; undefined for the start. */
   readonly from: unknown;
   readonly maxMemory: number;
@@ -31,6 +33,8 @@ export class Feed {
   #iterator: AsyncGenerator<Batch, void, void>;
   /** Where an iterator begins that is opened now; undefined once a batch came without a cursor. */
   #position: { readonly from: unknown } | undefined;
+  /** What it had told of up to there. */
+  #told: SourceTold;
   #ahead: Promise<Step> | undefined;
   #largest = 0;
   #ended = false;
@@ -38,6 +42,7 @@ export class Feed {
   constructor(options: FeedOptions) {
     this.#options = options;
     this.#position = { from: options.from };
+    this.#told = options.ledger.told;
     options.signal.addEventListener('abort', this.#stopReading, { once: true });
     if (options.signal.aborted) this.#stopReading();
     this.#iterator = this.#open();
@@ -90,6 +95,7 @@ export class Feed {
     const again = async (attempt: number): Promise<Step> => {
       if (attempt > 0) {
         await this.#iterator.return().catch(() => {});
+        this.#options.ledger.takeBack(this.#told);
         this.#iterator = this.#open();
       }
       return this.#step();
@@ -108,6 +114,7 @@ export class Feed {
     // The source may use the object for its next cursor, which is asked for before this one is committed.
     const cursor = copyJson('the cursor', batch.cursor);
     this.#position = { from: cursor };
+    this.#told = this.#options.ledger.told;
     return { done: false, value: batch.withCursor(cursor) };
   }
 }

@@ -31,12 +31,19 @@ export interface StageCounts {
 /** The same while it is counted. */
 export type OpenCounts = { -readonly [K in keyof StageCounts]: StageCounts[K] };
 
+/** How much a source has told of beside its batches. */
+export interface SourceTold {
+  readonly rejected: number;
+  readonly passed: number;
+}
+
 export class Ledger {
   readonly source: OpenCounts;
   readonly transforms: readonly OpenCounts[];
   readonly sink: OpenCounts;
   /** Records that went to the policy for bad ones; counted there, apart from the stages. */
   rejected = 0;
+  #passed = 0;
   readonly #started = performance.now();
 
   constructor(source: string, transforms: readonly string[], sink: string) {
@@ -85,6 +92,19 @@ export class Ledger {
     this.rejected = stages.reduce((sum, { rejected }) => sum + rejected, 0);
   }
 
+  /** What the source has told of beside its batches: bad records, and documents that it left out. */
+  get told(): SourceTold {
+    return { rejected: this.source.rejected, passed: this.#passed };
+  }
+
+  /** Takes back what the source has told since, which is read again. */
+  takeBack({ rejected, passed }: SourceTold): void {
+    const again = rejected - this.source.rejected;
+    this.reject(this.source, again);
+    this.source.in += again;
+    if (passed !== this.#passed) this.passOver(passed - this.#passed);
+  }
+
   /** Counts a batch that the source gave. */
   read(batch: Batch): void {
     this.source.in += batch.length;
@@ -95,6 +115,7 @@ export class Ledger {
   /** Counts documents that the source left out in place of the first transform. */
   passOver(count: number): void {
     const [filter] = this.transforms;
+    this.#passed += count;
     this.source.in += count;
     this.source.out += count;
     filter!.in += count;

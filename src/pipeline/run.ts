@@ -234,6 +234,7 @@ export class Runner<Summary> {
     const feed = new Feed({
       source: this.#source,
       wants: wantsOf(this.#left, this.#transforms, this.#sink, this.#ledger, this.#gate),
+      ledger: this.#ledger,
       from,
       maxMemory: this.#maxMemory,
       retry: this.#options.retry,

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { EtlError } from '../../../src/core/errors.ts';
 import { eq } from '../../../src/core/predicate.ts';
 import type { Reject } from '../../../src/core/reject.ts';
-import type { Transform } from '../../../src/core/stage.ts';
+import type { Source, Transform } from '../../../src/core/stage.ts';
 import { type MaxErrors, type RunOnError, run } from '../../../src/pipeline/index.ts';
 import { arrowSink } from '../../../src/sinks/arrow-sink.ts';
 import { csvSink } from '../../../src/sinks/csv-sink.ts';
@@ -22,7 +22,8 @@ import { jsonlSource } from '../../../src/sources/jsonl-source.ts';
 import { parquetSource } from '../../../src/sources/parquet-source.ts';
 import { tailSource } from '../../../src/sources/tail-source.ts';
 import type { SinkStream } from '../../../src/streams/sink-stream.ts';
-import { probeSink, temporaryFolder } from '../../support/stages.ts';
+import { memorySink } from '../../../src/testing/memory-sink.ts';
+import { linesBatch, probeSink, temporaryFolder } from '../../support/stages.ts';
 
 /** Refuses every document whose `n` ends in 7. */
 const picky: Transform = {
@@ -264,3 +265,47 @@ describe('what a sink under another rejects in a run', () => {
     expect(summary.sink).toMatchObject({ documents: 1, filtered: 3 });
   });
 });
+
+it('bad records that a source tells of again are counted once', async () => {
+  let tries = 0;
+  const source: Source = {
+    name: 'own',
+    async *batches(_signal, { onReject }, from = 0) {
+      const bad = {
+        code: 'JSON_ERROR',
+        reason: 'bad',
+        place: {},
+        bytes: new Uint8Array(1),
+      } as const;
+      onReject!(bad);
+      if (from === 0) yield linesBatch([{ n: 1 }]).withCursor(1);
+      onReject!(bad);
+      onReject!(bad);
+      if (tries++ < 2) throw Object.assign(new Error('gone'), { code: 'ECONNRESET' });
+      yield linesBatch([{ n: 2 }]).withCursor(2);
+    },
+  };
+  const retry = { baseDelayMs: 1 };
+  const summary = await run({ name: 'x', source, sink: probeSink(), onError: 'skip', retry });
+  expect(summary).toMatchObject({ read: 6, written: 2, rejected: 4 });
+});
+
+it.each([csvSource, jsonlSource])(
+  'bad records at the end are covered by the cursor',
+  async (make) => {
+    const path = join(temporaryFolder(), 'input');
+    const good = make === csvSource ? 'n,m\n1,2\n' : '{"n":1}\n';
+    writeFileSync(path, good + 'a,b,c\n'.repeat(2000));
+    const sink = memorySink();
+    const load = () =>
+      run({
+        name: 'x',
+        source: make(path, { batchBytes: 512 }),
+        sink,
+        resume: true,
+        onError: 'skip',
+      });
+    expect(await load()).toMatchObject({ read: 2001, rejected: 2000 });
+    expect(await load()).toMatchObject({ resumed: true, read: 0, rejected: 0 });
+  },
+);
