@@ -35,7 +35,7 @@ export interface RunOptions<Summary = unknown> {
    * restored in any case, unless `reset`. Default false.
    */
   readonly resume?: boolean;
-  /** Forget what transforms remembered under this name. Default false. */
+  /** Forget what transforms remembered under this name; not with `resume`. Default false. */
   readonly reset?: boolean;
   /** What to do with bad records. Default 'stop'. */
   readonly onError?: RunOnError;
@@ -70,10 +70,12 @@ export interface RunOptions<Summary = unknown> {
 }
 
 /** Errors: INVALID_ARGUMENT. */
-export function checkRun({ name, maxMemory = 0, progressMs = 0, retry = {} }: RunOptions): void {
+export function checkRun({ name, resume, reset, ...options }: RunOptions): void {
+  const { maxMemory = 0, progressMs = 0, retry = {} } = options;
   if (typeof name !== 'string' || name === '') {
     throw new EtlError('INVALID_ARGUMENT', 'a run needs a name');
   }
+  if (resume && reset) throw new EtlError('INVALID_ARGUMENT', 'a run takes resume or reset');
   checkNumber('maxMemory', maxMemory, 0);
   checkNumber('progressMs', progressMs, 0);
   checkRetry(retry);

@@ -157,3 +157,9 @@ it('commits the cursor that a batch came with, whatever its source makes of the 
   expect([...committed]).toEqual([1, 2, 3].map((n) => [n, { n }]));
   await store.close();
 });
+
+it('a run that is to go on cannot forget', () => {
+  const both = { resume: true, reset: true };
+  const start = () => run({ name: 'x', source: probeSource(1, 1), sink: probeSink(), ...both });
+  expect(start).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+});
