@@ -48,8 +48,9 @@ interface State {
 const MOST_TIES = 100_000;
 
 /**
- * Keeps what earlier runs of the same name have not let through; for `run`, which keeps the mark. Put
- * it first, so that it sees the documents as the source gives them.
+ * Keeps what earlier runs of the same name have not let through; for `run`, which keeps the mark with a
+ * sink that commits cursors; into any other, each run begins with all. Put it first, so that it sees the
+ * documents as the source gives them.
  * Errors: INVALID_DOCUMENT naming a document without a usable value, also for integers that JavaScript
  * does not tell apart; NOT_SORTED; CURSOR_MISMATCH; INVALID_ARGUMENT for more than 100,000 documents
  * at the highest value.
