@@ -91,6 +91,8 @@ export class Assembler {
   #waiting: Batch[] = [];
   #waitingBytes = 0;
   #plan: Plan | undefined;
+  /** The fields of all documents, but for others', were told beforehand. */
+  #isTold = false;
   #builder: ColumnBuilder | undefined;
 
   /**
@@ -132,17 +134,19 @@ export class Assembler {
     assert(!this.#plan && this.#waiting.length === 0, 'fields are told before the first batch');
     this.#start(inferSchema(fields));
     this.#observer = undefined;
+    this.#isTold = true;
   }
 
   /**
-   * Takes the documents of a batch, and releases it when it has; gives the groups that became full.
+   * Takes the documents of a batch, and releases it when it has; gives the groups that became full. `isOther`:
+   * `expectFields` was not told of these.
    * Errors: SCHEMA_CHANGED with the place of the first document that does not fit; INVALID_DOCUMENT for
    * one over 2 GiB.
    */
-  *add(batch: Batch): Generator<RowGroup, void, void> {
+  *add(batch: Batch, isOther = false): Generator<RowGroup, void, void> {
     if (batch.length === 0) return;
     if (this.#builder) {
-      yield* this.#fill(batch, this.#builder);
+      yield* this.#fill(batch, this.#builder, isOther);
       return;
     }
     this.#observe(batch);
@@ -182,14 +186,15 @@ export class Assembler {
   }
 
   /** Looks closer where columns were filled from documents that may have had other fields. */
-  #check(batch: Batch): void {
-    if (!this.#checksFields || !this.#observer) return;
+  #check(batch: Batch, isOther: boolean): void {
+    if (!this.#checksFields || (this.#isTold && !isOther)) return;
+    this.#observer ??= this.#kernel.observer(this.#query);
     this.#observe(batch);
     const path = findNewField(this.#observer.fields(), this.#plan!.columns);
     if (path) throw this.#newField(batch, path);
   }
 
-  *#fill(batch: Batch, builder: ColumnBuilder): Generator<RowGroup, void, void> {
+  *#fill(batch: Batch, builder: ColumnBuilder, isOther = false): Generator<RowGroup, void, void> {
     const { bytes, records, count } = batch.denseLines();
     const startOf = (i: number): number =>
       i < count ? records[i * RECORD_WORDS + LineRecord.start]! : bytes.byteLength;
@@ -212,7 +217,7 @@ export class Assembler {
       }
       const { bad, misfit } = builder.fill(piece);
       if (!checked && builder.unlisted) {
-        this.#check(batch);
+        this.#check(batch, isOther);
         checked = true;
       }
       checkBad(batch, bad, from);

@@ -12,6 +12,9 @@ import type { FieldStats } from '../kernels/types.ts';
  */
 export const offerFields: unique symbol = Symbol.for('zds-stream.offerFields');
 
+/** See `FieldsOffer`. */
+export const gaveBatch: unique symbol = Symbol.for('zds-stream.gaveBatch');
+
 export interface FieldsOffer {
   /**
    * The fields of every document that it is going to send and that `where` keeps, not one fewer; told before
@@ -25,6 +28,8 @@ export interface FieldsOffer {
    * fit come after all, it starts over.
    */
   readonly [readAgain]?: Rereading | undefined;
+  /** Whether the offer is of this batch, and not of what another stream sends to the same receiver. Default: of all. */
+  [gaveBatch]?(batch: Batch): boolean;
 }
 
 /** See `FieldsOffer`. */
@@ -51,6 +56,10 @@ export interface Rereading {
 }
 
 /** What is known of the documents that will come: their fields, or how to read them twice. */
-export type KnownFields =
+export type KnownFields = (
   | { readonly fields: Promise<readonly FieldStats[] | undefined> }
-  | { readonly again: Rereading };
+  | { readonly again: Rereading }
+) & {
+  /** Whether it is known of the documents of this batch. */
+  holds(batch: Batch): boolean;
+};

@@ -10,6 +10,7 @@ import type { Schema } from 'apache-arrow';
 import { Assembler, type RowGroup, withinMemory } from '../arrow/assembler.ts';
 import {
   type FieldsOffer,
+  gaveBatch,
   type KnownFields,
   offerFields,
   type Rereading,
@@ -20,7 +21,7 @@ import { IpcEncoder, type IpcFormat } from '../arrow/ipc.ts';
 import type { RecordBatchOptions } from '../arrow/table.ts';
 import type { Batch } from '../core/batch.ts';
 import { checkChoice } from '../core/check-option.ts';
-import { isEtlError } from '../core/errors.ts';
+import { EtlError, isEtlError } from '../core/errors.ts';
 import type { Sink } from '../core/stage.ts';
 import type { WriteTarget } from '../io/file-writer.ts';
 import { type FieldStats, sharedKernel } from '../kernels/index.ts';
@@ -109,13 +110,14 @@ function askSender(
 ): KnownFields {
   const again = sender[readAgain];
   const canStartOver = isFile(target) && onNewField !== 'ignore';
+  const holds = (batch: Batch): boolean => sender[gaveBatch]?.(batch) ?? true;
   // Whole documents have fields for the predicate that selected ones lack.
   const differs = where !== undefined && again?.select !== undefined;
-  if (again && canStartOver && !differs && again.begin(signal)) return { again };
+  if (again && canStartOver && !differs && again.begin(signal)) return { again, holds };
   const fields = sender[offerFields](signal, where);
   // Waited for on opening; the sink may not come to that.
   fields.catch(() => undefined);
-  return { fields };
+  return { fields, holds };
 }
 
 /** Of a record batch: the one being filled, and the one being written. */
@@ -146,6 +148,9 @@ export function createArrowSink(
   const wants = { unread: true, releases: true };
   let most = maxMemory;
   let again: Rereading | undefined;
+  let known: KnownFields | undefined;
+  /** All that is known of comes from the second reading. */
+  let startedOver = false;
   let satisfied = false;
   let abortSignal: AbortSignal;
   let writer: WriteTarget | undefined;
@@ -176,11 +181,11 @@ export function createArrowSink(
       recordBatches++;
     }
   };
-  const take = async (batch: Batch): Promise<void> => {
+  const take = async (batch: Batch, isOther = false): Promise<void> => {
     received += batch.length;
     // What is in the file is filled again.
     for (const group of held.released(writer!)) assembler.recycle(group);
-    await writeGroups(assembler.add(batch));
+    await writeGroups(assembler.add(batch, isOther));
   };
   /** Builds on the fields of all. */
   const expect = (
@@ -193,6 +198,7 @@ export function createArrowSink(
   };
   const startOver = async ({ select, batches }: Rereading): Promise<void> => {
     again = undefined;
+    startedOver = true;
     satisfied = true;
     await writer!.abort();
     writer = await openTarget(target, most);
@@ -220,7 +226,7 @@ export function createArrowSink(
       limited = withinMemory(options, COPIES, most);
       assembler = new Assembler(kernel, limited);
       writer = await openTarget(target, most);
-      const known = options.schema === undefined ? askKnown?.() : undefined;
+      known = options.schema === undefined ? askKnown?.() : undefined;
       if (known === undefined) return;
       if ('fields' in known) return expect(await known.fields);
       // What has been seen cannot be begun anew.
@@ -229,9 +235,15 @@ export function createArrowSink(
       assembler = new Assembler(kernel, { ...limited, inferBytes: look }, known.again.select);
     },
     async write(batch: Batch) {
-      if (satisfied) return;
+      // Of another stream, or written by hand: nobody can read it again.
+      const isOther = known?.holds(batch) === false;
+      if (isOther) {
+        if (known && 'again' in known && known.again.select) throw ofTwo(batch);
+        again = undefined;
+        satisfied = false;
+      } else if (startedOver) return;
       try {
-        await take(batch);
+        await take(batch, isOther);
         // More documents might tell what a column of raw text should have been.
         if (!again || !assembler.plan?.columns.some(({ type }) => holdsJson(type))) return;
       } catch (error) {
@@ -251,6 +263,12 @@ export function createArrowSink(
       await writer?.abort();
     },
   };
+}
+
+function ofTwo(batch: Batch): EtlError {
+  const reason =
+    'documents come from two streams, of which the first has chosen fields: give a schema';
+  return new EtlError('INVALID_ARGUMENT', reason, { place: batch.place(0) });
 }
 
 function arrowFiles(

@@ -1,5 +1,11 @@
 /** Documents of a collection: filtered, projected and cut on the stored bytes. */
-import { type FieldsOffer, offerFields, type Rereading, readAgain } from '../arrow/fields-offer.ts';
+import {
+  type FieldsOffer,
+  gaveBatch,
+  offerFields,
+  type Rereading,
+  readAgain,
+} from '../arrow/fields-offer.ts';
 import type { Batch, Document } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
 import { parsePath } from '../core/path.ts';
@@ -67,6 +73,7 @@ function createZdsSource(
   const { where, limit, offset, ids } = options;
   const select = options.select?.map(parsePath);
   const chooses = [where, select, limit, offset, ids].some((each) => each !== undefined);
+  const sent = new WeakSet<Batch>();
   let started = false;
   let asks: Ask[] = [];
   let takesWhole = (): boolean => false;
@@ -95,12 +102,16 @@ function createZdsSource(
         if (!ask.signal.aborted) willDo = await answer(files, ask, signal);
       }
       const keep = wants.where?.keep ?? where;
-      yield* files.scan({ ...options, where: keep, signal }).batches({
+      const batches = files.scan({ ...options, where: keep, signal }).batches({
         ...wants,
         get whole() {
           return isWhole() || (willDo && isAlone() && !answered.some((ask) => ask.signal.aborted));
         },
       });
+      for await (const batch of batches) {
+        sent.add(batch);
+        yield batch;
+      }
     } finally {
       tellNothing(answered);
       if (!given) await files?.close();
@@ -135,6 +146,7 @@ function createZdsSource(
     },
     offer: {
       [readAgain]: wholly && isFlat ? again : undefined,
+      [gaveBatch]: (batch) => sent.has(batch),
       async [offerFields](signal, also) {
         // What a writer changes between this pass and the next would not be in the offer. What the
         // receiver leaves out it tells by the fields that it is sent, and these by those stored.

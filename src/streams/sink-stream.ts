@@ -35,7 +35,7 @@ export class SinkStream<Summary = unknown> extends Writable {
   readonly #intake: Intake;
   readonly #controller = new AbortController();
   #opening: Promise<void> | undefined;
-  #upstream: object | undefined;
+  readonly #upstreams = new Set<object>();
   #finished = false;
   #outcome!: { resolve(summary: Summary): void; reject(cause: unknown): void };
 
@@ -53,9 +53,10 @@ export class SinkStream<Summary = unknown> extends Writable {
     // Whoever does not ask for the summary learns of the failure from the stream.
     this.summary.catch(() => {});
     this.on('pipe', (source) => {
-      this.#upstream = source;
+      this.#upstreams.add(source);
       askForBatches(source, sink.wants ?? {});
     });
+    this.on('unpipe', (source) => this.#upstreams.delete(source));
     watchAbort(this, options.signal);
   }
 
@@ -134,7 +135,9 @@ export class SinkStream<Summary = unknown> extends Writable {
     this.#opening ??= this.sink.open(this.#controller.signal);
     await this.#opening;
     if (batch.length > 0) await this.sink.write(batch);
-    if (this.sink.satisfied) stopEarly(this.#upstream);
+    if (!this.sink.satisfied) return;
+    // Of several, each may have what the sink still needs.
+    if (this.#upstreams.size === 1) stopEarly([...this.#upstreams][0]);
   }
 
   async #finish(): Promise<void> {

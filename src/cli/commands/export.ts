@@ -47,7 +47,10 @@ export const exportCommand: Command = {
       const sink =
         format === 'jsonl'
           ? createJsonlSink(to === '-' ? terminal.stdout.stream : to)
-          : await arrowSink(to, () => ({ fields: observeFields(scan, terminal) }));
+          : await arrowSink(to, () => ({
+              fields: observeFields(scan, terminal),
+              holds: () => true,
+            }));
       const progress = new Progress(terminal.stderr, 'export', undefined);
       const summary = await pump(scan, sink, progress, terminal);
       progress.clear();

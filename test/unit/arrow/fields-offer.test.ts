@@ -135,3 +135,54 @@ describe('fields told beforehand', () => {
     expect((await sink.summary).documents).toBe(2);
   });
 });
+
+describe('what comes behind the documents of an offer', () => {
+  const late = (count: number) =>
+    plain(count).map((each, i) => (i === count - 5 ? { ...each, late: 1 } : each));
+  const rowsOf = () => tableFromIPC(readFileSync(join(folder, 'out.arrow'))).numRows;
+  /** Pipes one source behind the other. */
+  const inTurn = async (sink: ReturnType<typeof toFile>, next: () => void, options = {}) => {
+    const first = source(options);
+    sink.on('error', () => undefined);
+    first.pipe(sink, { end: false });
+    first.on('end', next);
+    return sink.summary;
+  };
+
+  it('is in the file too, where that was begun anew', async () => {
+    await store(late(40));
+    const sink = toFile();
+    await inTurn(sink, () => source().pipe(sink));
+    expect(rowsOf()).toBe(80);
+    const byHand = toFile();
+    await inTurn(byHand, () => {
+      byHand.write({ _id: 'x', n: 1 });
+      byHand.end({ _id: 'y', n: 2 });
+    });
+    expect(rowsOf()).toBe(42);
+    const before = toFile();
+    before.write({ _id: 'x', n: 1 });
+    const failing = inTurn(before, () => before.end());
+    await expect(failing).rejects.toMatchObject({ code: 'SCHEMA_CHANGED' });
+  });
+
+  it('says so where it has other fields', async () => {
+    await store(late(40));
+    await store([{ _id: 'o', other: 1 }], 'o');
+    for (const make of [toFile, toStream]) {
+      const sink = make();
+      const summary = inTurn(sink, () => source({}, 'o').pipe(sink));
+      await expect(summary).rejects.toMatchObject({ code: 'SCHEMA_CHANGED' });
+      const lenient = make({ onNewField: 'ignore' });
+      const { documents } = await inTurn(lenient, () => source({}, 'o').pipe(lenient));
+      expect(documents).toBe(41);
+    }
+  });
+
+  it('needs a schema where the first has chosen fields', async () => {
+    await store(plain(40));
+    const sink = toFile();
+    const summary = inTurn(sink, () => source().pipe(sink), { select: ['n'] });
+    await expect(summary).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+});
