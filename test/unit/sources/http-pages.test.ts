@@ -20,7 +20,7 @@ interface Next {
   readonly next?: string;
 }
 const urlFrom = (next: string | undefined, url: URL) => (next ? new URL(next, url) : undefined);
-const twoTexts = '/"}{"next":"';
+const twoTexts = '/"}{"items":[],"next":"';
 
 async function read(
   requests: HttpRequestInput | Iterable<HttpRequestInput> | AsyncIterable<HttpRequestInput>,
@@ -181,6 +181,7 @@ describe('httpSource with pages', () => {
       'what is no JSON for a function',
       /not one JSON text/,
       { pages: ({ json }) => String(json()) },
+      twoTexts,
     ],
     [
       'the failure of a function',
@@ -214,12 +215,14 @@ describe('httpSource with pages', () => {
       return { seen, cursor, error };
     };
     const first = await readFrom();
-    expect(first).toMatchObject({ seen: [1, 2], error: { message } });
+    expect(first.seen).toEqual([1, 2]);
+    expect(String(first.error)).toMatch(message);
     if (!String(first.error).includes('no idea')) {
       expect(first.error).toMatchObject({ place: { url: expect.stringContaining(base) } });
     }
     const again = await readFrom(first.cursor);
-    expect(again).toMatchObject({ seen: [], error: { message } });
+    expect(again.seen).toEqual([]);
+    expect(String(again.error)).toMatch(message);
     isMended = true;
     if (settings.pages !== body) return;
     expect(await readFrom(again.cursor)).toMatchObject({ seen: [], error: undefined });
