@@ -19,14 +19,15 @@ const NEVER = new AbortController().signal;
 
 /**
  * What a look at the file finds: nothing new; more bytes; that the name has gone to another file
- * while this one is open; or that the bytes before the place are no longer what they were.
+ * while this one is open; that this one has been deleted; or that the bytes before the place are no
+ * longer what they were.
  */
-export type FileState = 'same' | 'grown' | 'replaced' | 'other';
+export type FileState = 'same' | 'grown' | 'replaced' | 'deleted' | 'other';
 
 export interface FollowOptions {
   /** Begin behind what is there. */
   readonly fromEnd: boolean;
-  /** A file whose name has gone is left when nothing was written to it for so long. */
+  /** A file that has been replaced or deleted is left when nothing was written to it for so long. */
   readonly graceMs: number;
   /** Bytes read at a time. */
   readonly chunkBytes: number;
@@ -41,7 +42,7 @@ export class FollowedFile {
   /** Size up to which it has been read, an unfinished line included. */
   #seen = -1;
   #modifiedMs = -1;
-  /** When its name was first seen to belong to another file, and nothing was written since. */
+  /** When it was first seen to be replaced or deleted, and nothing was written since. */
   #quietSince: number | undefined;
   /** The one that had the name before, as long as nothing is known of the one that has it now. */
   #old: RotatedFile | undefined;
@@ -54,9 +55,19 @@ export class FollowedFile {
     this.#fromEnd = options.fromEnd;
   }
 
-  /** Its name is another file's by now, which is read once this one has been quiet for long enough. */
+  /** It has been replaced or deleted, and is left once it has been quiet for long enough. */
   get isLeaving(): boolean {
     return this.#quietSince !== undefined;
+  }
+
+  /** There is something to be kept about it: a descriptor, a place, or what had its name before. */
+  get isKnown(): boolean {
+    return (this.#handle ?? this.place ?? this.#old) !== undefined;
+  }
+
+  /** Where a later run goes on: until the name comes back, in what had it before. */
+  get lastPlace(): TailPlace | undefined {
+    return this.place ?? (this.#handle ? undefined : this.#old?.place);
   }
 
   /** Errors: IO_ERROR. */
@@ -64,8 +75,12 @@ export class FollowedFile {
     const now = await stat(this.path).catch(() => undefined);
     if (this.#handle) {
       const mine = await ioStep(this.path, 'cannot be read', () => this.#handle!.stat());
-      // A name that is gone may come back with another file; until then this one may grow.
-      if (now && (now.ino !== mine.ino || now.dev !== mine.dev)) return this.#leave(mine.size);
+      const isReplaced = now && (now.ino !== mine.ino || now.dev !== mine.dev);
+      // One that was renamed may grow until another one gets the name.
+      if (isReplaced || (!now && mine.nlink === 0)) {
+        if (this.place && !(await this.#isWhatItWas(this.place))) return 'other';
+        return this.#leave(mine.size, isReplaced ? 'replaced' : 'deleted');
+      }
       this.#quietSince = undefined;
       if (mine.size === this.#seen && mine.mtimeMs === this.#modifiedMs) return 'same';
       const whole = this.place?.offset ?? 0;
@@ -85,24 +100,30 @@ export class FollowedFile {
     return size > this.#seen ? 'grown' : 'same';
   }
 
-  /** Its writer may not have noticed yet that the name is another file's. */
-  #leave(size: number): FileState {
+  /** Its writer may not have noticed yet that it is to be left. */
+  #leave(size: number, state: 'replaced' | 'deleted'): FileState {
     if (size > this.#seen || this.#quietSince === undefined) {
       this.#quietSince = performance.now();
       return size > this.#seen ? 'grown' : 'same';
     }
     const { graceMs } = this.#options;
-    return performance.now() - this.#quietSince < graceMs ? 'same' : 'replaced';
+    return performance.now() - this.#quietSince < graceMs ? 'same' : state;
   }
 
-  /** Reads what has come, up to the size of now; the last line only if it has its end. */
+  /**
+   * Reads what has come, up to the size of now; the last line only if it has its end. Errors, also of
+   * the reader: IO_ERROR; CURSOR_MISMATCH when what stood before is no longer there.
+   */
   async openGrown(): Promise<InputReader> {
     const { size } = await ioStep(this.path, 'cannot be read', () => this.#handle!.stat());
     this.#seen = size;
     return this.#open(size, true);
   }
 
-  /** Reads the rest of a file that nobody will add to, a last line without its end too. */
+  /**
+   * Reads the rest of a file that nobody will add to, a last line without its end too. Errors: those of
+   * `openGrown`.
+   */
   async openRest(): Promise<InputReader | undefined> {
     const { size } = await ioStep(this.path, 'cannot be read', () => this.#handle!.stat());
     if (size <= (this.place?.offset ?? 0)) return undefined;
@@ -135,18 +156,28 @@ export class FollowedFile {
     const mine = await this.#handle?.stat({ bigint: true });
     if (old) this.#old = { ...old, place: this.place };
     else if (mine) this.#old = await findRenamed(this.path, mine, this.place);
-    await this.close();
-    this.place = undefined;
-    this.#seen = -1;
-    this.#modifiedMs = -1;
-    this.#quietSince = undefined;
-    this.#fromEnd = false;
+    await this.#beginAnew();
+  }
+
+  /** The same, where nothing that had the name before matters any more. */
+  async drop(): Promise<void> {
+    this.#old = undefined;
+    await this.#beginAnew();
   }
 
   async close(): Promise<void> {
     const handle = this.#handle;
     this.#handle = undefined;
     await handle?.close();
+  }
+
+  async #beginAnew(): Promise<void> {
+    await this.close();
+    this.place = undefined;
+    this.#seen = -1;
+    this.#modifiedMs = -1;
+    this.#quietSince = undefined;
+    this.#fromEnd = false;
   }
 
   async #open(size: number, mayGrow: boolean): Promise<InputReader> {

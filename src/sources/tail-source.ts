@@ -9,6 +9,7 @@
  * - copied and truncated: the copy is looked for beside it, read to its end, then the file from its
  *   beginning;
  * - while nobody was reading: as for a copy; decompressed if need be.
+ * One that was deleted is read until it has been quiet for as long, and let go of.
  * After each of these come the files that had the name since and have been rotated too.
  * Where the rest of the old bytes cannot be found, it is an error, or passed over as `onLost` says.
  */
@@ -131,6 +132,7 @@ class Tail {
             last = performance.now();
             this.#signal.throwIfAborted();
           }
+          if (!file.isKnown) this.#files.delete(path);
         }
         this.#rounds++;
         const goesOn = idleMs === undefined || [...this.#files.values()].some((f) => f.isLeaving);
@@ -180,10 +182,12 @@ class Tail {
   async *#readOn(file: FollowedFile): AsyncGenerator<Batch, void, void> {
     for (;;) {
       const state = await file.look();
-      if (state === 'replaced') {
+      if (state === 'replaced' || state === 'deleted') {
         const rest = await file.openRest();
         if (rest) yield* this.#decode(file, rest);
-        await file.forget();
+        // Of files that a pattern names there is no end; a name that was given may be waited for.
+        const comesBack = state === 'replaced' || this.#paths.includes(file.path);
+        await (comesBack ? file.forget() : file.drop());
         continue;
       }
       const other = state === 'other' ? await this.#findRest(file) : undefined;
@@ -220,7 +224,7 @@ class Tail {
   }
 
   #allPlaces(): TailPlace[] {
-    const known = [...this.#files.values()].flatMap(({ place }) => (place ? [place] : []));
+    const known = [...this.#files.values()].flatMap(({ lastPlace }) => lastPlace ?? []);
     return [...known, ...this.#places.values()];
   }
 

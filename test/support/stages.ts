@@ -1,5 +1,5 @@
 /** Sources and sinks for tests: they count, wait and fail as told. */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -113,9 +113,17 @@ export function numbers(count: number): Document[] {
   return Array.from({ length: count }, (_, n) => ({ n }));
 }
 
-/** Open descriptors of this process. */
-export function openDescriptors(): number {
-  return readdirSync('/proc/self/fd').length;
+/** Open descriptors of this process, or those of files below a folder, deleted ones too. */
+export function openDescriptors(folder?: string): number {
+  const all = readdirSync('/proc/self/fd');
+  if (folder === undefined) return all.length;
+  return all.filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(`${folder}/`);
+    } catch {
+      return false;
+    }
+  }).length;
 }
 
 /** A folder of its own for each call, removed after the test. */

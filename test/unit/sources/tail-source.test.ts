@@ -15,47 +15,9 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { Place } from '../../../src/core/errors.ts';
-import {
-  createTailSource,
-  type TailSourceOptions,
-  tailSource,
-} from '../../../src/sources/tail-source.ts';
+import { createTailSource, tailSource } from '../../../src/sources/tail-source.ts';
+import { follow, lines, upTo } from '../../support/follow.ts';
 import { openDescriptors, sleep, temporaryFolder } from '../../support/stages.ts';
-
-const lines = (from: number, to: number) => {
-  let text = '';
-  for (let n = from; n < to; n++) text += `{"n":${n}}\n`;
-  return text;
-};
-const upTo = (count: number, from = 0) => Array.from({ length: count - from }, (_, n) => n + from);
-
-/** Follows in the background; `until` waits for so many documents. */
-function follow(paths: string, options: TailSourceOptions = {}, from?: unknown) {
-  const controller = new AbortController();
-  const seen: number[] = [];
-  let cursor: string | undefined;
-  const source = createTailSource(paths, { pollMs: 5, ...options });
-  const ended = (async () => {
-    for await (const batch of source.batches(controller.signal, {}, from)) {
-      seen.push(...batch.documents().map(({ n }) => n as number));
-      cursor = JSON.stringify(batch.cursor);
-    }
-  })().catch((error: Error) => (controller.signal.aborted ? undefined : error));
-  return {
-    seen,
-    ended,
-    async until(count: number) {
-      for (let i = 0; i < 400 && seen.length < count; i++) await sleep(5);
-      await sleep(15);
-      expect(seen).toHaveLength(count);
-    },
-    async stop() {
-      controller.abort();
-      expect(await ended).toBeUndefined();
-      return JSON.parse(cursor!) as unknown;
-    },
-  };
-}
 
 describe('tailSource', () => {
   it('gives lines as they are finished, and ends when it is idle', async () => {
@@ -281,6 +243,49 @@ describe('tailSource', () => {
     await again.until(2);
     expect(again.seen.sort()).toEqual([5, 6]);
     await again.stop();
+  });
+
+  it('lets go of files that are deleted, once it has read them', async () => {
+    const folder = temporaryFolder();
+    const pathOf = (n: number) => join(folder, `${n}.log`);
+    const tail = follow(join(folder, '*.log'), { maxFiles: 3 });
+    const opened = (count: number) =>
+      expect.poll(() => openDescriptors(folder), { interval: 2, timeout: 5000 }).toBe(count);
+    for (let n = 0; n < 8; n++) {
+      // The last one without its line end.
+      writeFileSync(pathOf(n), lines(n, n + 1).slice(0, n === 7 ? -1 : undefined));
+      await tail.until(Math.min(n + 1, 7));
+      await opened(1);
+      rmSync(pathOf(n));
+      await opened(0);
+    }
+    await tail.until(8);
+    expect(tail.seen).toEqual(upTo(8));
+    expect(await tail.stop()).toMatchObject({ files: [{ source: pathOf(7) }] });
+  });
+
+  it('misses nothing of a name that is away while its file is compressed', async () => {
+    const folder = temporaryFolder();
+    const [path, other] = [join(folder, 'a.log'), join(folder, 'b.log')];
+    const rotate = (i: number) => {
+      writeFileSync(`${path}.${i}.gz`, gzipSync(readFileSync(path)));
+      rmSync(path);
+    };
+    writeFileSync(path, lines(0, 300));
+    const tail = follow([path, other]);
+    await tail.until(300);
+    rotate(2);
+    await expect.poll(() => openDescriptors(folder), { timeout: 5000 }).toBe(0);
+    writeFileSync(other, lines(300, 301));
+    await tail.until(301);
+    const cursor = await tail.stop();
+    writeFileSync(path, lines(301, 302));
+    rotate(1);
+    writeFileSync(path, lines(302, 303));
+    const again = follow([path, other], {}, cursor);
+    await again.until(2);
+    await again.stop();
+    expect(again.seen).toEqual([301, 302]);
   });
 
   it('begins at the end where that is asked for, with true places', async () => {
