@@ -3,7 +3,9 @@
  * whole lines only as long as the file may grow.
  */
 import { type FileHandle, open, stat } from 'node:fs/promises';
+import { EtlError, isEtlError } from '../core/errors.ts';
 import type { ByteReader } from '../core/stage.ts';
+import { joinBytes } from '../formats/chunk-reader.ts';
 import { ioStep } from '../io/file-reader.ts';
 import { HEAD_BYTES, type InputReader, readFrom, readThrough, TAIL_BYTES } from './input-place.ts';
 import {
@@ -16,6 +18,7 @@ import {
 import type { TailPlace } from './tail-source.ts';
 
 const NEVER = new AbortController().signal;
+const NOTHING = new Uint8Array(0);
 
 /**
  * What a look at the file finds: nothing new; more bytes; that the name has gone to another file
@@ -184,12 +187,13 @@ export class FollowedFile {
     const input = { name: this.path, input: 0 };
     const from = this.place?.offset ?? 0;
     const { chunkBytes } = this.#options;
-    const reader = new SpanReader(this.#handle!, this.path, { from, size, mayGrow, chunkBytes });
-    if (!this.place) return readThrough(reader, input, undefined, NEVER);
     const head = await this.#bytes(0, Math.min(from, HEAD_BYTES));
-    const before = Math.max(0, from - TAIL_BYTES);
-    const tail = await this.#bytes(before, from - before);
-    return readFrom(reader, input, this.place, head, tail);
+    const start = Math.max(0, from - TAIL_BYTES);
+    const before = await this.#bytes(start, from - start);
+    const span = { before, from, size, mayGrow, chunkBytes };
+    const reader = new SpanReader(this.#handle!, this.path, span);
+    if (!this.place) return readThrough(reader, input, undefined, NEVER);
+    return readFrom(reader, input, this.place, head, before);
   }
 
   async #isWhatItWas(place: TailPlace): Promise<boolean> {
@@ -203,32 +207,52 @@ export class FollowedFile {
     }
   }
 
-  /** Passes over the lines there are. */
+  /** Passes over the lines there are; over none of a file that is truncated meanwhile. */
   async #skipToEnd(): Promise<void> {
     this.#fromEnd = false;
     const { size } = await ioStep(this.path, 'cannot be read', () => this.#handle!.stat());
     const reader = await this.#open(size, true);
-    let offset = 0;
-    let end = 0;
-    let line = 0;
-    for (;;) {
-      const piece = await reader.read(new Uint8Array(0));
-      if (!piece) break;
-      for (let at = piece.indexOf(10); at >= 0; at = piece.indexOf(10, at + 1)) {
-        line++;
-        end = offset + at + 1;
-      }
-      offset += piece.length;
-      if (end > 0) this.place = { ...reader.placeAt(end), line };
+    try {
+      this.place = await placeAtEnd(reader);
+    } catch (error) {
+      if (!isEtlError(error, 'CURSOR_MISMATCH')) throw error;
     }
   }
 
-  async #bytes(from: number, count: number): Promise<Uint8Array> {
-    const target = new Uint8Array(count);
-    const read = () => this.#handle!.read(target, 0, count, from);
-    const { bytesRead } = await ioStep(this.path, 'cannot be read', read);
-    return target.subarray(0, bytesRead);
+  #bytes(from: number, count: number): Promise<Uint8Array> {
+    return readBytes(this.#handle!, this.path, from, count);
   }
+}
+
+/** Behind the last line that has its end; undefined where there is none. */
+async function placeAtEnd(reader: InputReader): Promise<TailPlace | undefined> {
+  let place: TailPlace | undefined;
+  let offset = 0;
+  let end = 0;
+  let line = 0;
+  for (;;) {
+    const piece = await reader.read(NOTHING);
+    if (!piece) return place;
+    for (let at = piece.indexOf(10); at >= 0; at = piece.indexOf(10, at + 1)) {
+      line++;
+      end = offset + at + 1;
+    }
+    offset += piece.length;
+    if (end > 0) place = { ...reader.placeAt(end), line };
+  }
+}
+
+/** Fewer at the end of the file. Errors: IO_ERROR. */
+async function readBytes(
+  handle: FileHandle,
+  path: string,
+  from: number,
+  count: number,
+): Promise<Uint8Array> {
+  const target = new Uint8Array(count);
+  const read = () => handle.read(target, 0, count, from);
+  const { bytesRead } = await ioStep(path, 'cannot be read', read);
+  return target.subarray(0, bytesRead);
 }
 
 async function openIfThere(path: string): Promise<FileHandle | undefined> {
@@ -240,7 +264,10 @@ async function openIfThere(path: string): Promise<FileHandle | undefined> {
   }
 }
 
-/** Bytes of an open file from one offset to another. Does not close it. */
+/**
+ * Bytes of an open file from one offset to another. After each read it looks whether the bytes in front
+ * are still there: a file that was truncated and filled again has others. Does not close it.
+ */
 class SpanReader implements ByteReader {
   readonly endsMidLine: boolean;
   readonly #handle: FileHandle;
@@ -248,20 +275,30 @@ class SpanReader implements ByteReader {
   readonly #end: number;
   readonly #chunkBytes: number;
   #at: number;
+  /** What stood in front of `#at`, `TAIL_BYTES` of it at most. */
+  #before: Uint8Array;
 
   constructor(
     handle: FileHandle,
     path: string,
-    span: { from: number; size: number; mayGrow: boolean; chunkBytes: number },
+    span: {
+      before: Uint8Array;
+      from: number;
+      size: number;
+      mayGrow: boolean;
+      chunkBytes: number;
+    },
   ) {
     this.#handle = handle;
     this.#path = path;
     this.#at = span.from;
+    this.#before = span.before;
     this.#end = span.size;
     this.#chunkBytes = span.chunkBytes;
     this.endsMidLine = span.mayGrow;
   }
 
+  /** Errors: IO_ERROR, CURSOR_MISMATCH. */
   async read(carry: Uint8Array): Promise<Uint8Array | undefined> {
     const wanted = Math.min(this.#chunkBytes, this.#end - this.#at);
     if (wanted <= 0) return undefined;
@@ -269,10 +306,23 @@ class SpanReader implements ByteReader {
     target.set(carry);
     const read = () => this.#handle.read(target, carry.length, wanted, this.#at);
     const { bytesRead } = await ioStep(this.#path, 'cannot be read', read);
+    await this.#check();
     if (bytesRead === 0) return undefined;
     this.#at += bytesRead;
-    return target.subarray(0, carry.length + bytesRead);
+    const end = carry.length + bytesRead;
+    const last = target.subarray(Math.max(carry.length, end - TAIL_BYTES), end);
+    const both = joinBytes([this.#before, last], this.#before.length + last.length);
+    this.#before = both.slice(-TAIL_BYTES);
+    return target.subarray(0, end);
   }
 
   async close(): Promise<void> {}
+
+  async #check(): Promise<void> {
+    const { length } = this.#before;
+    const now = await readBytes(this.#handle, this.#path, this.#at - length, length);
+    if (Buffer.compare(now, this.#before) === 0) return;
+    const place = { path: this.#path, offset: this.#at };
+    throw new EtlError('CURSOR_MISMATCH', 'has been changed while it was read', { place });
+  }
 }

@@ -183,8 +183,7 @@ class Tail {
     for (;;) {
       const state = await file.look();
       if (state === 'replaced' || state === 'deleted') {
-        const rest = await file.openRest();
-        if (rest) yield* this.#decode(file, rest);
+        if (!(yield* this.#readItself(file, file.openRest()))) continue;
         // Of files that a pattern names there is no end; a name that was given may be waited for.
         const comesBack = state === 'replaced' || this.#paths.includes(file.path);
         await (comesBack ? file.forget() : file.drop());
@@ -197,8 +196,22 @@ class Tail {
         await file.forget(rotated);
         continue;
       }
-      if (state === 'grown') yield* this.#decode(file, await file.openGrown());
-      return;
+      if (state === 'same' || (yield* this.#readItself(file, file.openGrown()))) return;
+    }
+  }
+
+  /** False when it has been truncated since it was looked at; all before `file.place` has been given. */
+  async *#readItself(
+    file: FollowedFile,
+    opening: Promise<InputReader | undefined>,
+  ): AsyncGenerator<Batch, boolean, void> {
+    try {
+      const reader = await opening;
+      if (reader) yield* this.#decode(file, reader);
+      return true;
+    } catch (error) {
+      if (isEtlError(error, 'CURSOR_MISMATCH')) return false;
+      throw error;
     }
   }
 
