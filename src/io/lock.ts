@@ -3,7 +3,7 @@
  * `pid=`, `hostname=` and `timestamp=`, as the Rust programs write and read them. The kernel frees it when the process ends, however it ends, so a file left
  * behind blocks nobody; the same lock excludes the Rust programs that write this format.
  *
- * Without koffi there is no flock: then a lock file that names a living process of this host
+ * Without koffi there is no flock, nor on some file systems: then a lock file that names a living process of this host
  * refuses, which is weaker (two starting at the same instant may both pass, other hosts are not
  * seen, and programs that lock without writing their name are not either). One that names this process
  * counts if it was written since that began: a container that starts again has the process id it had.
@@ -46,18 +46,15 @@ export function takeLock(path: string, options: LockOptions = {}): DiskLock {
   try {
     makeFolder(dirname(path));
     fd = openSync(path, 'a+');
-    if (calls === undefined) {
-      if (namesLivingProcess(path)) throw locked(path);
-    } else {
+    while (true) {
+      const state = calls?.flock(fd, LOCK_EXCLUSIVE_NOW) ?? 'unknown';
+      if (state === 'unknown' ? namesLivingProcess(path) : state === 'held') throw locked(path);
       // A holder that lets go removes the file. Whoever opened it before must not believe in a lock
       // on a file that nobody else will find, so it looks again until name and file agree.
-      while (true) {
-        if (calls.flock(fd, LOCK_EXCLUSIVE_NOW) !== 0) throw locked(path);
-        if (sameFile(fd, path)) break;
-        closeSync(fd);
-        fd = undefined;
-        fd = openSync(path, 'a+');
-      }
+      if (state === 'unknown' || sameFile(fd, path)) break;
+      closeSync(fd);
+      fd = undefined;
+      fd = openSync(path, 'a+');
     }
     isMine = true;
     ftruncateSync(fd, 0);

@@ -4,10 +4,11 @@
  * an equal way without it (positioned reads) or a weaker one (locks), and say so.
  */
 import { createRequire } from 'node:module';
+import { constants } from 'node:os';
 
 export interface Native {
-  /** Answers 0, or -1 when another open file holds the lock. */
-  flock(fd: number, operation: number): number;
+  /** Whether this file has the lock now, another open file holds it, or the file system has no locks. */
+  flock(fd: number, operation: number): 'taken' | 'held' | 'unknown';
   /** A read-only shared map of [offset, offset + length); undefined when refused. */
   map(fd: number, offset: number, length: number): NativeMap | undefined;
   /**
@@ -25,6 +26,10 @@ export interface NativeMap {
 
 /** LOCK_EX | LOCK_NB of flock(2), the same number on Linux, macOS and BSD. */
 export const LOCK_EXCLUSIVE_NOW: number = 2 | 4;
+
+/** What flock(2) fails with where the file system has none, as Lustre and NFS may. */
+const { ENOSYS, ENOLCK, EOPNOTSUPP, ENOTSUP } = constants.errno;
+const NO_LOCKS: readonly number[] = [ENOSYS, ENOLCK, EOPNOTSUPP, ENOTSUP];
 
 const PROT_READ = 1;
 const MAP_SHARED = 1;
@@ -46,6 +51,7 @@ export function nativeSupport(): boolean {
 interface Koffi {
   load(path: string | null): { func(prototype: string): (...values: unknown[]) => unknown };
   view(pointer: unknown, length: number): ArrayBuffer;
+  errno(): number;
 }
 
 function load(): Native | undefined {
@@ -67,7 +73,10 @@ function load(): Native | undefined {
       ({ pointer, length }) => munmap(pointer, length),
     );
     return {
-      flock: (fd, operation) => flock(fd, operation) as number,
+      flock(fd, operation) {
+        if (flock(fd, operation) === 0) return 'taken';
+        return NO_LOCKS.includes(koffi.errno()) ? 'unknown' : 'held';
+      },
       map(fd, offset, length) {
         const pointer = mapAt(fd, offset, length);
         if (pointer === undefined) return undefined;

@@ -9,7 +9,7 @@ import {
 } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { nodeDisk, openReader, takeLock } from '../../../src/io/index.ts';
 import { native } from '../../../src/io/native.ts';
 
@@ -98,6 +98,21 @@ describe('takeLock', () => {
     // As another thread of this process would have written it.
     name(new Date().toISOString());
     expect(() => takeLock(path, { use: 'file' })).toThrow(/held by process/);
+  });
+
+  it('goes by the file where the file system has no locks', async () => {
+    vi.resetModules();
+    vi.doMock('../../../src/io/native.ts', async (original) => ({
+      ...(await original<object>()),
+      native: () => ({ flock: () => 'unknown' }),
+    }));
+    const other = await import('../../../src/io/lock.ts');
+    vi.doUnmock('../../../src/io/native.ts');
+    const path = join(folder, 'lock');
+    const lock = other.takeLock(path);
+    expect(() => other.takeLock(path)).toThrow(/held by process/);
+    await lock.release();
+    await other.takeLock(path).release();
   });
 
   it('without flock goes by the process that the file names', async () => {
