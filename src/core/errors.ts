@@ -40,7 +40,8 @@ export const errorTable = {
     'The archive would write where it may not, or more than is allowed. Do not trust where it came from.',
   INPUT_CHANGED: 'The file changed while it was read. Read it when it is at rest.',
   UNSUPPORTED: 'This Node or platform cannot do this. The message names what would.',
-  LOCKED: 'Another process writes to this store. Wait for it, or open read-only.',
+  LOCKED:
+    'Something else writes to this store or folder. Wait for it, or open the store read-only.',
   READ_ONLY: 'The store was opened for reading. Open it with mode "write".',
   POISONED: 'An earlier write failed, so this handle refuses further work. Open the store again.',
   CLOSED: 'The handle is closed.',

@@ -26,11 +26,10 @@ import type { Sink } from '../core/stage.ts';
 import type { WriteTarget } from '../io/file-writer.ts';
 import { type FieldStats, sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
+import { asksForFolder, folderOf } from './folder-options.ts';
 import { Held } from './held.ts';
 import {
-  asksForFolder,
   type FolderOptions,
-  folderOf,
   type OneFile,
   type PartitionedSummary,
   type PartitionOptions,

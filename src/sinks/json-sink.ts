@@ -5,8 +5,8 @@ import type { Sink } from '../core/stage.ts';
 import { compressionByName } from '../io/compress.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
+import { refuseFolder } from './folder-options.ts';
 import type { JsonlSinkOptions, JsonlSinkSummary } from './jsonl-sink.ts';
-import { refuseFolder } from './partitioned.ts';
 import { isFile, openTextTarget, type TextTarget } from './text-target.ts';
 
 const NEWLINE = 10;

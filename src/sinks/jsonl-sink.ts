@@ -6,11 +6,10 @@ import { compressionByName, endingOf } from '../io/compress.ts';
 import type { Compression } from '../io/decompress.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
+import { asksForFolder, folderOf } from './folder-options.ts';
 import { Held } from './held.ts';
 import {
-  asksForFolder,
   type FolderOptions,
-  folderOf,
   type OneFile,
   type PartitionedSummary,
   type PartitionOptions,

@@ -15,8 +15,8 @@ import type { Sink } from '../core/stage.ts';
 import { createFileWriter, type WriteTarget } from '../io/file-writer.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
+import { refuseFolder } from './folder-options.ts';
 import { columnValues, parquetSchema } from './parquet-columns.ts';
-import { refuseFolder } from './partitioned.ts';
 
 export interface ParquetSinkOptions extends RecordBatchOptions {
   /** How pages are compressed. Default 'snappy'. */

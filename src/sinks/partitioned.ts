@@ -5,6 +5,8 @@
  * Files are written in a staging folder inside the target (`.staging-….tmp`) and get their names when
  * all are whole and synced, so that a run that fails leaves nothing; what a killed process leaves is
  * that folder. Renaming goes file by file: a power cut in the middle leaves some of them, each whole.
+ * A folder that must be empty is locked until the sink has ended (`.sink.lock`): a second sink would give its
+ * files the same names.
  *
  * Held: what `maxOpenFiles` sinks hold. When one more is needed, the file written to longest ago is
  * closed; documents that come for it later begin its next part.
@@ -18,7 +20,7 @@ import type { Path, PathInput } from '../core/path.ts';
 import type { OnReject } from '../core/reject.ts';
 import type { RunInfo } from '../core/run-info.ts';
 import type { Sink } from '../core/stage.ts';
-import type { Disk } from '../io/disk.ts';
+import type { Disk, DiskLock } from '../io/disk.ts';
 import { nodeDisk } from '../io/node-disk.ts';
 import { removeTree } from '../io/temporary.ts';
 import { forgetTemporary, registerTemporary } from '../io/temporary-registry.ts';
@@ -94,8 +96,8 @@ export interface PartitionedSummary extends Required<FileSummary> {
  * A sink over files `part-0000…` below `folder`, each written by a sink that `makeSink` gives.
  * Missing and null values go to `field=__HIVE_DEFAULT_PARTITION__`.
  *
- * Errors: INVALID_ARGUMENT for a folder that is not empty, LIMIT_EXCEEDED, IO_ERROR, those of the
- * sinks. Rejects: those of the sinks, and INVALID_DOCUMENT for a value that cannot be the name of a folder.
+ * Errors: INVALID_ARGUMENT for a folder that is not empty, LOCKED where another sink writes to it,
+ * LIMIT_EXCEEDED, IO_ERROR (also for a file that has appeared meanwhile), those of the sinks. Rejects: those of the sinks, and INVALID_DOCUMENT for a value that cannot be the name of a folder.
  */
 export function partitioned(
   folder: string,
@@ -105,42 +107,6 @@ export function partitioned(
   const { signal } = options;
   const sink = createPartitionedSink(folder, makeSink, options);
   return new SinkStream(sink, sharedKernel().codec, signal ? { signal } : {});
-}
-
-/**
- * Whether a sink is to write a folder of files. Errors: INVALID_ARGUMENT for options of a folder where
- * none is asked for: `existing: 'append'` must not replace a file.
- */
-export function asksForFolder<O extends PartitionOptions>(
-  sink: string,
-  options: O,
-): options is O & FolderOptions {
-  if (options.partitionBy !== undefined || options.rotate !== undefined) return true;
-  refuseFolder(sink, options);
-  return false;
-}
-
-/** For a sink of one file. Errors: INVALID_ARGUMENT for options of a folder. */
-export function refuseFolder(sink: string, options: object): void {
-  const name = Object.keys(FOLDER_OPTIONS).find((key) => Reflect.get(options, key) !== undefined);
-  if (name === undefined) return;
-  const reason = `${sink}: ${name} is for a folder of files, and this writes one file`;
-  throw new EtlError('INVALID_ARGUMENT', reason);
-}
-
-const FOLDER_OPTIONS: Record<keyof PartitionOptions, true> = {
-  partitionBy: true,
-  rotate: true,
-  maxOpenFiles: true,
-  maxFiles: true,
-  publish: true,
-  existing: true,
-};
-
-/** The target of a sink that is to write many files. Errors: INVALID_ARGUMENT for a stream. */
-export function folderOf(sink: string, target: unknown): string {
-  if (typeof target === 'string' && target !== '-') return target;
-  throw new EtlError('INVALID_ARGUMENT', `${sink}: partitionBy and rotate need a folder`);
 }
 
 /** The same without the stream around it. `disk` moves files and makes folders. */
@@ -164,6 +130,7 @@ class PartitionedSink implements Sink<PartitionedSummary> {
   readonly name = 'partitioned';
   readonly atomic: boolean;
   readonly #folder: string;
+  readonly #lockPath: string;
   readonly #makeSink: (path: string) => AnySink<FileSummary>;
   readonly #options: PartitionedOptions;
   readonly #disk: Disk;
@@ -177,6 +144,7 @@ class PartitionedSink implements Sink<PartitionedSummary> {
   readonly #made = new Set<string>();
   /** Files that have got their names at the end; taken back if not all of them do. */
   readonly #published: string[] = [];
+  #lock: DiskLock | undefined;
   #work: string;
   #prefix = 'part-';
   #signal: AbortSignal | undefined;
@@ -195,6 +163,7 @@ class PartitionedSink implements Sink<PartitionedSummary> {
     checkLimits({ documents, bytes, maxOpenFiles: open, maxFiles: files });
     this.#limits = { documents, bytes, open, files };
     this.#folder = folder;
+    this.#lockPath = join(folder, '.sink.lock');
     this.#work = folder;
     this.#makeSink = makeSink;
     this.#options = options;
@@ -214,6 +183,8 @@ class PartitionedSink implements Sink<PartitionedSummary> {
     const token = randomBytes(6).toString('hex');
     if (existing === 'append') this.#prefix = `part-${token}-`;
     else {
+      this.#lock = await this.#disk.lock(this.#lockPath);
+      registerTemporary(this.#lockPath);
       const there = (await this.#disk.list(this.#folder)).find(({ name }) => name[0] !== '.');
       if (there) {
         const reason = `the folder is not empty: it has ${there.name}; empty it, or append`;
@@ -239,6 +210,7 @@ class PartitionedSink implements Sink<PartitionedSummary> {
     for (const partition of [...this.#open.keys()]) await this.#close(partition);
     if (this.#work !== this.#folder) await this.#publish();
     await this.#syncFolders();
+    await this.#unlock();
     const total = { documents: 0, bytesWritten: 0, filtered: 0 };
     for (const { documents, bytesWritten, filtered = 0 } of this.#closed) {
       total.documents += documents;
@@ -249,6 +221,14 @@ class PartitionedSink implements Sink<PartitionedSummary> {
   }
 
   async abort(reason: unknown): Promise<void> {
+    try {
+      await this.#giveUp(reason);
+    } finally {
+      await this.#unlock();
+    }
+  }
+
+  async #giveUp(reason: unknown): Promise<void> {
     const open = [...this.#open.values()];
     this.#open.clear();
     await Promise.allSettled(open.map(({ sink }) => sink.abort(reason)));
@@ -346,27 +326,37 @@ class PartitionedSink implements Sink<PartitionedSummary> {
 
   async #close(partition: string): Promise<void> {
     const { path, sink } = this.#open.get(partition)!;
+    if (this.#work === this.#folder) await this.#checkFree(path);
     const { documents, bytesWritten, filtered = 0 } = await sink.finish();
     this.#open.delete(partition);
     this.#closed.push({ path, documents, bytesWritten, filtered });
   }
 
   async #publish(): Promise<void> {
-    const disk = this.#disk;
-    for (const { path } of this.#closed) {
-      const target = join(this.#folder, path);
-      if ((await disk.stat(target)) === undefined) continue;
-      const reason = 'a file of this name has appeared meanwhile; nothing was written over';
-      throw new EtlError('IO_ERROR', reason, { place: { path: target } });
-    }
+    for (const { path } of this.#closed) await this.#checkFree(path);
     for (const { path } of this.#closed) await this.#makeFolder(dirname(join(this.#folder, path)));
     for (const { path } of this.#closed) {
       const target = join(this.#folder, path);
       this.#signal!.throwIfAborted();
-      await disk.rename(join(this.#work, path), target);
+      await this.#disk.rename(join(this.#work, path), target);
       this.#published.push(target);
     }
     await this.#removeStaging();
+  }
+
+  async #unlock(): Promise<void> {
+    if (this.#lock) forgetTemporary(this.#lockPath);
+    const lock = this.#lock;
+    this.#lock = undefined;
+    await lock?.release();
+  }
+
+  /** Errors: IO_ERROR for a file that somebody else has put there. */
+  async #checkFree(path: string): Promise<void> {
+    const target = join(this.#folder, path);
+    if ((await this.#disk.stat(target)) === undefined) return;
+    const reason = 'a file of this name has appeared meanwhile; nothing was written over';
+    throw new EtlError('IO_ERROR', reason, { place: { path: target } });
   }
 
   async #removeStaging(): Promise<void> {

@@ -79,7 +79,10 @@ describe('what is unfinished goes, and what was finished stays, of', () => {
     };
     const unfinished = await make('unfinished');
     await (await make('finished')).finish();
-    expect(readdirSync(at('unfinished'))).toHaveLength(1);
+    expect(readdirSync(at('unfinished'))).toEqual([
+      '.sink.lock',
+      expect.stringMatching(/^\.staging-/),
+    ]);
     removeTemporaries();
     expect(readdirSync(at('unfinished'))).toEqual([]);
     expect(readdirSync(at('finished'))).toEqual(['part-0000.jsonl', 'part-0001.jsonl']);

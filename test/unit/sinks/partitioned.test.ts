@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { gunzipSync } from 'node:zlib';
@@ -24,20 +24,11 @@ import {
 import { fromIterable } from '../../../src/sources/from-iterable.ts';
 import { jsonlSource } from '../../../src/sources/jsonl-source.ts';
 import { testSinkContract } from '../../contract/sink-contract.ts';
+import { filesBelow, textOf } from '../../support/files-below.ts';
 import { jsonValue } from '../../support/random-documents.ts';
 import { numbers, openDescriptors, sleep, temporaryFolder } from '../../support/stages.ts';
 import { batchesOf, batchOf, textsOf } from '../../support/transforms.ts';
 
-function filesBelow(folder: string): string[] {
-  return (
-    readdirSync(folder, { recursive: true, withFileTypes: true }) as import('node:fs').Dirent[]
-  )
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
-    .sort();
-}
-
-const textOf = (folder: string, file: string) => readFileSync(join(folder, file), 'utf8');
 const controller = () => new AbortController().signal;
 
 testSinkContract('jsonlSink(rotating)', () => {
@@ -302,25 +293,13 @@ describe('publishing', () => {
     }
   });
 
-  it('does not write over a file that has appeared meanwhile', async () => {
-    const folder = temporaryFolder();
-    const make = (path: string) => createJsonlSink(path);
-    const sink = createPartitionedSink(folder, make, { extension: '.jsonl', rotate });
-    await sink.open(controller());
-    await sink.write(batchOf(texts));
-    writeFileSync(join(folder, 'part-0001.jsonl'), 'mine');
-    await expect(sink.finish()).rejects.toMatchObject({ code: 'IO_ERROR' });
-    await sink.abort(new Error('failed'));
-    expect(filesBelow(folder)).toEqual(['part-0001.jsonl']);
-    expect(textOf(folder, 'part-0001.jsonl')).toBe('mine');
-  });
-
   it('leaves nothing when it is aborted in the middle', async () => {
     const folder = temporaryFolder();
     const make = (path: string) => createJsonlSink(path);
     const stop = new AbortController();
     let aborting: Promise<void> | undefined;
     const disk: Disk = Object.create(nodeDisk, {
+      lock: { value: (path: string) => nodeDisk.lock(path) },
       rename: {
         value: async (from: string, to: string) => {
           stop.abort(new Error('enough'));
@@ -369,6 +348,7 @@ describe('publishing', () => {
         };
         const disk = {
           mkdir: (path: string) => step(() => nodeDisk.mkdir(path)),
+          lock: (path: string) => step(() => nodeDisk.lock(path)),
           list: (path: string) => nodeDisk.list(path),
           removeFolder: (path: string) => nodeDisk.removeFolder(path),
           stat: (path: string) => nodeDisk.stat(path),
