@@ -16,6 +16,7 @@ import {
   type HttpOptions,
   type HttpRequest,
   judgeExchange,
+  tooLong,
 } from './http-exchange.ts';
 
 export interface BodyOptions extends HttpOptions {
@@ -126,6 +127,7 @@ class Download {
    * false where more follows behind it.
    */
   async *#rest(exchange: Exchange): AsyncGenerator<Uint8Array, boolean, void> {
+    const { maxBodyBytes = Number.POSITIVE_INFINITY } = this.#options;
     const part = partOf(exchange);
     let at = part?.start ?? 0;
     const end = endOf(exchange);
@@ -133,6 +135,8 @@ class Download {
     for await (const chunk of exchange.chunks()) {
       const known = Math.min(Math.max(this.#given - at, 0), chunk.length);
       at += chunk.length;
+      // Each exchange counts for itself.
+      if (at > maxBodyBytes) throw tooLong(exchange.url, maxBodyBytes);
       if (known > 0) {
         seen?.update(chunk.subarray(0, known));
         if (seen && at >= this.#given && !sameDigest(seen, this.#hash!)) {

@@ -295,7 +295,8 @@ function whatFailed(cause: unknown): string {
   return code === undefined ? 'the download failed' : `the download failed (${code})`;
 }
 
-function tooLong(url: URL, maxBodyBytes: number): EtlError {
+/** The error for a body over `maxBodyBytes`. */
+export function tooLong(url: URL, maxBodyBytes: number): EtlError {
   const what = `longer than ${maxBodyBytes} bytes; raise maxBodyBytes`;
   return new EtlError('LIMIT_EXCEEDED', what, { place: { url: redactUrl(url) } });
 }

@@ -13,6 +13,7 @@ import pLimit from 'p-limit';
 import { unlessAborted } from '../core/abort.ts';
 import { Batch } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
+import { iterate } from '../core/iterate.ts';
 import { redactUrl } from '../core/redact.ts';
 import { type Reject, readOnError } from '../core/reject.ts';
 import { waitMs } from '../core/retry.ts';
@@ -315,7 +316,10 @@ interface Started {
   readonly first: Promise<Page>;
 }
 
-/** The requests from the cursor on, in order, each begun some time before its turn. */
+/**
+ * The requests from the cursor on, in order, each begun when it is known and some time before its turn: whoever
+ * gives them may wait for what came of those before. Errors: those of the iterable, behind what it gave.
+ */
 async function* startAhead(
   requests: Iterable<HttpRequest> | AsyncIterable<HttpRequest>,
   cursor: PageCursor | undefined,
@@ -323,14 +327,47 @@ async function* startAhead(
   begin: (request: HttpRequest, at: number) => Promise<Page>,
 ): AsyncGenerator<Started, void, void> {
   const ahead = concurrency === 1 ? 0 : 2 * concurrency - 1;
+  const steps = iterate(requests);
   const started: Started[] = [];
   let at = 0;
-  for await (const request of requests) {
-    if (at >= (cursor?.request ?? 0)) started.push({ request, at, first: begin(request, at) });
-    at++;
-    if (started.length > ahead) yield started.shift()!;
+  let asking: Promise<void> | undefined;
+  let failed: Failed['failed'];
+  let ended = false;
+  const ask = async (): Promise<void> => {
+    const { done, value: request } = await steps.next();
+    if (ended) return;
+    if (done) ended = true;
+    else if (at++ >= (cursor?.request ?? 0)) {
+      started.push({ request, at: at - 1, first: begin(request, at - 1) });
+    }
+  };
+  const fill = (): void => {
+    if (asking || ended || started.length > ahead) return;
+    asking = ask()
+      .catch((error: unknown) => {
+        failed = { error };
+        ended = true;
+      })
+      .finally(() => {
+        asking = undefined;
+        fill();
+      });
+  };
+  try {
+    for (;;) {
+      fill();
+      while (started.length === 0 && asking) await asking;
+      const next = started.shift();
+      if (next) yield next;
+      else if (failed) throw failed.error;
+      else return;
+    }
+  } finally {
+    const closing = ended ? undefined : quiet(Promise.resolve(steps.return?.()));
+    ended = true;
+    // A request that is waited for may never come.
+    if (!asking) await closing;
   }
-  yield* started;
 }
 
 function withoutOwn(url: URL, own: URL): { url: string; same: string[] } {

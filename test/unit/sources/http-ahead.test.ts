@@ -21,6 +21,58 @@ async function flow(response: ServerResponse, from: number, count: number): Prom
   response.end();
 }
 
+describe('httpSource with requests that come one by one', () => {
+  const served = () =>
+    serve((request, response) => response.end(`{"n":${request.url!.slice(1)}}\n`));
+
+  it('gives what it has while the next is waited for', async () => {
+    const { base } = await served();
+    const seen: number[] = [];
+    let told: () => void = () => {};
+    // Each request comes of the document before.
+    async function* crawl() {
+      for (let n = 0; n < 5; n++) {
+        yield `${base}/${n}`;
+        while (seen.length <= n) await new Promise<void>((resolve) => (told = resolve));
+      }
+    }
+    for await (const { n } of httpSource<{ n: number }>(crawl(), { concurrency: 3 })) {
+      seen.push(n);
+      told();
+    }
+    expect(seen).toEqual([0, 1, 2, 3, 4]);
+  });
+
+  it('ends when it is left, also while the next never comes', async () => {
+    const { base } = await served();
+    async function* stuck() {
+      yield `${base}/0`;
+      await new Promise(() => {});
+    }
+    const seen: number[] = [];
+    for await (const { n } of httpSource<{ n: number }>(stuck(), { concurrency: 2 })) {
+      seen.push(n);
+      break;
+    }
+    expect(seen).toEqual([0]);
+  });
+
+  it('gives what was asked for before the requests fail', async () => {
+    const { base } = await served();
+    async function* failing() {
+      yield* [0, 1, 2].map((n) => `${base}/${n}`);
+      throw new Error('no more of them');
+    }
+    const seen: number[] = [];
+    const reading = async () => {
+      const options = { concurrency: 2 };
+      for await (const { n } of httpSource<{ n: number }>(failing(), options)) seen.push(n);
+    };
+    await expect(reading()).rejects.toThrow('no more of them');
+    expect(seen).toEqual([0, 1, 2]);
+  });
+});
+
 describe('httpSource with pages', () => {
   it('gives documents before the page has ended', async () => {
     let finish: () => void = () => {};

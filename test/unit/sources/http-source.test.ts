@@ -182,7 +182,10 @@ describe('httpSource', () => {
     it('refuses bodies that are too long', async () => {
       const { base } = await serve((request, response) => sendFile(request, response, text));
       const { error } = await read(base, { maxBodyBytes: 10_000 });
-      expect(error).toMatchObject({ code: 'LIMIT_EXCEEDED', message: /longer than 10000 bytes/ });
+      expect(error).toMatchObject({
+        code: 'LIMIT_EXCEEDED',
+        message: expect.stringMatching(/longer than 10000 bytes/),
+      });
     });
   });
 
