@@ -64,6 +64,8 @@ describe('CSV cut anywhere', () => {
         fc.nat(),
         fc.boolean(),
         async (bytes, some, at, documents) => {
+          // Such are refused as UTF-16, unless they are cut behind the first byte.
+          fc.pre(bytes.length < 2 || (bytes[0] === 0) === (bytes[1] === 0));
           // Of less of a file something else may be found out.
           const how = {
             delimiter: ',',

@@ -205,7 +205,12 @@ export class StorePlay {
     const answered = () => this.#ack(covered);
     const ways = {
       close: () => calls.start('close', () => store.close(), { answered, codes }),
-      root: () => calls.start('close the root', () => root.close(), { answered, codes }),
+      // Its stores close a turn later, and commit what they have taken until then.
+      root: () => {
+        this.#spans.push({ from: covered, to: Number.POSITIVE_INFINITY });
+        const all = () => this.#ack(history.version);
+        calls.start('close the root', () => root.close(), { answered: all, codes });
+      },
       buffer: () => {
         calls.start('close the buffer', () => buffer.close(), { codes });
         ways.close();
