@@ -47,7 +47,7 @@ async function play(
   await calls.make({
     step: () => calls.pick(drives).step(),
     read: () => calls.pick(readers).step(),
-    open: () => void calls.start('reader: open', openReader, { codes: drives[0].codes }),
+    open: () => void calls.start('reader: open', openReader, { codes: drives[0].readerCodes }),
     end: () => calls.pick(drives).end(),
   });
   await calls.settle();

@@ -85,6 +85,10 @@ export class DrivePlay {
     ];
   };
 
+  /** What a write that failed left may be cut under a reader that has seen it. */
+  readonly readerCodes = (): readonly string[] =>
+    this.troubles.length > 0 ? [...this.troubles, 'INPUT_CHANGED'] : [];
+
   /** One call, whichever. */
   step(): void {
     const { calls, store, history, codes, acked } = this;
@@ -141,7 +145,7 @@ export class DrivePlay {
         const rename = () => {
           const renaming = store.rename(key, to);
           if (!there || this.closing) return renaming;
-          this.#put(to, (all) => all.get(key)!);
+          this.#put(to, (all) => all.get(key));
           return this.#acking(history.delete(key), renaming);
         };
         this.#start(`rename ${key} ${to}`, rename, missing);
@@ -250,10 +254,14 @@ export class DrivePlay {
     this.#start(name, ask, { codes: this.codes });
   }
 
-  #put(key: string, n: (all: ReadonlyMap<string, number>) => number): number {
+  #put(key: string, n: (all: ReadonlyMap<string, number>) => number | undefined): number {
     // Two entries with one number are told apart by what stands behind its point.
     const apart = this.history.version / 2 ** 20;
-    return this.history.change((all) => assign(all, key, Math.floor(n(all)) + apart));
+    return this.history.change((all) => {
+      const value = n(all);
+      // What it is made of may have been taken back.
+      if (value !== undefined) assign(all, key, Math.floor(value) + apart);
+    });
   }
 
   async #acking<R>(version: number, working: Promise<R>): Promise<R> {
@@ -308,9 +316,9 @@ export class DriveReader {
   }
 
   step(): void {
-    const { calls, history, troubles, acked } = this.#drive;
+    const { calls, history, troubles, acked, readerCodes } = this.#drive;
     const store = this.#store;
-    const codes = () => (this.#closing ? ['CLOSED', ...troubles] : troubles);
+    const codes = () => [...(this.#closing ? ['CLOSED'] : []), ...readerCodes()];
     const acts = {
       refresh: () => {
         const answered = () => {
