@@ -162,10 +162,10 @@ export class Calls {
   }
 }
 
-/** Runs a test for `count` seeds, four times as many with ZDS_FUZZ=long, then others each time. */
+/** Runs a test for `count` seeds from 1 on, or from ZDS_SEEDS_FROM; for four times as many with ZDS_FUZZ=long. */
 export async function forSeeds(count: number, run: (calls: Calls) => Promise<void>): Promise<void> {
   const given = process.env.ZDS_SEED;
-  const first = Number(given ?? (LONG ? Date.now() % 1e9 : 1));
+  const first = Number(given ?? process.env.ZDS_SEEDS_FROM ?? 1);
   const seeds = given === undefined ? (LONG ? 4 : 1) * count : REPEATS;
   let unheard: unknown;
   const hear = (reason: unknown): void => {
