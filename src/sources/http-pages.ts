@@ -13,7 +13,6 @@ import pLimit from 'p-limit';
 import { unlessAborted } from '../core/abort.ts';
 import { Batch } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
-import { iterate } from '../core/iterate.ts';
 import { redactUrl } from '../core/redact.ts';
 import { type Reject, readOnError } from '../core/reject.ts';
 import { waitMs } from '../core/retry.ts';
@@ -22,6 +21,7 @@ import type { CsvLayout } from '../formats/csv-options.ts';
 import type { BodyOptions } from '../io/http-body.ts';
 import { type HttpRequest, parseUrl } from '../io/http-exchange.ts';
 import { sharedKernel } from '../kernels/index.ts';
+import { quiet, startAhead } from './http-ahead.ts';
 import { firstUrl, type HttpPages, neededOf, nextUrl, type ReadPage } from './http-next-page.ts';
 import { type DecodeBody, KeptBody, openPage, type Page } from './http-page.ts';
 import type { TextSourceOptions } from './text-source.ts';
@@ -88,7 +88,12 @@ export async function* readPages(
   };
   let ordinal = cursor?.ordinal ?? 0;
   try {
-    for await (const { request, at, first } of startAhead(requests, cursor, concurrency, begin)) {
+    for await (const { request, at, first } of startAhead(
+      requests,
+      cursor?.request ?? 0,
+      concurrency,
+      begin,
+    )) {
       let opened = await first;
       const { url: own } = parseUrl(request.url);
       let passing = cursor?.request === at ? (cursor.passed ?? 0) : 0;
@@ -185,12 +190,6 @@ export async function* readPages(
       }),
     );
   }
-}
-
-/** Whoever waits for it learns of its failure; nobody may be left to. */
-function quiet<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => {});
-  return promise;
 }
 
 /** Longest time that a batch waits for the next, or for the end of its page. */
@@ -307,66 +306,6 @@ class PageReading {
       documents: this.#documents,
       text: () => this.#kept!.text(),
     };
-  }
-}
-
-interface Started {
-  readonly request: HttpRequest;
-  readonly at: number;
-  readonly first: Promise<Page>;
-}
-
-/**
- * The requests from the cursor on, in order, each begun when it is known and some time before its turn: whoever
- * gives them may wait for what came of those before. Errors: those of the iterable, behind what it gave.
- */
-async function* startAhead(
-  requests: Iterable<HttpRequest> | AsyncIterable<HttpRequest>,
-  cursor: PageCursor | undefined,
-  concurrency: number,
-  begin: (request: HttpRequest, at: number) => Promise<Page>,
-): AsyncGenerator<Started, void, void> {
-  const ahead = concurrency === 1 ? 0 : 2 * concurrency - 1;
-  const steps = iterate(requests);
-  const started: Started[] = [];
-  let at = 0;
-  let asking: Promise<void> | undefined;
-  let failed: Failed['failed'];
-  let ended = false;
-  const ask = async (): Promise<void> => {
-    const { done, value: request } = await steps.next();
-    if (ended) return;
-    if (done) ended = true;
-    else if (at++ >= (cursor?.request ?? 0)) {
-      started.push({ request, at: at - 1, first: begin(request, at - 1) });
-    }
-  };
-  const fill = (): void => {
-    if (asking || ended || started.length > ahead) return;
-    asking = ask()
-      .catch((error: unknown) => {
-        failed = { error };
-        ended = true;
-      })
-      .finally(() => {
-        asking = undefined;
-        fill();
-      });
-  };
-  try {
-    for (;;) {
-      fill();
-      while (started.length === 0 && asking) await asking;
-      const next = started.shift();
-      if (next) yield next;
-      else if (failed) throw failed.error;
-      else return;
-    }
-  } finally {
-    const closing = ended ? undefined : quiet(Promise.resolve(steps.return?.()));
-    ended = true;
-    // A request that is waited for may never come.
-    if (!asking) await closing;
   }
 }
 
