@@ -93,7 +93,7 @@ function whyRefused(batch: Batch): Rejection | undefined {
 }
 
 /** A copy of the document as it came; of one that JSON cannot hold what comes closest, if anything. */
-export function documentBytes(batch: Batch, index: number): Uint8Array {
+function documentBytes(batch: Batch, index: number): Uint8Array {
   if (batch.keepsBytes) {
     const { start, end } = batch.span(index);
     return batch.lines().bytes.slice(start, end);

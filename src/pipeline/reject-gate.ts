@@ -3,7 +3,6 @@
  * function, or written to a dead-letter file; and how many there may be.
  */
 import { EtlError } from '../core/errors.ts';
-import { refusePromise } from '../core/is-promise.ts';
 import { type OnError, type OnReject, type Reject, readOnError } from '../core/reject.ts';
 import { DeadLetterFile } from './dead-letter.ts';
 import type { Ledger, OpenCounts } from './ledger.ts';
@@ -35,10 +34,9 @@ export class RejectGate {
     ledger: Ledger,
     tell: (reject: Reject, stage: string) => void,
   ) {
-    this.#policy = policy;
     const isFile = typeof policy === 'object' && typeof policy?.deadLetter === 'string';
-    if (!isFile)
-      readOnError(policy as OnError, "'stop', 'skip', a function or { deadLetter: path }");
+    const wanted = "'stop', 'skip', a function or { deadLetter: path }";
+    this.#policy = isFile ? policy : readOnError(policy as OnError, wanted);
     this.#limits = readLimits(maxErrors);
     this.#ledger = ledger;
     this.#tell = tell;
@@ -54,7 +52,7 @@ export class RejectGate {
       if (isSource) counts.in++;
       this.#first ??= reject;
       this.deadLetter?.add(reject, counts.name);
-      if (typeof this.#policy === 'function') refusePromise('onError', this.#policy(reject));
+      if (typeof this.#policy === 'function') this.#policy(reject);
       this.#tell(reject, counts.name);
       this.#check(LEAST_READ_FOR_SHARE);
     };

@@ -4,8 +4,8 @@
  * one of n records with few bad ones a few times log n.
  */
 import type { Batch } from '../core/batch.ts';
-import { type ErrorCode, type EtlError, isEtlError } from '../core/errors.ts';
-import { documentBytes, type OnReject, type Reject } from '../core/reject.ts';
+import { type ErrorCode, isEtlError } from '../core/errors.ts';
+import { type OnReject, rejectDocument } from '../core/reject.ts';
 import type { AppendResult } from '../store/index.ts';
 
 /** Faults of a record, not of the store. */
@@ -33,7 +33,7 @@ export async function appendBatch(
   } catch (error) {
     if (!onReject || !isEtlError(error) || !RECORD_FAULTS.has(error.code)) throw error;
     if (batch.length === 1) {
-      onReject(toReject(error, batch));
+      rejectDocument(batch, 0, error, onReject);
       return { documents: 0, bytes: 0, replaced: 0, duplicates: 0 };
     }
   }
@@ -46,10 +46,4 @@ export async function appendBatch(
     replaced: first.replaced + rest.replaced,
     duplicates: first.duplicates + rest.duplicates,
   };
-}
-
-function toReject(error: EtlError, batch: Batch): Reject {
-  // The message begins with the place, which a reject has fields for.
-  const { code, reason } = error;
-  return { code, reason, place: batch.place(0), bytes: documentBytes(batch, 0) };
 }
