@@ -230,7 +230,7 @@ describe('inputs', () => {
 
 describe('a terminal', () => {
   it('gets progress, a pipe does not', async () => {
-    const lines = Array.from({ length: 400_000 }, (_, i) => `{"_id":"d${i}","n":${i}}`);
+    const lines = Array.from({ length: 1_200_000 }, (_, i) => `{"_id":"d${i}","n":${i}}`);
     writeFileSync(at('many.jsonl'), lines.join('\n'));
     const argv = ['-c', 't', at('many.jsonl'), '--batch-bytes', '64kB'];
     expect((await zds(['ingest', newLake(), ...argv])).stderr).toBe('');
