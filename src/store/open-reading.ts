@@ -48,14 +48,18 @@ export async function openForReading(
 ): Promise<ReadingFiles> {
   if (byIds) return openCollection(root, collection);
   // Where such a collection stands is a store, and need not be looked at.
-  const at = typeof root === 'string' ? { disk: nodeDisk, path: root } : root;
-  const clean = await openCleanScan(at, collection);
+  const clean = await openCleanScan(placeOf(root), collection);
   if (clean) return clean;
   if (typeof root !== 'string') return openCollection(root, collection);
   return openPath<ReadingFiles>(root, async (own) => {
     const packed = own.disk === nodeDisk ? undefined : await openCleanScan(own, collection);
     return packed ?? openCollection(own, collection);
   });
+}
+
+/** Where a root stands that is a folder, or open. */
+export function placeOf(root: string | ZdsRoot): Pick<ZdsRoot, 'disk' | 'path'> {
+  return typeof root === 'string' ? { disk: nodeDisk, path: root } : root;
 }
 
 /** What `open` opens of the store at a path, which is let go of with it. */

@@ -11,25 +11,38 @@ import { toData } from '../../arrow/record-batch.ts';
 import type { Plan } from '../../arrow/schema.ts';
 import { roomFor } from '../../io/index.ts';
 import { allOf, toBatch } from './chunks.ts';
-import { findChunk, type OpenSnapshot } from './manifest.ts';
+import { findChunk, type Manifest, type OpenSnapshot, sumRows } from './manifest.ts';
 
 /** Longest column to be had in one piece of memory. */
 const MAX_BYTES = 1 << 30;
 
 /**
- * The columns of the plan, which are some of the snapshot's; undefined where there are no chunks, a column is not
- * plain, or too long. Errors: what `unlessDamaged` takes.
+ * Bytes of the columns of the plan, which are some of the snapshot's; undefined where there are no chunks, rows of
+ * one may have died, a column is not plain or too long, or the file is mapped.
  */
+export function bytesToJoin(
+  { drive, manifest: { chunks, columns } }: OpenSnapshot,
+  plan: Plan,
+): number | undefined {
+  const wanted = indicesOf(columns, plan);
+  const isPlain = chunks.every(
+    ({ values, whole }) => whole && wanted.every((i) => values?.[i] != null),
+  );
+  if (drive.way !== 'read' || chunks.length === 0 || !isPlain) return undefined;
+  const rows = sumRows(chunks);
+  const bytes = widthsOf(plan).map((width) => rows * width);
+  return bytes.every((each) => each <= MAX_BYTES) ? bytes.reduce((a, b) => a + b, 0) : undefined;
+}
+
+/** The columns of the plan, for which there are `bytesToJoin`. Errors: what `unlessDamaged` takes. */
 export async function joinChunks(
   { drive, manifest: { chunks, columns } }: OpenSnapshot,
-  { schema }: Plan,
-): Promise<RecordBatch | undefined> {
-  const wanted = schema.fields.map(({ name }) => columns.findIndex((each) => each.name === name));
-  const isPlain = chunks.every(({ values }) => wanted.every((i) => values?.[i] != null));
-  const rows = chunks.reduce((sum, chunk) => sum + chunk.rows, 0);
-  if (rows === 0 || !isPlain) return undefined;
-  const widths = schema.fields.map(({ type }) => fixedWidth(type) / 8);
-  if (widths.some((width) => rows * width > MAX_BYTES)) return undefined;
+  plan: Plan,
+): Promise<RecordBatch> {
+  const { schema } = plan;
+  const wanted = indicesOf(columns, plan);
+  const rows = sumRows(chunks);
+  const widths = widthsOf(plan);
   const memory = widths.map((width) => roomFor(rows * width));
   const reads: Promise<void>[] = [];
   try {
@@ -53,3 +66,10 @@ export async function joinChunks(
     await allOf(reads);
   }
 }
+
+function indicesOf(columns: Manifest['columns'], { schema }: Plan): number[] {
+  return schema.fields.map(({ name }) => columns.findIndex((each) => each.name === name));
+}
+
+const widthsOf = ({ schema }: Plan): number[] =>
+  schema.fields.map(({ type }) => fixedWidth(type) / 8);

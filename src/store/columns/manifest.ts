@@ -120,14 +120,19 @@ export async function readManifest(
   drive: Pick<EntryLookup, 'read'>,
   state: CollectionState,
 ): Promise<FoundManifest | undefined> {
+  const manifest = parseManifest(drive);
+  return manifest && { manifest, holds: await holdsFor(manifest, state) };
+}
+
+function parseManifest(drive: Pick<EntryLookup, 'read'>): Manifest | undefined {
   const entry = drive.read(MANIFEST_KEY);
   if (entry === undefined || !entry.isValidChecksum()) return undefined;
   const manifest = parse(entry);
-  if (manifest?.format !== 'zds-columns' || manifest.version !== 1) return undefined;
-  return { manifest, holds: await holdsFor(manifest, state) };
+  return manifest?.format === 'zds-columns' && manifest.version === 1 ? manifest : undefined;
 }
 
-async function holdsFor(
+/** Whether the snapshot's chunks are of the collection as it is. */
+export async function holdsFor(
   { generation, end, lines, documents, head, tail }: Manifest,
   state: CollectionState,
 ): Promise<boolean> {
@@ -141,20 +146,23 @@ async function holdsFor(
 }
 
 /** A snapshot with its drive, open for reading. */
-export interface OpenSnapshot extends FoundManifest {
+export interface OpenSnapshot {
+  readonly manifest: Manifest;
   readonly drive: EntryLookup;
 }
 
 /** Opens the snapshot of a collection; undefined where there is none that can be read. */
-export async function openSnapshot(state: CollectionState): Promise<OpenSnapshot | undefined> {
-  const { disk, paths } = state;
+export async function openSnapshot({
+  disk,
+  paths,
+}: Pick<CollectionState, 'disk' | 'paths'>): Promise<OpenSnapshot | undefined> {
   let drive: EntryLookup | undefined;
   try {
     drive =
       (await openLookup(disk, paths.columns, MAP_FROM)) ??
       (await DataStore.open(paths.columns, { mode: 'read', disk, mapFrom: MAP_FROM }));
-    const found = await readManifest(drive, state);
-    if (found) return { drive, ...found };
+    const manifest = parseManifest(drive);
+    if (manifest) return { drive, manifest };
   } catch (error) {
     await drive?.close();
     if (isEtlError(error)) return undefined;
@@ -172,6 +180,11 @@ export function findChunk(
   const entry = drive.read(chunkKey(id));
   if (entry?.size === bytes && entry.checksum === crc) return entry;
   throw new RangeError(`chunk ${id} is another`);
+}
+
+/** Rows of the chunks together. */
+export function sumRows(chunks: readonly Chunk[]): number {
+  return chunks.reduce((sum, { rows }) => sum + rows, 0);
 }
 
 function parse(entry: EntryHandle): Manifest | undefined {

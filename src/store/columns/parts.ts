@@ -1,7 +1,7 @@
 /** Which parts of data.jsonl a scan with a predicate reads, by the statistics of a column snapshot. */
 import type { Predicate } from '../../core/predicate.ts';
 import type { Part } from '../scan-snapshot.ts';
-import { type CollectionState, openSnapshot } from './manifest.ts';
+import { type CollectionState, holdsFor, openSnapshot } from './manifest.ts';
 import { mayMatch } from './statistics.ts';
 
 /**
@@ -13,7 +13,7 @@ export async function partsOf(state: CollectionState, where: Predicate): Promise
   const all: Part = [0, state.snapshot.end];
   const found = await openSnapshot(state);
   await found?.drive.close();
-  if (!found?.holds) return [all];
+  if (!found || !(await holdsFor(found.manifest, state))) return [all];
   const { definition, columns, chunks } = found.manifest;
   // Of documents that the snapshot did not take nothing is known.
   if (definition.where !== undefined) return [all];

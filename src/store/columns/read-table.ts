@@ -12,6 +12,7 @@ import { parseExpression } from '../../core/expression.ts';
 import { formatExpression } from '../../core/expression-format.ts';
 import { formatPath, type Path, type PathInput, parsePath } from '../../core/path.ts';
 import type { Predicate } from '../../core/predicate.ts';
+import type { Disk } from '../../io/disk.ts';
 import type { Column, FieldStats } from '../../kernels/index.ts';
 import {
   allOf,
@@ -22,11 +23,12 @@ import {
   toBatch,
   unlessDamaged,
 } from './chunks.ts';
-import { joinChunks } from './join-chunks.ts';
+import { bytesToJoin, joinChunks } from './join-chunks.ts';
 import {
   type CollectionState,
   type Definition,
   findChunk,
+  holdsFor,
   type Manifest,
   type OpenSnapshot,
   openSnapshot,
@@ -101,21 +103,67 @@ function findColumn(name: string, seen: readonly FieldStats[]): Column {
 
 const isName = (name: string, path: Path): boolean => path.length === 1 && path[0] === name;
 
+/** A table under way: its snapshot is open, and where its columns can be joined they are being read. */
+export interface BegunTable {
+  readonly disk: Disk;
+  readonly wish: Wish;
+  readonly found: OpenSnapshot | undefined;
+  /** What the snapshot has of the wish; undefined where other columns are asked for. */
+  readonly plan: Plan | undefined;
+  readonly joined: Promise<RecordBatch | undefined> | undefined;
+  /** Waits until nothing is under way any more. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the snapshot and begins to read what it has of what is asked for, if `mayJoin` it; whether it holds is
+ * seen later, so that the collection may be opened meanwhile. Errors: as `parseWish`.
+ */
+export async function beginTable(
+  files: Pick<CollectionState, 'disk' | 'paths'>,
+  options: ColumnsOptions,
+  mayJoin: (bytes: number, manifest: Manifest) => boolean,
+): Promise<BegunTable> {
+  const found = await openSnapshot(files);
+  const wish = found && asksNothing(options) ? wishOf(found.manifest) : parseWish(options);
+  const plan = found && planOf(found.manifest, wish);
+  const bytes = plan && bytesToJoin(found!, plan);
+  const joined =
+    bytes !== undefined && mayJoin(bytes, found!.manifest)
+      ? unlessDamaged(() => joinChunks(found!, plan!))
+      : undefined;
+  // Who waits for it hears of its failure.
+  joined?.catch(() => undefined);
+  const close = async (): Promise<void> => {
+    await joined?.catch(() => undefined);
+    await found?.drive.close();
+  };
+  return { disk: files.disk, wish, found, plan, joined, close };
+}
+
 /** As `FastStore.table`. Errors: SCHEMA_CHANGED, ABORTED, IO_ERROR, CORRUPTED_DATA. */
 export async function readTable(state: CollectionState, options: ColumnsOptions): Promise<Table> {
-  const { signal } = options;
-  const found = await openSnapshot(state);
+  const begun = await beginTable(state, options, (_, manifest) => noneDied(state, manifest));
   try {
-    const wish = found && asksNothing(options) ? wishOf(found.manifest) : parseWish(options);
-    if (found?.holds && answers(found.manifest, wish)) {
-      const table = await fromSnapshot(state, found, wish, signal);
-      if (table) return table;
-    }
-    const plan = await findPlan(state, wish, signal);
-    return new Table(plan.schema, await fill(state, wish, plan, 0, signal));
+    return await finishTable(state, begun, options);
   } finally {
-    await found?.drive.close();
+    await begun.close();
   }
+}
+
+/** The table of the state. Errors: as `readTable`. */
+export async function finishTable(
+  state: CollectionState,
+  begun: BegunTable,
+  { signal }: ColumnsOptions,
+): Promise<Table> {
+  const { found, wish } = begun;
+  if (found && begun.plan && (await holdsFor(found.manifest, state))) {
+    const table = await fromSnapshot(state, begun, begun.plan, found, signal);
+    if (table) return table;
+  }
+  const plan = await findPlan(state, wish, signal);
+  return new Table(plan.schema, await fill(state, wish, plan, 0, signal));
 }
 
 /** True where a snapshot is to be taken as it was made. */
@@ -123,13 +171,19 @@ export function asksNothing({ columns, schema, where }: ColumnsOptions): boolean
   return columns === undefined && schema === undefined && where === undefined;
 }
 
-/** Whether the snapshot has these columns of these documents. */
-function answers({ columns, definition: own }: Manifest, { definition, plan }: Wish): boolean {
-  if (definition.where !== own.where) return false;
-  if (plan) return plan.columns.every((column) => columns.some((each) => isSame(each, column)));
+/** The columns asked for, where the snapshot has them, of the documents asked for. */
+function planOf({ columns, definition: own }: Manifest, wish: Wish): Plan | undefined {
+  const { definition, plan } = wish;
+  if (definition.where !== own.where) return undefined;
+  if (plan) {
+    const has = plan.columns.every((column) => columns.some((each) => isSame(each, column)));
+    return has ? plan : undefined;
+  }
   const { fields } = definition;
-  if (fields === undefined) return own.fields === undefined;
-  return !own.typed && fields.every((field) => columns.some((each) => isOf(each, field)));
+  if (fields === undefined) return own.fields === undefined ? makePlan(columns) : undefined;
+  if (own.typed) return undefined;
+  const found = fields.map((field) => columns.find((each) => isOf(each, field)));
+  return found.includes(undefined) ? undefined : makePlan(found as Column[]);
 }
 
 /** Whether it is the column of a field as `findColumn` makes it: a name with a dot may be a path, or one name. */
@@ -142,40 +196,33 @@ const isSame = (a: Column, b: Column): boolean => JSON.stringify(a) === JSON.str
 /** Undefined where the snapshot does not do: a document behind it does not fit, or it is damaged. */
 async function fromSnapshot(
   state: CollectionState,
+  { wish, joined }: BegunTable,
+  plan: Plan,
   found: OpenSnapshot,
-  wish: Wish,
   signal: AbortSignal | undefined,
 ): Promise<Table | undefined> {
-  const { columns, end, definition } = found.manifest;
-  const { fields } = wish.definition;
-  const plan = makePlan(
-    fields?.map((field) => columns.find(({ name }) => name === field)!) ?? columns,
-  );
-  const chunks = await unlessDamaged(() => readChunks(state, found, plan));
+  const { manifest } = found;
+  const same = noneDied(state, manifest);
+  const batch = same ? await joined : undefined;
+  const chunks = batch ? [batch] : await unlessDamaged(() => readChunks(state, found, plan, same));
   if (!chunks) return undefined;
   try {
-    const tail = await fill(state, wish, plan, end, signal);
+    const tail = await fill(state, wish, plan, manifest.end, signal);
     return new Table(plan.schema, [...chunks, ...tail]);
   } catch (error) {
-    if (!definition.typed && isEtlError(error, 'SCHEMA_CHANGED')) return undefined;
+    if (!manifest.definition.typed && isEtlError(error, 'SCHEMA_CHANGED')) return undefined;
     throw error;
   }
 }
 
-/** Errors: what `unlessDamaged` takes. */
+/** The chunks one by one; all rows of the whole ones live where `same`. Errors: what `unlessDamaged` takes. */
 async function readChunks(
   state: CollectionState,
-  found: OpenSnapshot,
-  plan: Plan,
+  { drive, manifest }: OpenSnapshot,
+  { schema }: Plan,
+  same: boolean,
 ): Promise<RecordBatch[]> {
-  const { drive, manifest } = found;
   const { chunks } = manifest;
-  const same = noneDied(state, manifest);
-  if (drive.way === 'read' && same && chunks.every(({ whole }) => whole)) {
-    const joined = await joinChunks(found, plan);
-    if (joined) return [joined];
-  }
-  const { schema } = plan;
   const { fields } = makePlan(manifest.columns).schema;
   let living: Living | undefined;
   // What is small is read first: beside the columns it would wait for them.

@@ -29,6 +29,7 @@ import {
   type Manifest,
   probe,
   readManifest,
+  sumRows,
 } from './manifest.ts';
 import {
   asksNothing,
@@ -273,8 +274,4 @@ async function tidyUp(drive: DataStore, { chunks }: Manifest): Promise<void> {
   for (const { keyHash } of drive.iterEntries()) if (!needed.has(keyHash)) stale.push(keyHash);
   if (stale.length > 0) await drive.batchDeleteKeyHashes(stale);
   if (drive.estimateCompactionSavings() * 2 > drive.fileSize()) await drive.compact();
-}
-
-function sumRows(chunks: readonly Chunk[]): number {
-  return chunks.reduce((sum, { rows }) => sum + rows, 0);
 }
