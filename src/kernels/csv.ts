@@ -4,7 +4,7 @@ import { createWasmCsvRowWriter } from './csv-row-machine.ts';
 import type { CsvProgram, CsvReader, CsvRowProgram, CsvRowWriter } from './csv-types.ts';
 import { createTwinCsvReader } from './twin/csv.ts';
 import { TwinCsvRowWriter } from './twin/csv-rows.ts';
-import { wasmSupported } from './wasm-kernel.ts';
+import { wasmSupported } from './wasm-supported.ts';
 
 export * from './csv-types.ts';
 export { fitsCsvType } from './twin/csv.ts';

@@ -4,7 +4,8 @@
  */
 import { createTwinKernel } from './twin/index.ts';
 import type { Kernel } from './types.ts';
-import { createWasmKernel, wasmSupported } from './wasm-kernel.ts';
+import { createWasmKernel } from './wasm-kernel.ts';
+import { wasmSupported } from './wasm-supported.ts';
 
 export {
   alignPayload,

@@ -20,17 +20,6 @@ import { createWasmLocator } from './wasm-locator.ts';
 import { createWasmObserver } from './wasm-observer.ts';
 import { decodeDocuments, joinLines, PLAIN, RecordList, shiftBad } from './wasm-results.ts';
 
-/** A module of one function that uses a SIMD instruction: valid only where SIMD is supported. */
-const SIMD_PROBE = [
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15,
-  253, 98, 11,
-];
-
-/** True where this kernel can run. */
-export function wasmSupported(): boolean {
-  return typeof WebAssembly === 'object' && WebAssembly.validate(Uint8Array.from(SIMD_PROBE));
-}
-
 /** What the parts of the kernel share. */
 export interface WasmContext {
   readonly machine: LineMachine;

@@ -7,7 +7,7 @@
  */
 import { EtlError } from '../core/errors.ts';
 import type { Disk, DiskFile } from '../io/disk.ts';
-import type { Kernel } from '../kernels/index.ts';
+import type { Hasher } from '../kernels/hasher.ts';
 
 /** Numbers that a committer wants kept with the commit. */
 export type Counts = { readonly [name: string]: number };
@@ -98,9 +98,9 @@ export function cursorOwner({ run, loadId }: CommitRecord): string | undefined {
 }
 
 /** A line of the log, newline included. */
-export function encodeRecord(record: LogRecord, kernel: Kernel): Uint8Array {
+export function encodeRecord(record: LogRecord, hasher: Hasher): Uint8Array {
   const rest = Buffer.from(JSON.stringify(record).slice(1));
-  const sum = formatSum(kernel.hash(rest));
+  const sum = formatSum(hasher.hash(rest));
   return Buffer.concat([Buffer.from(`${HEAD}${sum}",`), rest, Buffer.from('\n')]);
 }
 
@@ -110,12 +110,12 @@ export function formatSum(sum: bigint): string {
 }
 
 /** The record in a line without its newline; undefined when torn or damaged. */
-export function decodeRecord(line: Uint8Array, kernel: Kernel): LogRecord | undefined {
+export function decodeRecord(line: Uint8Array, hasher: Hasher): LogRecord | undefined {
   if (line.length <= REST) return undefined;
   const text = Buffer.from(line.buffer, line.byteOffset, line.length).toString();
   if (!text.startsWith(HEAD) || text.slice(REST - 2, REST) !== '",') return undefined;
   const sum = text.slice(HEAD.length, HEAD.length + SUM_DIGITS);
-  if (sum !== formatSum(kernel.hash(line.slice(REST)))) return undefined;
+  if (sum !== formatSum(hasher.hash(line.slice(REST)))) return undefined;
   return JSON.parse(text) as LogRecord;
 }
 
@@ -129,11 +129,11 @@ export class CommitLog {
   /** One past the last valid line. */
   end = 0;
   readonly #file: DiskFile;
-  readonly #kernel: Kernel;
+  readonly #hasher: Hasher;
 
-  constructor(file: DiskFile, kernel: Kernel) {
+  constructor(file: DiskFile, hasher: Hasher) {
     this.#file = file;
-    this.#kernel = kernel;
+    this.#hasher = hasher;
   }
 
   /** Valid records from byte `from` on; moves `end` behind each that is done with. */
@@ -168,7 +168,7 @@ export class CommitLog {
       }
       for (let start = 0; start <= last; ) {
         const stop = buffer.indexOf(10, start);
-        const record = decodeRecord(buffer.subarray(start, stop), this.#kernel);
+        const record = decodeRecord(buffer.subarray(start, stop), this.#hasher);
         if (record === undefined) return;
         start = stop + 1;
         const end = at + start;
@@ -193,7 +193,7 @@ export class CommitLog {
         const line = buffer.subarray(before + 1, stop);
         stop = before;
         if (line.indexOf(CHECKPOINT) !== REST) continue;
-        const record = decodeRecord(line, this.#kernel);
+        const record = decodeRecord(line, this.#hasher);
         if (record?.op === 'checkpoint' && record.commit) return from + before + 1;
       }
       if (from === 0) break;
@@ -213,7 +213,7 @@ export class CommitLog {
     const rest = Buffer.alloc(Math.min(size - this.end, MOST_TAIL_BYTES));
     await this.#file.read(rest, this.end);
     for (let start = 0, stop = rest.indexOf(10); stop >= 0; stop = rest.indexOf(10, start)) {
-      const record = decodeRecord(rest.subarray(start, stop), this.#kernel);
+      const record = decodeRecord(rest.subarray(start, stop), this.#hasher);
       // A writer has gone on meanwhile.
       if (record && start === 0) return;
       if (record && !mayFollowTorn(record, seq)) {
@@ -227,7 +227,7 @@ export class CommitLog {
 
   /** Appends and syncs; the records are durable once this resolves. */
   async append(...records: LogRecord[]): Promise<void> {
-    const bytes = Buffer.concat(records.map((record) => encodeRecord(record, this.#kernel)));
+    const bytes = Buffer.concat(records.map((record) => encodeRecord(record, this.#hasher)));
     await this.#file.write(bytes, this.end);
     await this.#file.sync();
     this.end += bytes.length;
@@ -235,7 +235,7 @@ export class CommitLog {
 
   /** The same without leaving the current turn. */
   appendSync(record: LogRecord): void {
-    const bytes = encodeRecord(record, this.#kernel);
+    const bytes = encodeRecord(record, this.#hasher);
     this.#file.writeSync(bytes, this.end);
     this.#file.syncSync();
     this.end += bytes.length;
@@ -264,11 +264,11 @@ export class CommitLog {
 export async function openLog(
   disk: Disk,
   path: string,
-  kernel: Kernel,
+  hasher: Hasher,
   writable: boolean,
 ): Promise<CommitLog | undefined> {
   if (!writable && (await disk.stat(path)) === undefined) return undefined;
-  return new CommitLog(await disk.open(path, writable ? 'create' : 'read'), kernel);
+  return new CommitLog(await disk.open(path, writable ? 'create' : 'read'), hasher);
 }
 
 /** The cursor of the last commit that has one, or of the last such of an owner. */

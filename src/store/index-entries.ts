@@ -8,7 +8,8 @@
 import { dirname } from 'node:path';
 import { EtlError } from '../core/errors.ts';
 import type { Disk } from '../io/disk.ts';
-import { appendEntry, INDEX_HEADER_BYTES, indexHeader, rewriteIndex } from './index-file.ts';
+import { appendEntry, rewriteIndex } from './index-file.ts';
+import { INDEX_HEADER_BYTES, indexHeader } from './index-header.ts';
 
 /** Where the newest version of a document stands in data.jsonl. */
 export interface IndexEntry {

@@ -14,16 +14,11 @@
 import { KeyKind, LineRecord, RECORD_WORDS } from '../core/batch.ts';
 import type { Disk, DiskFile } from '../io/disk.ts';
 import type { Kernel } from '../kernels/index.ts';
+import { INDEX_HEADER_BYTES, indexHeader } from './index-header.ts';
 import { keyText } from './indexer.ts';
 import { isValidIdAt } from './names.ts';
 import { FileTail } from './tail.ts';
 
-/** The first four bytes, little-endian. */
-export const INDEX_MAGIC = 0x5a445349;
-/** The next four. */
-export const INDEX_VERSION = 1;
-/** Bytes before the first entry. */
-export const INDEX_HEADER_BYTES = 16;
 /** Bytes of an entry beside its id. */
 export const ENTRY_BYTES = 14;
 
@@ -165,16 +160,6 @@ export class IndexAppender {
   close(): Promise<void> {
     return this.file.close();
   }
-}
-
-/** The header of an index with `count` entries. */
-export function indexHeader(count: number): Uint8Array {
-  const header = new Uint8Array(INDEX_HEADER_BYTES);
-  const view = new DataView(header.buffer);
-  view.setUint32(0, INDEX_MAGIC, true);
-  view.setUint32(4, INDEX_VERSION, true);
-  view.setBigUint64(8, BigInt(count), true);
-  return header;
 }
 
 /** Writes the entries of the records that are not dead, in runs. Answers how many there were. */

@@ -8,7 +8,7 @@
 import { join } from 'node:path';
 import { EtlError, type Place } from '../core/errors.ts';
 import { type Disk, nodeDisk } from '../io/index.ts';
-import { INDEX_HEADER_BYTES } from './index-file.ts';
+import { INDEX_HEADER_BYTES } from './index-header.ts';
 import { checkCollectionName, isDocumentFile, isValidId } from './names.ts';
 
 /** The paths of one collection. */

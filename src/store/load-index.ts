@@ -6,14 +6,8 @@
 import { isEtlError } from '../core/errors.ts';
 import type { DiskFile } from '../io/disk.ts';
 import type { IdIndex, IndexLoad } from '../kernels/index.ts';
-import {
-  ENTRY_BYTES,
-  INDEX_HEADER_BYTES,
-  INDEX_MAGIC,
-  INDEX_VERSION,
-  type IndexPoint,
-  writeEntry,
-} from './index-file.ts';
+import { ENTRY_BYTES, type IndexPoint, writeEntry } from './index-file.ts';
+import { INDEX_HEADER_BYTES, INDEX_MAGIC, INDEX_VERSION } from './index-header.ts';
 import type { SyncFile } from './scan-snapshot.ts';
 import type { StoredLines } from './stored-lines.ts';
 

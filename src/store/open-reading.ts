@@ -1,6 +1,7 @@
 /** Opening what is committed of a collection to read it once, as cheaply as its state allows. */
 import type { Table } from 'apache-arrow';
 import { nodeDisk } from '../io/index.ts';
+import { placeOf } from './clean-files.ts';
 import { openCleanScan } from './clean-scan.ts';
 import type { CollectionState, ColumnsOptions } from './columns/index.ts';
 import { FastStore } from './fast-store.ts';
@@ -55,11 +56,6 @@ export async function openForReading(
     const packed = own.disk === nodeDisk ? undefined : await openCleanScan(own, collection);
     return packed ?? openCollection(own, collection);
   });
-}
-
-/** Where a root stands that is a folder, or open. */
-export function placeOf(root: string | ZdsRoot): Pick<ZdsRoot, 'disk' | 'path'> {
-  return typeof root === 'string' ? { disk: nodeDisk, path: root } : root;
 }
 
 /** What `open` opens of the store at a path, which is let go of with it. */

@@ -6,12 +6,8 @@
  * Costs a pass over the entries in the kernel (about 40 ns each) and no string but for those found.
  */
 import type { Kernel } from '../kernels/index.ts';
-import {
-  ENTRY_BYTES,
-  type EntryPatch,
-  INDEX_HEADER_BYTES,
-  type IndexAppender,
-} from './index-file.ts';
+import { ENTRY_BYTES, type EntryPatch, type IndexAppender } from './index-file.ts';
+import { INDEX_HEADER_BYTES } from './index-header.ts';
 import type { Indexer } from './indexer.ts';
 import { type EntryStop, walkEntries } from './load-index.ts';
 

@@ -9,7 +9,7 @@ import type { Kernel } from '../kernels/index.ts';
 import { CommitLog, type CommitRecord, formatSum } from './commit-log.ts';
 import { freshLog, type LogSummary, summariseLog } from './compact.ts';
 import { discardNext, nextPaths, readGeneration, replaceCollection } from './generation.ts';
-import { INDEX_HEADER_BYTES, indexHeader } from './index-file.ts';
+import { INDEX_HEADER_BYTES, indexHeader } from './index-header.ts';
 import type { CollectionPaths } from './layout.ts';
 import { writeLog } from './rewrite.ts';
 

@@ -13,8 +13,7 @@ import { readLines, splitLines } from './lines.ts';
 import { createTwinLocator } from './locator.ts';
 import { createTwinObserver } from './observer.ts';
 import { createTwinSelector } from './selector.ts';
-import { toBigInt } from './u64.ts';
-import { hashInto } from './xxh3.ts';
+import { hashBytes, hashInto } from './xxh3.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -22,15 +21,11 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** A kernel without WebAssembly. */
 export function createTwinKernel(): Kernel {
   const keyHash = new Uint32Array(2);
-  const register = new Uint32Array(2);
   let scratch = new Uint8Array(256);
   return {
     name: 'typescript',
     keyHash,
-    hash: (bytes) => {
-      hashInto(register, bytes, 0, bytes.length);
-      return toBigInt(register);
-    },
+    hash: hashBytes,
     hashKey: (id) => {
       // A UTF-16 unit takes at most three bytes.
       if (id.length * 3 > scratch.length) scratch = new Uint8Array(id.length * 3);

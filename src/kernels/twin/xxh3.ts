@@ -4,7 +4,16 @@
  *
  * The result goes into the caller's register. Not reentrant: the lanes are kept between calls.
  */
-import { add, addFolded, multiply, multiplyHigh, set, type U64, xorShift } from './u64.ts';
+import {
+  add,
+  addFolded,
+  multiply,
+  multiplyHigh,
+  set,
+  toBigInt,
+  type U64,
+  xorShift,
+} from './u64.ts';
 
 const SECRET = Uint8Array.from(
   (
@@ -202,4 +211,12 @@ function word(bytes: Uint8Array, at: number): number {
 
 function swapBytes(value: number): number {
   return (value << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24);
+}
+
+const register = new Uint32Array(2);
+
+/** The hash of all of the bytes. */
+export function hashBytes(bytes: Uint8Array): bigint {
+  hashInto(register, bytes, 0, bytes.length);
+  return toBigInt(register);
 }

@@ -18,7 +18,8 @@ import {
   type LogRecord,
   withoutDeletes,
 } from '../commit-log.ts';
-import { appendLiving, type EntryRoom, indexHeader } from '../index-file.ts';
+import { appendLiving, type EntryRoom } from '../index-file.ts';
+import { indexHeader } from '../index-header.ts';
 import { keyText } from '../indexer.ts';
 import type { CollectionPaths } from '../layout.ts';
 import { readPieces } from '../pieces.ts';

@@ -1,5 +1,5 @@
 /** Columns of stretches of data.jsonl: filled from the documents, as bytes of an entry, and back. */
-import { type Data, Field, Float64, makeData, RecordBatch, Schema, Struct } from 'apache-arrow';
+import { type Data, Field, Float64, Schema } from 'apache-arrow';
 import { Assembler, type RowGroup } from '../../arrow/assembler.ts';
 import {
   type ColumnView,
@@ -11,16 +11,15 @@ import {
 } from '../../arrow/column-view.ts';
 import { IpcEncoder } from '../../arrow/ipc.ts';
 import { type Body, type BodyLayout, decodeMessage, messageAt } from '../../arrow/ipc-message.ts';
-import { keepRows } from '../../arrow/keep-rows.ts';
 import { toData } from '../../arrow/record-batch.ts';
 import type { Plan } from '../../arrow/schema.ts';
 import { LineRecord, RECORD_WORDS } from '../../core/batch.ts';
-import { isEtlError } from '../../core/errors.ts';
 import type { Predicate } from '../../core/predicate.ts';
 import type { ColumnData } from '../../kernels/index.ts';
 import type { EntryHandle } from '../drive/entry-handle.ts';
 import { Scan } from '../scan.ts';
 import type { CollectionState } from './manifest.ts';
+import { allOf } from './unless-damaged.ts';
 
 /** What is read of a chunk at once: as a rule all that stands in front of its columns. */
 const HEAD_BYTES = 4096;
@@ -209,35 +208,6 @@ async function fetchBody(
   };
 }
 
-/** What all come to; where some fail, the first failure, once none is under way any more. */
-export async function allOf<T>(works: readonly Promise<T>[]): Promise<T[]> {
-  await Promise.allSettled(works);
-  return Promise.all(works);
-}
-
-/** What `decode` answers, undefined where it stumbles over bytes that are none of ours. */
-export async function unlessDamaged<T>(decode: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await decode();
-  } catch (error) {
-    if (error instanceof RangeError || isEtlError(error)) return undefined;
-    throw error;
-  }
-}
-
-/** Columns as a record batch, `runs` being the rows to take. */
-export function toBatch(
-  schema: Schema,
-  columns: readonly Data[],
-  rows: number,
-  runs?: readonly number[],
-): RecordBatch {
-  const length = runs ? countRows(runs) : rows;
-  const children = runs ? columns.map((column) => keepRows(column, runs, length)) : [...columns];
-  const type = new Struct(schema.fields);
-  return new RecordBatch(schema, makeData({ type, length, nullCount: 0, children }));
-}
-
 /** Tells which lines that were alive at some time still are; the index is looked at once. */
 export class Living {
   readonly #offsets: Float64Array;
@@ -280,11 +250,4 @@ export class Living {
     }
     return low;
   }
-}
-
-/** How many rows there are in runs. */
-export function countRows(runs: readonly number[]): number {
-  let count = 0;
-  for (let i = 0; i < runs.length; i += 2) count += runs[i + 1]! - runs[i]!;
-  return count;
 }

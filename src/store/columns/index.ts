@@ -5,8 +5,9 @@
 import type { Table } from 'apache-arrow';
 import type { Predicate } from '../../core/predicate.ts';
 import type { Part } from '../scan-snapshot.ts';
+import type { ColumnsOptions } from './begin-table.ts';
 import type { CollectionState } from './manifest.ts';
-import type { ColumnsOptions } from './read-table.ts';
+
 import type { SnapshotOptions, SnapshotReport } from './write-snapshot.ts';
 
 export type { CollectionState, ColumnsOptions, SnapshotOptions, SnapshotReport };

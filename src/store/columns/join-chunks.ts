@@ -10,8 +10,9 @@ import { fixedWidth, typedView, valuesClass } from '../../arrow/buffers.ts';
 import { toData } from '../../arrow/record-batch.ts';
 import type { Plan } from '../../arrow/schema.ts';
 import { roomFor } from '../../io/index.ts';
-import { allOf, toBatch } from './chunks.ts';
 import { findChunk, type Manifest, type OpenSnapshot, sumRows } from './manifest.ts';
+import { toBatch } from './to-batch.ts';
+import { allOf } from './unless-damaged.ts';
 
 /** Longest column to be had in one piece of memory. */
 const MAX_BYTES = 1 << 30;

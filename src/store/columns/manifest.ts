@@ -13,26 +13,32 @@
 
 import { isEtlError } from '../../core/errors.ts';
 import type { Disk, DiskFile } from '../../io/disk.ts';
-import type { Column, Kernel } from '../../kernels/index.ts';
+import { hasher } from '../../kernels/hasher.ts';
+import type { Column, Kernel } from '../../kernels/types.ts';
 import { formatSum } from '../commit-log.ts';
 import { type EntryLookup, openLookup } from '../drive/chain-lookup.ts';
-import { DataStore } from '../drive/data-store.ts';
+import type { DataStore } from '../drive/data-store.ts';
 import type { EntryHandle } from '../drive/entry-handle.ts';
 import type { CollectionPaths } from '../layout.ts';
 import type { Snapshot } from '../scan-snapshot.ts';
 import type { ColumnStats } from './statistics.ts';
 
-/** A collection at some moment, as a scan sees it, and what tells that moment from others. */
-export interface CollectionState {
-  readonly disk: Disk;
-  readonly paths: CollectionPaths;
-  readonly kernel: Kernel;
+/** What tells one moment of a collection from others. */
+export interface Moment {
   readonly generation: number;
   /** Document lines before the snapshot's end, and how many of them are alive. */
   readonly lines: number;
   readonly documents: number;
   /** A log of ours vouches for the bytes. */
   readonly isLogged: boolean;
+  readonly snapshot: Pick<Snapshot, 'file' | 'end'>;
+}
+
+/** A collection at some moment, as a scan sees it. */
+export interface CollectionState extends Moment {
+  readonly disk: Disk;
+  readonly paths: CollectionPaths;
+  readonly kernel: Kernel;
   readonly snapshot: Snapshot;
 }
 
@@ -91,15 +97,11 @@ const MAP_FROM = 64 << 20;
 export const chunkKey = (id: number): string => `chunk/${id}`;
 
 /** Hashes that tell the bytes before `end` from others. */
-export async function probe(
-  file: DiskFile,
-  end: number,
-  kernel: Kernel,
-): Promise<Pick<Manifest, 'head' | 'tail'>> {
+export async function probe(file: DiskFile, end: number): Promise<Pick<Manifest, 'head' | 'tail'>> {
   const read = async (from: number, to: number): Promise<string> => {
     const bytes = new Uint8Array(to - from);
     await file.read(bytes, from);
-    return formatSum(kernel.hash(bytes));
+    return formatSum(hasher.hash(bytes));
   };
   const [head, tail] = await Promise.all([
     read(0, Math.min(end, PROBE_BYTES)),
@@ -134,14 +136,14 @@ function parseManifest(drive: Pick<EntryLookup, 'read'>): Manifest | undefined {
 /** Whether the snapshot's chunks are of the collection as it is. */
 export async function holdsFor(
   { generation, end, lines, documents, head, tail }: Manifest,
-  state: CollectionState,
+  state: Moment,
 ): Promise<boolean> {
   const { snapshot } = state;
   if (!state.isLogged || generation !== state.generation) return false;
   if (end > snapshot.end || lines > state.lines) return false;
   // Lines that died stay dead: where more have than here, it was made later, without what lives here.
   if (lines - documents > state.lines - state.documents) return false;
-  const found = await probe(snapshot.file, end, state.kernel);
+  const found = await probe(snapshot.file, end);
   return found.head === head && found.tail === tail;
 }
 
@@ -159,8 +161,7 @@ export async function openSnapshot({
   let drive: EntryLookup | undefined;
   try {
     drive =
-      (await openLookup(disk, paths.columns, MAP_FROM)) ??
-      (await DataStore.open(paths.columns, { mode: 'read', disk, mapFrom: MAP_FROM }));
+      (await openLookup(disk, paths.columns, MAP_FROM)) ?? (await openWhole(disk, paths.columns));
     const manifest = parseManifest(drive);
     if (manifest) return { drive, manifest };
   } catch (error) {
@@ -170,6 +171,12 @@ export async function openSnapshot({
   }
   await drive.close();
   return undefined;
+}
+
+/** A drive that must be searched for its end. */
+async function openWhole(disk: Disk, path: string): Promise<DataStore> {
+  const { DataStore } = await import('../drive/data-store.ts');
+  return DataStore.open(path, { mode: 'read', disk, mapFrom: MAP_FROM });
 }
 
 /** The entry of a chunk. Errors: RangeError where it is not the one that the manifest means. */

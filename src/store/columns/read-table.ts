@@ -6,76 +6,15 @@
 import { type RecordBatch, Table } from 'apache-arrow';
 import { inferSchema } from '../../arrow/infer.ts';
 import { toRecordBatch } from '../../arrow/record-batch.ts';
-import { makePlan, type Plan, resolveSchema, type SchemaInput } from '../../arrow/schema.ts';
-import { EtlError, isEtlError } from '../../core/errors.ts';
-import { parseExpression } from '../../core/expression.ts';
-import { formatExpression } from '../../core/expression-format.ts';
-import { formatPath, type Path, type PathInput, parsePath } from '../../core/path.ts';
-import type { Predicate } from '../../core/predicate.ts';
-import type { Disk } from '../../io/disk.ts';
+import { makePlan, type Plan } from '../../arrow/schema.ts';
+import { isEtlError } from '../../core/errors.ts';
+import { type Path, parsePath } from '../../core/path.ts';
 import type { Column, FieldStats } from '../../kernels/index.ts';
-import {
-  allOf,
-  DecodedChunk,
-  fillRange,
-  Living,
-  scanState,
-  toBatch,
-  unlessDamaged,
-} from './chunks.ts';
-import { bytesToJoin, joinChunks } from './join-chunks.ts';
-import {
-  type CollectionState,
-  type Definition,
-  findChunk,
-  holdsFor,
-  type Manifest,
-  type OpenSnapshot,
-  openSnapshot,
-} from './manifest.ts';
-
-/** Which columns, of which documents. With none of the three all of it is as the newest snapshot was made. */
-export interface ColumnsOptions {
-  /** Fields, dotted paths among them, each a column of that name. Default: all top-level fields. */
-  readonly columns?: readonly PathInput[] | undefined;
-  /**
-   * The columns with their types, in place of `columns`. Default: types that hold all there is; from a snapshot
-   * those that it found, which may be wider where documents have died since.
-   */
-  readonly schema?: SchemaInput | undefined;
-  /** Documents to take. Default: all. */
-  readonly where?: Predicate | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** What was asked for, with the types where those were given. */
-export interface Wish {
-  readonly definition: Definition;
-  readonly where: Predicate | undefined;
-  readonly plan: Plan | undefined;
-}
-
-/** Errors: INVALID_ARGUMENT for both `columns` and `schema`. */
-export function parseWish({ columns, schema, where }: ColumnsOptions): Wish {
-  if (columns && schema) {
-    throw new EtlError('INVALID_ARGUMENT', 'give columns or schema: a schema names its columns');
-  }
-  const plan = schema === undefined ? undefined : resolveSchema(schema);
-  const fields =
-    plan?.columns.map(({ name }) => name) ?? columns?.map((c) => formatPath(parsePath(c)));
-  const definition: Definition = {
-    ...(fields ? { fields } : {}),
-    ...(plan ? { typed: true } : {}),
-    ...(where ? { where: formatExpression(where) } : {}),
-  };
-  return { definition, where, plan };
-}
-
-/** The wish that a snapshot was made of. */
-export function wishOf({ definition, columns }: Manifest): Wish {
-  const where = definition.where === undefined ? undefined : parseExpression(definition.where);
-  return { definition, where, plan: definition.typed ? makePlan(columns) : undefined };
-}
+import { type BegunTable, beginTable, type ColumnsOptions, type Wish } from './begin-table.ts';
+import { DecodedChunk, fillRange, Living, scanState } from './chunks.ts';
+import { type CollectionState, findChunk, holdsFor, type OpenSnapshot } from './manifest.ts';
+import { toBatch } from './to-batch.ts';
+import { allOf, unlessDamaged } from './unless-damaged.ts';
 
 /** The columns with types that hold every value there is. Reads all documents. */
 export async function findPlan(
@@ -103,44 +42,6 @@ function findColumn(name: string, seen: readonly FieldStats[]): Column {
 
 const isName = (name: string, path: Path): boolean => path.length === 1 && path[0] === name;
 
-/** A table under way: its snapshot is open, and where its columns can be joined they are being read. */
-export interface BegunTable {
-  readonly disk: Disk;
-  readonly wish: Wish;
-  readonly found: OpenSnapshot | undefined;
-  /** What the snapshot has of the wish; undefined where other columns are asked for. */
-  readonly plan: Plan | undefined;
-  readonly joined: Promise<RecordBatch | undefined> | undefined;
-  /** Waits until nothing is under way any more. */
-  close(): Promise<void>;
-}
-
-/**
- * Opens the snapshot and begins to read what it has of what is asked for, if `mayJoin` it; whether it holds is
- * seen later, so that the collection may be opened meanwhile. Errors: as `parseWish`.
- */
-export async function beginTable(
-  files: Pick<CollectionState, 'disk' | 'paths'>,
-  options: ColumnsOptions,
-  mayJoin: (bytes: number, manifest: Manifest) => boolean,
-): Promise<BegunTable> {
-  const found = await openSnapshot(files);
-  const wish = found && asksNothing(options) ? wishOf(found.manifest) : parseWish(options);
-  const plan = found && planOf(found.manifest, wish);
-  const bytes = plan && bytesToJoin(found!, plan);
-  const joined =
-    bytes !== undefined && mayJoin(bytes, found!.manifest)
-      ? unlessDamaged(() => joinChunks(found!, plan!))
-      : undefined;
-  // Who waits for it hears of its failure.
-  joined?.catch(() => undefined);
-  const close = async (): Promise<void> => {
-    await joined?.catch(() => undefined);
-    await found?.drive.close();
-  };
-  return { disk: files.disk, wish, found, plan, joined, close };
-}
-
 /** As `FastStore.table`. Errors: SCHEMA_CHANGED, ABORTED, IO_ERROR, CORRUPTED_DATA. */
 export async function readTable(state: CollectionState, options: ColumnsOptions): Promise<Table> {
   const begun = await beginTable(state, options, (_, manifest) => noneDied(state, manifest));
@@ -165,33 +66,6 @@ export async function finishTable(
   const plan = await findPlan(state, wish, signal);
   return new Table(plan.schema, await fill(state, wish, plan, 0, signal));
 }
-
-/** True where a snapshot is to be taken as it was made. */
-export function asksNothing({ columns, schema, where }: ColumnsOptions): boolean {
-  return columns === undefined && schema === undefined && where === undefined;
-}
-
-/** The columns asked for, where the snapshot has them, of the documents asked for. */
-function planOf({ columns, definition: own }: Manifest, wish: Wish): Plan | undefined {
-  const { definition, plan } = wish;
-  if (definition.where !== own.where) return undefined;
-  if (plan) {
-    const has = plan.columns.every((column) => columns.some((each) => isSame(each, column)));
-    return has ? plan : undefined;
-  }
-  const { fields } = definition;
-  if (fields === undefined) return own.fields === undefined ? makePlan(columns) : undefined;
-  if (own.typed) return undefined;
-  const found = fields.map((field) => columns.find((each) => isOf(each, field)));
-  return found.includes(undefined) ? undefined : makePlan(found as Column[]);
-}
-
-/** Whether it is the column of a field as `findColumn` makes it: a name with a dot may be a path, or one name. */
-function isOf({ name, path = [name] }: Column, field: string): boolean {
-  return name === field && formatPath(path) === formatPath(parsePath(field));
-}
-
-const isSame = (a: Column, b: Column): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 /** Undefined where the snapshot does not do: a document behind it does not fit, or it is damaged. */
 async function fromSnapshot(

@@ -12,14 +12,8 @@ import { checkCount } from '../../core/check-option.ts';
 import { isEtlError } from '../../core/errors.ts';
 import { DataStore } from '../drive/data-store.ts';
 import { hashKey } from '../drive/key-indexer.ts';
-import {
-  countRows,
-  DecodedChunk,
-  encodeChunk,
-  fillRange,
-  Living,
-  unlessDamaged,
-} from './chunks.ts';
+import { asksNothing, type ColumnsOptions, parseWish, type Wish, wishOf } from './begin-table.ts';
+import { DecodedChunk, encodeChunk, fillRange, Living } from './chunks.ts';
 import {
   type Chunk,
   type CollectionState,
@@ -31,16 +25,10 @@ import {
   readManifest,
   sumRows,
 } from './manifest.ts';
-import {
-  asksNothing,
-  type ColumnsOptions,
-  findPlan,
-  noneDied,
-  parseWish,
-  type Wish,
-  wishOf,
-} from './read-table.ts';
+import { findPlan, noneDied } from './read-table.ts';
 import { measure } from './statistics.ts';
+import { countRows } from './to-batch.ts';
+import { unlessDamaged } from './unless-damaged.ts';
 
 export interface SnapshotOptions extends ColumnsOptions {
   /** Rows of a chunk, for which statistics are kept. Default 65,536. */
@@ -246,14 +234,14 @@ async function write(
     }
   }
   await drive.sync();
-  const { snapshot, kernel, generation, lines, documents } = state;
+  const { snapshot, generation, lines, documents } = state;
   const { end } = snapshot;
   const manifest: Manifest = {
     format: 'zds-columns',
     version: 1,
     generation,
     end,
-    ...(await probe(snapshot.file, end, kernel)),
+    ...(await probe(snapshot.file, end)),
     lines,
     documents,
     definition,

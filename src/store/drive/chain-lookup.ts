@@ -8,10 +8,9 @@
  */
 import { isEtlError } from '../../core/errors.ts';
 import type { Disk, DiskFile, FileView } from '../../io/index.ts';
-import { sharedKernel } from '../../kernels/index.ts';
-import { RecordReader } from './chain.ts';
+import { hasher } from '../../kernels/hasher.ts';
+import { RecordReader, viewOf } from './chain.ts';
 import { EntryHandle } from './entry-handle.ts';
-import { viewOf } from './recovery.ts';
 import { SessionMark } from './session-mark.ts';
 
 /** What finds entries by their keys. */
@@ -70,7 +69,7 @@ class ChainLookup implements EntryLookup {
   }
 
   read(key: string): EntryHandle | undefined {
-    const hash = sharedKernel().hash(Buffer.from(key));
+    const hash = hasher.hash(Buffer.from(key));
     while (!this.#passed.has(hash) && this.#pass());
     return this.#passed.get(hash);
   }

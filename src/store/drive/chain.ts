@@ -10,7 +10,7 @@ import {
   METADATA_BYTES,
   WALK_BYTES,
   type WalkStep,
-} from '../../kernels/index.ts';
+} from '../../kernels/drive-types.ts';
 import { crc32 } from '../archive/crc32.ts';
 import { readU32, readU64 } from './entry-metadata.ts';
 
@@ -111,6 +111,13 @@ export interface RecordPlace {
   readonly end: number;
   readonly tombstone: boolean;
   readonly crc32: number;
+}
+
+/** A view of the first `end` bytes: of files from `mapFrom` on by maps, of shorter ones by reading. */
+export function viewOf(file: DiskFile, end: number, mapFrom: number): FileView {
+  const view = file.view(end < mapFrom ? 'read' : 'map');
+  view.extend(end);
+  return view;
 }
 
 /** Single records of a file. */

@@ -9,7 +9,7 @@
 import { checkCount } from '../../core/check-option.ts';
 import { EtlError } from '../../core/errors.ts';
 import type { FileView } from '../../io/index.ts';
-import { alignPayload, METADATA_BYTES } from '../../kernels/index.ts';
+import { alignPayload, METADATA_BYTES } from '../../kernels/drive-types.ts';
 import { crc32 } from '../archive/crc32.ts';
 import { EntryMetadata, readU64 } from './entry-metadata.ts';
 import { alignOrCopy, type TypedArrayOf } from './extensions/align-or-copy.ts';

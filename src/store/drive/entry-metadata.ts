@@ -2,7 +2,7 @@
  * The 20 bytes behind every payload: u64 key hash, u64 previous tail (the file's length before the
  * record), u32 CRC-32 of the payload; all little-endian.
  */
-import { alignPayload, METADATA_BYTES } from '../../kernels/index.ts';
+import { alignPayload, METADATA_BYTES } from '../../kernels/drive-types.ts';
 
 /** The metadata of an entry. */
 export class EntryMetadata {

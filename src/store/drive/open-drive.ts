@@ -7,8 +7,9 @@ import { dirname } from 'node:path';
 import { EtlError, isEtlError } from '../../core/errors.ts';
 import type { Disk, DiskFile, FileView } from '../../io/index.ts';
 import { type DriveTable, sharedKernel } from '../../kernels/index.ts';
+import { viewOf } from './chain.ts';
 import type { DriveRecovery } from './contracts.ts';
-import { findEnd, viewOf } from './recovery.ts';
+import { findEnd } from './recovery.ts';
 import { SessionMark } from './session-mark.ts';
 
 const COPY_BYTES = 1 << 20;

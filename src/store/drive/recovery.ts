@@ -15,7 +15,7 @@
  */
 import type { DiskFile, FileView } from '../../io/index.ts';
 import { type DriveTable, METADATA_BYTES } from '../../kernels/index.ts';
-import { indexChain, MIN_RECORD, placeOf, RecordReader } from './chain.ts';
+import { indexChain, MIN_RECORD, placeOf, RecordReader, viewOf } from './chain.ts';
 import { RecordSearch } from './record-search.ts';
 
 const SCAN_BYTES = 1 << 20;
@@ -100,13 +100,6 @@ export async function findFirst(
     // In long zeros some place has a sum of 0: no reason to give up records.
     if (last === 0 || search.sum !== 0) last = end;
   }
-}
-
-/** A view of the first `end` bytes: of files from `mapFrom` on by maps, of shorter ones by reading. */
-export function viewOf(file: DiskFile, end: number, mapFrom: number): FileView {
-  const view = file.view(end < mapFrom ? 'read' : 'map');
-  view.extend(end);
-  return view;
 }
 
 class Search {

@@ -9,11 +9,11 @@
 import type { DiskFile, FileView } from '../../io/index.ts';
 import { type DriveTable, METADATA_BYTES } from '../../kernels/index.ts';
 import type { ChangeHooks } from './appender.ts';
-import { RecordReader } from './chain.ts';
+import { RecordReader, viewOf } from './chain.ts';
 import { readU32 } from './entry-metadata.ts';
 import { type DriveFile, type OpenedDrive, openDrive, upToEnd } from './open-drive.ts';
 import { RecordSearch } from './record-search.ts';
-import { findFirst, viewOf } from './recovery.ts';
+import { findFirst } from './recovery.ts';
 
 /** What a reader knows. */
 export interface Known {

@@ -7,7 +7,7 @@ import { isEtlError } from '../../core/errors.ts';
 import type { DiskFile } from '../../io/disk.ts';
 import type { IdIndex, Kernel } from '../../kernels/index.ts';
 import { formatSum } from '../commit-log.ts';
-import { INDEX_HEADER_BYTES } from '../index-file.ts';
+import { INDEX_HEADER_BYTES } from '../index-header.ts';
 import { type Indexer, keyText } from '../indexer.ts';
 import { loadIndex } from '../load-index.ts';
 import { readPieces } from '../pieces.ts';
