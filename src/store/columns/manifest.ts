@@ -61,6 +61,8 @@ export interface Chunk {
   /** Size and checksum of the entry. */
   readonly bytes: number;
   readonly crc: number;
+  /** Where its payload ended when the manifest was written; the drive may have been compacted since. */
+  readonly place?: number;
   /** All rows were alive when the manifest was written. */
   readonly whole: boolean;
   /** Where in the entry the values of each column begin that are plain (`DecodedChunk.plainValues`); null for others. */
@@ -181,11 +183,16 @@ async function openWhole(disk: Disk, path: string): Promise<DataStore> {
 
 /** The entry of a chunk. Errors: RangeError where it is not the one that the manifest means. */
 export function findChunk(
-  drive: Pick<EntryLookup, 'read'>,
-  { id, bytes, crc }: Chunk,
+  drive: Pick<EntryLookup, 'at' | 'read'>,
+  { id, bytes, crc, place }: Chunk,
 ): EntryHandle {
-  const entry = drive.read(chunkKey(id));
-  if (entry?.size === bytes && entry.checksum === crc) return entry;
+  const key = chunkKey(id);
+  const isMeant = (entry: EntryHandle | undefined): entry is EntryHandle =>
+    entry?.size === bytes && entry.checksum === crc;
+  const placed = place === undefined ? undefined : drive.at?.(place, key);
+  if (isMeant(placed)) return placed;
+  const entry = drive.read(key);
+  if (isMeant(entry)) return entry;
   throw new RangeError(`chunk ${id} is another`);
 }
 

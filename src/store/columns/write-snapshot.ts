@@ -183,7 +183,9 @@ async function keepParts(
     if (grows || (chunk.rows - alive) * DEAD_SHARE > chunk.rows) fillUp(chunk.from, chunk.to);
     else {
       const whole = alive === chunk.rows;
-      parts.push(whole === chunk.whole ? chunk : { ...chunk, whole });
+      const place = entry.endOffset;
+      const isAsItWas = whole === chunk.whole && place === chunk.place;
+      parts.push(isAsItWas ? chunk : { ...chunk, place, whole });
     }
   }
   if (end > old.end) fillUp(old.end, end);
@@ -222,12 +224,12 @@ async function write(
       const key = chunkKey(++id);
       await drive.writeStream(key, encodeChunk(plan, group), { signal });
       const entry = drive.read(key)!;
-      const { size: bytes, checksum: crc } = entry;
+      const { size: bytes, checksum: crc, endOffset: place } = entry;
       const { rows, end: to } = group;
       const decoded = new DecodedChunk(entry, fields);
       const values = fields.map((field) => decoded.plainValues(field)?.[0] ?? null);
       const stats = plan.columns.map((column, i) => measure(column, group.columns[i]!));
-      const chunk = { id, from, to, rows, bytes, crc, whole: true, values, stats };
+      const chunk = { id, from, to, rows, bytes, crc, place, whole: true, values, stats };
       chunks.push(chunk);
       written.push(chunk);
       from = to;

@@ -8,6 +8,7 @@
  */
 import { isEtlError } from '../../core/errors.ts';
 import type { Disk, DiskFile, FileView } from '../../io/index.ts';
+import { METADATA_BYTES } from '../../kernels/drive-types.ts';
 import { hasher } from '../../kernels/hasher.ts';
 import { RecordReader, viewOf } from './chain.ts';
 import { EntryHandle } from './entry-handle.ts';
@@ -17,6 +18,8 @@ import { SessionMark } from './session-mark.ts';
 export interface EntryLookup {
   /** The newest entry of a key; undefined where there is none. */
   read(key: string): EntryHandle | undefined;
+  /** The entry of a key whose payload ends at `end`, newest or not; undefined where there is another or none. */
+  at?(end: number, key: string): EntryHandle | undefined;
   /** How payloads come: from maps of the file, or by positioned reads. */
   readonly way: FileView['way'];
   close(): Promise<void>;
@@ -52,6 +55,7 @@ class ChainLookup implements EntryLookup {
   readonly #file: DiskFile;
   readonly #view: FileView;
   readonly #records: RecordReader;
+  readonly #size: number;
   /** The newest of each key that was passed, undefined for one deleted. */
   readonly #passed = new Map<bigint, EntryHandle | undefined>();
   /** Where the records end that were not passed. */
@@ -61,6 +65,7 @@ class ChainLookup implements EntryLookup {
     this.#file = file;
     this.#view = view;
     this.#records = new RecordReader(view);
+    this.#size = tail;
     this.#tail = tail;
   }
 
@@ -69,9 +74,17 @@ class ChainLookup implements EntryLookup {
   }
 
   read(key: string): EntryHandle | undefined {
-    const hash = hasher.hash(Buffer.from(key));
+    const hash = hashOf(key);
     while (!this.#passed.has(hash) && this.#pass());
     return this.#passed.get(hash);
+  }
+
+  at(end: number, key: string): EntryHandle | undefined {
+    const tail = end + METADATA_BYTES;
+    const record = tail > this.#size ? undefined : this.#records.at(tail);
+    if (record === undefined) return undefined;
+    const entry = new EntryHandle(this.#view, record.end, record.start);
+    return entry.keyHash === hashOf(key) ? entry : undefined;
   }
 
   async close(): Promise<void> {
@@ -91,4 +104,8 @@ class ChainLookup implements EntryLookup {
     this.#tail = record.before;
     return true;
   }
+}
+
+function hashOf(key: string): bigint {
+  return hasher.hash(Buffer.from(key));
 }
