@@ -30,7 +30,8 @@ const summing = (way, ending = '') => ({
     return state.last;
   },
   setup: () => ({}),
-  digest: (_, { last }) => last.result,
+  // The order of adding shows in the last digits.
+  digest: (_, { last }) => last.result.toPrecision(12),
 });
 
 /** The last hundredth, by id: what came last stands last. */
@@ -48,6 +49,7 @@ async function readLate(path, count) {
 
 export const works = {
   sumSnapshot: summing('snapshot'),
+  sumTotals: summing('totals'),
   sumArrow: summing('arrow', '.arrow'),
   sumDocuments: summing('documents'),
   late: late(STORE),

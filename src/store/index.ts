@@ -19,7 +19,12 @@ export {
   type FlushStats,
   type WriteConfig,
 } from './buffered-writer.ts';
-export type { ColumnsOptions, SnapshotOptions, SnapshotReport } from './columns/index.ts';
+export type {
+  ColumnsOptions,
+  ColumnTotals,
+  SnapshotOptions,
+  SnapshotReport,
+} from './columns/index.ts';
 export type { CommitRecord, Counts } from './commit-log.ts';
 export type { AutoCompactOptions, CompactOptions, CompactReport } from './compact.ts';
 export * from './drive/index.ts';
@@ -34,7 +39,7 @@ export type { Finding } from './maintenance/findings.ts';
 export { type RepairOptions, type RepairReport, reindex, repair } from './maintenance/repair.ts';
 export { type VerifyOptions, type VerifyReport, verify, verifyRoot } from './maintenance/verify.ts';
 export { isValidId, MAX_ID_BYTES } from './names.ts';
-export { collectionTable } from './open-reading.ts';
+export { collectionTable, columnTotals } from './open-reading.ts';
 export type { FastStoreOptions, GetOptions, StoreInfo } from './options.ts';
 export type { IdOptions } from './prepare.ts';
 export type { Recovery } from './recovery.ts';

@@ -3,7 +3,7 @@ import type { Table } from 'apache-arrow';
 import { nodeDisk } from '../io/index.ts';
 import { placeOf } from './clean-files.ts';
 import { openCleanScan } from './clean-scan.ts';
-import type { CollectionState, ColumnsOptions } from './columns/index.ts';
+import type { CollectionState, ColumnsOptions, ColumnTotals } from './columns/index.ts';
 import { FastStore } from './fast-store.ts';
 import { kindOf } from './layout.ts';
 import type { StoreInfo } from './options.ts';
@@ -94,6 +94,19 @@ export function collectionTable(
   options: ColumnsOptions = {},
 ): Promise<Table> {
   return useForReading(root, collection, (files) => files.table(options));
+}
+
+/**
+ * Counts, sums, means and bounds of columns of what is committed now, from a snapshot without reading its values.
+ * Errors: as `collectionTable`.
+ */
+export async function columnTotals(
+  root: string | ZdsRoot,
+  collection: string,
+  options: ColumnsOptions = {},
+): Promise<ColumnTotals[]> {
+  const module = await import('./columns/collection-table.ts');
+  return module.columnTotals(root, collection, options);
 }
 
 /** What `use` makes of the files, which are open until it has. */

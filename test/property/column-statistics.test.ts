@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { inferSchema } from '../../src/arrow/infer.ts';
 import type { Predicate } from '../../src/core/predicate.ts';
 import { compareText, sharedKernel } from '../../src/kernels/index.ts';
-import { mayMatch, measure } from '../../src/store/columns/statistics.ts';
+import { measure } from '../../src/store/columns/measure.ts';
+import { mayMatch } from '../../src/store/columns/statistics.ts';
 import { runs } from '../support/long.ts';
 import { predicate } from '../support/random-queries.ts';
 

@@ -1,15 +1,17 @@
 /**
- * `zds-stream/columns`: a collection as a table, for processes that need little else. What answers from a snapshot
- * that has all there is is loaded along, a quarter of what reads documents, which is loaded where some must be read.
+ * `zds-stream/columns`: a collection as a table, and totals of its columns, for processes that need little else. What
+ * answers from a snapshot that has all there is is loaded along, a quarter of what reads documents, which is loaded
+ * where some must be read.
  */
 import { Table } from 'apache-arrow';
 import { openCleanFiles, placeOf } from '../clean-files.ts';
 import { Layout } from '../layout.ts';
 import type { ZdsRoot } from '../root.ts';
 import { type BegunTable, beginTable, type ColumnsOptions } from './begin-table.ts';
-import { holdsFor } from './manifest.ts';
+import { holdsFor, type Manifest } from './manifest.ts';
+import { type ColumnTotals, totalsOf } from './totals.ts';
 
-export type { ColumnsOptions };
+export type { ColumnsOptions, ColumnTotals };
 
 /** Columns of a snapshot that may turn out not to hold are read up to so many bytes. */
 const MOST_AHEAD = 64 << 20;
@@ -21,9 +23,7 @@ export async function collectionTable(
   options: ColumnsOptions = {},
 ): Promise<Table> {
   const place = placeOf(root);
-  const paths = Layout.collection(place.path, collection);
-  const files = { disk: place.disk, paths };
-  const begun = await beginTable(files, options, (bytes) => bytes <= MOST_AHEAD);
+  const begun = await begin(place, collection, options, MOST_AHEAD);
   try {
     const table = await joinedTable(place, collection, begun);
     if (table) return table;
@@ -31,32 +31,74 @@ export async function collectionTable(
       import('../open-reading.ts'),
       import('./read-table.ts'),
     ]);
-    return await useForReading(root, collection, (opened) =>
-      opened.state?.disk === place.disk
-        ? finishTable(opened.state, begun, options)
-        : opened.table(options),
+    return await useForReading(root, collection, (files) =>
+      files.state?.disk === place.disk
+        ? finishTable(files.state, begun, options)
+        : files.table(options),
     );
   } finally {
     await begun.close();
   }
 }
 
+/**
+ * Counts, sums, means and bounds of columns, of what is committed now. From a snapshot no values are read, only
+ * those of documents that came behind it; where documents have died since, or without a usable one, those of all.
+ * Errors: as `collectionTable`.
+ */
+export async function columnTotals(
+  root: string | ZdsRoot,
+  collection: string,
+  options: ColumnsOptions = {},
+): Promise<ColumnTotals[]> {
+  const place = placeOf(root);
+  const begun = await begin(place, collection, options, -1);
+  try {
+    const totals = begun.found && begun.plan && totalsOf(begun.found.manifest, begun.plan);
+    if (totals && (await hasAll(place, collection, begun.found!.manifest))) return totals.columns();
+    const [{ useForReading }, { readTotals }] = await Promise.all([
+      import('../open-reading.ts'),
+      import('./read-totals.ts'),
+    ]);
+    return await useForReading(root, collection, (files) => readTotals(files, begun, options));
+  } finally {
+    await begun.close();
+  }
+}
+
+type Place = Pick<ZdsRoot, 'disk' | 'path'>;
+
+/** Columns of up to `most` bytes are read at once. */
+function begin(
+  { disk, path }: Place,
+  collection: string,
+  options: ColumnsOptions,
+  most: number,
+): Promise<BegunTable> {
+  const paths = Layout.collection(path, collection);
+  return beginTable({ disk, paths }, options, (bytes) => bytes <= most);
+}
+
 /** Undefined unless the snapshot has all there is, in columns that are joined. */
 async function joinedTable(
-  place: Pick<ZdsRoot, 'disk' | 'path'>,
+  place: Place,
   collection: string,
   { found, plan, joined }: BegunTable,
 ): Promise<Table | undefined> {
-  const files = joined && (await openCleanFiles(place, collection));
-  if (!files) return undefined;
+  if (!joined || !(await hasAll(place, collection, found!.manifest))) return undefined;
+  const batch = await joined;
+  return batch && new Table(plan!.schema, [batch]);
+}
+
+/** Whether every committed document is alive and in the snapshot. */
+async function hasAll(place: Place, collection: string, manifest: Manifest): Promise<boolean> {
+  const files = await openCleanFiles(place, collection);
+  if (!files) return false;
   const { data, generation, commit } = files;
   const { end, lines, count: documents } = commit;
   try {
     const moment = { generation, lines, documents, isLogged: true, snapshot: { file: data, end } };
-    const { manifest } = found!;
-    if (manifest.end < end || !(await holdsFor(manifest, moment))) return undefined;
-    const batch = await joined;
-    return batch && new Table(plan!.schema, [batch]);
+    return manifest.end >= end && (await holdsFor(manifest, moment));
   } finally {
     await data.close();
   }

@@ -8,9 +8,10 @@ import type { Part } from '../scan-snapshot.ts';
 import type { ColumnsOptions } from './begin-table.ts';
 import type { CollectionState } from './manifest.ts';
 
+import type { ColumnTotals } from './totals.ts';
 import type { SnapshotOptions, SnapshotReport } from './write-snapshot.ts';
 
-export type { CollectionState, ColumnsOptions, SnapshotOptions, SnapshotReport };
+export type { CollectionState, ColumnsOptions, ColumnTotals, SnapshotOptions, SnapshotReport };
 
 /** The bytes in which documents may stand that satisfy the predicate: all, unless a column snapshot knows better. */
 export async function partsToRead(

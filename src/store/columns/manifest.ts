@@ -21,7 +21,7 @@ import type { DataStore } from '../drive/data-store.ts';
 import type { EntryHandle } from '../drive/entry-handle.ts';
 import type { CollectionPaths } from '../layout.ts';
 import type { Snapshot } from '../scan-snapshot.ts';
-import type { ColumnStats } from './statistics.ts';
+import type { ColumnStats } from './measure.ts';
 
 /** What tells one moment of a collection from others. */
 export interface Moment {

@@ -124,7 +124,8 @@ export function noneDied(
   return lines - documents === then.lines - then.documents;
 }
 
-async function fill(
+/** Documents from `from` on. Errors: SCHEMA_CHANGED for one that does not fit the plan, ABORTED. */
+export async function fill(
   state: CollectionState,
   { where, definition }: Wish,
   plan: Plan,

@@ -25,8 +25,8 @@ import {
   readManifest,
   sumRows,
 } from './manifest.ts';
+import { measure } from './measure.ts';
 import { findPlan, noneDied } from './read-table.ts';
-import { measure } from './statistics.ts';
 import { countRows } from './to-batch.ts';
 import { unlessDamaged } from './unless-damaged.ts';
 

@@ -9,7 +9,6 @@ import { sharedKernel } from '../../../src/kernels/index.ts';
 import { zdsSource } from '../../../src/sources/zds-source.ts';
 import { collectionTable as loadedTable } from '../../../src/store/columns/collection-table.ts';
 import { collectionTable, DataStore, FastStore, pack, verify } from '../../../src/store/index.ts';
-import { openDescriptors } from '../../support/stages.ts';
 
 let folder = '';
 let root = '';
@@ -114,74 +113,6 @@ describe('a column snapshot', () => {
       await store.snapshot({ columns });
       expect(await read()).toEqual(before);
     }
-  });
-
-  it('is the same by zds-stream/columns: all alive, in an archive, some dead, of no store', async () => {
-    const store = await open();
-    put(store, 0, 20);
-    await store.snapshot();
-    await store.close();
-    const packed = join(folder, 'lake.zds');
-    await pack(root, packed);
-    const options = { columns: ['n', '_id'] };
-    const ids = async (path: string, make: typeof collectionTable) =>
-      (await make(path, 'c', options)).toArray().map((row) => `${row}`);
-    for (const path of [root, packed]) {
-      const rows = await ids(path, loadedTable);
-      expect(rows).toHaveLength(20);
-      expect(rows).toEqual(await ids(path, collectionTable));
-    }
-    await using again = await open();
-    again.delete('d7');
-    await again.flush();
-    expect(await ids(root, loadedTable)).toHaveLength(19);
-    await expect(ids(folder, loadedTable)).rejects.toMatchObject({ code: 'NOT_A_STORE' });
-  });
-
-  it('is the same by zds-stream/columns whatever came behind it', async () => {
-    await using store = await open();
-    const rows = async (columns: string[], ahead: boolean) => {
-      const table = ahead
-        ? await loadedTable(root, 'c', { columns })
-        : await store.table({ columns });
-      return table.toArray().map(String);
-    };
-    const same = async () => {
-      await store.flush();
-      for (const columns of [['half'], ['half', 'n'], ['text', 'n'], ['deep']]) {
-        expect(await rows(columns, true)).toEqual(await rows(columns, false));
-      }
-      const { batches } = await loadedTable(root, 'c', { columns: ['half'] });
-      return batches.map(({ numRows }) => numRows);
-    };
-    put(store, 0, 250);
-    await store.snapshot({ columns: ['n', 'half', 'text'], chunkRows: 100 });
-    expect(await same()).toEqual([250]);
-    put(store, 250, 260);
-    expect(await same()).toEqual([250, 10]);
-    store.put('null', { half: null });
-    await store.snapshot();
-    expect(await same()).toEqual([100, 100, 61]);
-    store.delete('null');
-    expect(await same()).toEqual([100, 100, 60]);
-    await store.compact();
-    expect(await same()).toEqual([260]);
-    await store.snapshot();
-    expect(await same()).toEqual([260]);
-    const drive = await DataStore.open(file, { mode: 'read' });
-    const { endOffset } = drive.iterEntries().next().value!;
-    await drive.close();
-    // What was read ahead of this snapshot is none of it.
-    writeFileSync(file, readFileSync(file).fill(0xff, endOffset, endOffset + 8));
-    const descriptors = openDescriptors(folder);
-    await same();
-    await expect(loadedTable(root, 'other')).rejects.toMatchObject({
-      code: 'COLLECTION_NOT_FOUND',
-    });
-    await expect(loadedTable(root, '../c')).rejects.toMatchObject({ code: 'INVALID_PATH' });
-    const both = { columns: ['n'], schema: { n: 'int32' } } as const;
-    await expect(loadedTable(root, 'c', both)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
-    expect(openDescriptors(folder)).toBe(descriptors);
   });
 
   it('stays mapped where nothing died, and is found without opening the store', async () => {

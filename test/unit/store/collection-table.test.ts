@@ -1,0 +1,95 @@
+/** `zds-stream/columns`, which begins to read a snapshot before the collection is open: held against the store. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { collectionTable as loadedTable } from '../../../src/store/columns/collection-table.ts';
+import { collectionTable, DataStore, FastStore, pack } from '../../../src/store/index.ts';
+import { openDescriptors } from '../../support/stages.ts';
+
+let folder = '';
+let root = '';
+let file = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'columns-'));
+  root = join(folder, 'lake');
+  file = join(root, 'collections/c/meta/columns.drive');
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const open = () => FastStore.open(root, 'c');
+const put = (store: FastStore, from: number, to: number) => {
+  for (let n = from; n < to; n++) {
+    store.put(`d${n}`, { n, half: n / 2, text: `t${n % 10}`, deep: { x: n % 4 ? n : null } });
+  }
+};
+
+describe('a table by zds-stream/columns', () => {
+  it('is that of the store: all alive, in an archive, some dead, of no store', async () => {
+    const store = await open();
+    put(store, 0, 20);
+    await store.snapshot();
+    await store.close();
+    const packed = join(folder, 'lake.zds');
+    await pack(root, packed);
+    const options = { columns: ['n', '_id'] };
+    const ids = async (path: string, make: typeof collectionTable) =>
+      (await make(path, 'c', options)).toArray().map((row) => `${row}`);
+    for (const path of [root, packed]) {
+      const rows = await ids(path, loadedTable);
+      expect(rows).toHaveLength(20);
+      expect(rows).toEqual(await ids(path, collectionTable));
+    }
+    await using again = await open();
+    again.delete('d7');
+    await again.flush();
+    expect(await ids(root, loadedTable)).toHaveLength(19);
+    await expect(ids(folder, loadedTable)).rejects.toMatchObject({ code: 'NOT_A_STORE' });
+  });
+
+  it('is that of the store whatever came behind the snapshot', async () => {
+    await using store = await open();
+    const rows = async (columns: string[], ahead: boolean) => {
+      const table = ahead
+        ? await loadedTable(root, 'c', { columns })
+        : await store.table({ columns });
+      return table.toArray().map(String);
+    };
+    const same = async () => {
+      await store.flush();
+      for (const columns of [['half'], ['half', 'n'], ['text', 'n'], ['deep']]) {
+        expect(await rows(columns, true)).toEqual(await rows(columns, false));
+      }
+      const { batches } = await loadedTable(root, 'c', { columns: ['half'] });
+      return batches.map(({ numRows }) => numRows);
+    };
+    put(store, 0, 250);
+    await store.snapshot({ columns: ['n', 'half', 'text'], chunkRows: 100 });
+    expect(await same()).toEqual([250]);
+    put(store, 250, 260);
+    expect(await same()).toEqual([250, 10]);
+    store.put('null', { half: null });
+    await store.snapshot();
+    expect(await same()).toEqual([100, 100, 61]);
+    store.delete('null');
+    expect(await same()).toEqual([100, 100, 60]);
+    await store.compact();
+    expect(await same()).toEqual([260]);
+    await store.snapshot();
+    expect(await same()).toEqual([260]);
+    const drive = await DataStore.open(file, { mode: 'read' });
+    const { endOffset } = drive.iterEntries().next().value!;
+    await drive.close();
+    // What was read ahead of this snapshot is none of it.
+    writeFileSync(file, readFileSync(file).fill(0xff, endOffset, endOffset + 8));
+    const descriptors = openDescriptors(folder);
+    await same();
+    await expect(loadedTable(root, 'other')).rejects.toMatchObject({
+      code: 'COLLECTION_NOT_FOUND',
+    });
+    await expect(loadedTable(root, '../c')).rejects.toMatchObject({ code: 'INVALID_PATH' });
+    const both = { columns: ['n'], schema: { n: 'int32' } } as const;
+    await expect(loadedTable(root, 'c', both)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    expect(openDescriptors(folder)).toBe(descriptors);
+  });
+});
