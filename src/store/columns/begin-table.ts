@@ -64,13 +64,17 @@ export function wishOf({ definition, columns }: Manifest): Wish {
   return { definition, where, plan: definition.typed ? makePlan(columns) : undefined };
 }
 
+/** An open snapshot, and what it has of what is asked for. */
+export interface UsefulSnapshot extends OpenSnapshot {
+  readonly plan: Plan;
+}
+
 /** A table under way: its snapshot is open, and where its columns can be joined they are being read. */
 export interface BegunTable {
   readonly disk: Disk;
   readonly wish: Wish;
-  readonly found: OpenSnapshot | undefined;
-  /** What the snapshot has of the wish; undefined where other columns are asked for. */
-  readonly plan: Plan | undefined;
+  /** Undefined where there is none, or other columns are asked for. */
+  readonly found: UsefulSnapshot | undefined;
   readonly joined: Promise<RecordBatch | undefined> | undefined;
   /** Waits until nothing is under way any more. */
   close(): Promise<void>;
@@ -85,21 +89,31 @@ export async function beginTable(
   options: ColumnsOptions,
   mayJoin: (bytes: number, manifest: Manifest) => boolean,
 ): Promise<BegunTable> {
-  const found = await openSnapshot(files);
-  const wish = found && asksNothing(options) ? wishOf(found.manifest) : parseWish(options);
-  const plan = found && planOf(found.manifest, wish);
-  const bytes = plan && bytesToJoin(found!, plan);
-  const joined =
-    bytes !== undefined && mayJoin(bytes, found!.manifest)
-      ? unlessDamaged(() => joinChunks(found!, plan!))
-      : undefined;
-  // Who waits for it hears of its failure.
-  joined?.catch(() => undefined);
-  const close = async (): Promise<void> => {
-    await joined?.catch(() => undefined);
-    await found?.drive.close();
-  };
-  return { disk: files.disk, wish, found, plan, joined, close };
+  const { disk } = files;
+  const asked = parseWish(options);
+  const opened = await openSnapshot(files);
+  try {
+    const wish = opened && asksNothing(options) ? wishOf(opened.manifest) : asked;
+    const plan = opened && planOf(opened.manifest, wish);
+    if (!plan) {
+      await opened?.drive.close();
+      return { disk, wish, found: undefined, joined: undefined, close: async () => undefined };
+    }
+    const found = { ...opened, plan };
+    const bytes = bytesToJoin(found);
+    const mayBegin = bytes !== undefined && mayJoin(bytes, found.manifest);
+    const joined = mayBegin ? unlessDamaged(() => joinChunks(found)) : undefined;
+    // Who waits for it hears of its failure.
+    joined?.catch(() => undefined);
+    const close = async (): Promise<void> => {
+      await joined?.catch(() => undefined);
+      await found.drive.close();
+    };
+    return { disk, wish, found, joined, close };
+  } catch (error) {
+    await opened?.drive.close();
+    throw error;
+  }
 }
 
 /** True where a snapshot is to be taken as it was made. */

@@ -7,8 +7,13 @@ import { Table } from 'apache-arrow';
 import { openCleanFiles, placeOf } from '../clean-files.ts';
 import { Layout } from '../layout.ts';
 import type { ZdsRoot } from '../root.ts';
-import { type BegunTable, beginTable, type ColumnsOptions } from './begin-table.ts';
-import { holdsFor, type Manifest } from './manifest.ts';
+import {
+  type BegunTable,
+  beginTable,
+  type ColumnsOptions,
+  type UsefulSnapshot,
+} from './begin-table.ts';
+import { holdsFor } from './manifest.ts';
 import { type ColumnTotals, totalsOf } from './totals.ts';
 
 export type { ColumnsOptions, ColumnTotals };
@@ -54,8 +59,9 @@ export async function columnTotals(
   const place = placeOf(root);
   const begun = await begin(place, collection, options, -1);
   try {
-    const totals = begun.found && begun.plan && totalsOf(begun.found.manifest, begun.plan);
-    if (totals && (await hasAll(place, collection, begun.found!.manifest))) return totals.columns();
+    const { found } = begun;
+    const totals = found && totalsOf(found);
+    if (totals && (await hasAll(place, collection, found))) return totals.columns();
     const [{ useForReading }, { readTotals }] = await Promise.all([
       import('../open-reading.ts'),
       import('./read-totals.ts'),
@@ -83,15 +89,19 @@ function begin(
 async function joinedTable(
   place: Place,
   collection: string,
-  { found, plan, joined }: BegunTable,
+  { found, joined }: BegunTable,
 ): Promise<Table | undefined> {
-  if (!joined || !(await hasAll(place, collection, found!.manifest))) return undefined;
+  if (!found || !joined || !(await hasAll(place, collection, found))) return undefined;
   const batch = await joined;
-  return batch && new Table(plan!.schema, [batch]);
+  return batch && new Table(found.plan.schema, [batch]);
 }
 
 /** Whether every committed document is alive and in the snapshot. */
-async function hasAll(place: Place, collection: string, manifest: Manifest): Promise<boolean> {
+async function hasAll(
+  place: Place,
+  collection: string,
+  { manifest }: UsefulSnapshot,
+): Promise<boolean> {
   const files = await openCleanFiles(place, collection);
   if (!files) return false;
   const { data, generation, commit } = files;

@@ -10,7 +10,8 @@ import { fixedWidth, typedView, valuesClass } from '../../arrow/buffers.ts';
 import { toData } from '../../arrow/record-batch.ts';
 import type { Plan } from '../../arrow/schema.ts';
 import { roomFor } from '../../io/index.ts';
-import { findChunk, type Manifest, type OpenSnapshot, sumRows } from './manifest.ts';
+import type { UsefulSnapshot } from './begin-table.ts';
+import { findChunk, type Manifest, sumRows } from './manifest.ts';
 import { toBatch } from './to-batch.ts';
 import { allOf } from './unless-damaged.ts';
 
@@ -21,10 +22,8 @@ const MAX_BYTES = 1 << 30;
  * Bytes of the columns of the plan, which are some of the snapshot's; undefined where there are no chunks, rows of
  * one may have died, a column is not plain or too long, or the file is mapped.
  */
-export function bytesToJoin(
-  { drive, manifest: { chunks, columns } }: OpenSnapshot,
-  plan: Plan,
-): number | undefined {
+export function bytesToJoin({ drive, manifest, plan }: UsefulSnapshot): number | undefined {
+  const { chunks, columns } = manifest;
   const wanted = indicesOf(columns, plan);
   const isPlain = chunks.every(
     ({ values, whole }) => whole && wanted.every((i) => values?.[i] != null),
@@ -36,10 +35,11 @@ export function bytesToJoin(
 }
 
 /** The columns of the plan, for which there are `bytesToJoin`. Errors: what `unlessDamaged` takes. */
-export async function joinChunks(
-  { drive, manifest: { chunks, columns } }: OpenSnapshot,
-  plan: Plan,
-): Promise<RecordBatch> {
+export async function joinChunks({
+  drive,
+  manifest: { chunks, columns },
+  plan,
+}: UsefulSnapshot): Promise<RecordBatch> {
   const { schema } = plan;
   const wanted = indicesOf(columns, plan);
   const rows = sumRows(chunks);

@@ -10,9 +10,15 @@ import { makePlan, type Plan } from '../../arrow/schema.ts';
 import { isEtlError } from '../../core/errors.ts';
 import { type Path, parsePath } from '../../core/path.ts';
 import type { Column, FieldStats } from '../../kernels/index.ts';
-import { type BegunTable, beginTable, type ColumnsOptions, type Wish } from './begin-table.ts';
+import {
+  type BegunTable,
+  beginTable,
+  type ColumnsOptions,
+  type UsefulSnapshot,
+  type Wish,
+} from './begin-table.ts';
 import { DecodedChunk, fillRange, Living, scanState } from './chunks.ts';
-import { type CollectionState, findChunk, holdsFor, type OpenSnapshot } from './manifest.ts';
+import { type CollectionState, findChunk, holdsFor } from './manifest.ts';
 import { toBatch } from './to-batch.ts';
 import { allOf, unlessDamaged } from './unless-damaged.ts';
 
@@ -59,8 +65,8 @@ export async function finishTable(
   { signal }: ColumnsOptions,
 ): Promise<Table> {
   const { found, wish } = begun;
-  if (found && begun.plan && (await holdsFor(found.manifest, state))) {
-    const table = await fromSnapshot(state, begun, begun.plan, found, signal);
+  if (found && (await holdsFor(found.manifest, state))) {
+    const table = await fromSnapshot(state, begun, found, signal);
     if (table) return table;
   }
   const plan = await findPlan(state, wish, signal);
@@ -71,14 +77,13 @@ export async function finishTable(
 async function fromSnapshot(
   state: CollectionState,
   { wish, joined }: BegunTable,
-  plan: Plan,
-  found: OpenSnapshot,
+  found: UsefulSnapshot,
   signal: AbortSignal | undefined,
 ): Promise<Table | undefined> {
-  const { manifest } = found;
+  const { manifest, plan } = found;
   const same = noneDied(state, manifest);
   const batch = same ? await joined : undefined;
-  const chunks = batch ? [batch] : await unlessDamaged(() => readChunks(state, found, plan, same));
+  const chunks = batch ? [batch] : await unlessDamaged(() => readChunks(state, found, same));
   if (!chunks) return undefined;
   try {
     const tail = await fill(state, wish, plan, manifest.end, signal);
@@ -92,11 +97,11 @@ async function fromSnapshot(
 /** The chunks one by one; all rows of the whole ones live where `same`. Errors: what `unlessDamaged` takes. */
 async function readChunks(
   state: CollectionState,
-  { drive, manifest }: OpenSnapshot,
-  { schema }: Plan,
+  { drive, manifest, plan }: UsefulSnapshot,
   same: boolean,
 ): Promise<RecordBatch[]> {
   const { chunks } = manifest;
+  const { schema } = plan;
   const { fields } = makePlan(manifest.columns).schema;
   let living: Living | undefined;
   // What is small is read first: beside the columns it would wait for them.

@@ -30,12 +30,12 @@ export async function readTotals(
 /** Undefined where the snapshot does not do. */
 async function behindSnapshot(
   state: CollectionState,
-  { found, plan, wish }: BegunTable,
+  { found, wish }: BegunTable,
   { signal }: ColumnsOptions,
 ): Promise<Totals | undefined> {
-  if (!found || !plan) return undefined;
-  const { manifest } = found;
-  const totals = noneDied(state, manifest) ? totalsOf(manifest, plan) : undefined;
+  if (!found) return undefined;
+  const { manifest, plan } = found;
+  const totals = noneDied(state, manifest) ? totalsOf(found) : undefined;
   if (!totals || !(await holdsFor(manifest, state))) return undefined;
   try {
     for (const batch of await fill(state, wish, plan, manifest.end, signal)) {

@@ -1,7 +1,7 @@
 /** Totals of columns, from what is known of their parts. */
 import { DataType } from 'apache-arrow';
 import type { Plan } from '../../arrow/schema.ts';
-import type { Manifest } from './manifest.ts';
+import type { UsefulSnapshot } from './begin-table.ts';
 import { type ColumnStats, Sum } from './measure.ts';
 
 /** What is in a column. */
@@ -41,7 +41,8 @@ export class Totals {
 }
 
 /** The totals of a snapshot, by its statistics; undefined where rows may have died or a sum is not known. */
-export function totalsOf({ chunks, columns }: Manifest, plan: Plan): Totals | undefined {
+export function totalsOf({ manifest, plan }: UsefulSnapshot): Totals | undefined {
+  const { chunks, columns } = manifest;
   const { fields } = plan.schema;
   const wanted = fields.map(({ name }) => columns.findIndex((each) => each.name === name));
   const totals = new Totals(plan);

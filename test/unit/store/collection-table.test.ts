@@ -77,19 +77,20 @@ describe('a table by zds-stream/columns', () => {
     expect(await same()).toEqual([260]);
     await store.snapshot();
     expect(await same()).toEqual([260]);
+    const descriptors = openDescriptors(folder);
+    const both = { columns: ['n'], schema: { n: 'int32' } } as const;
+    await expect(loadedTable(root, 'c', both)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    expect(openDescriptors(folder)).toBe(descriptors);
     const drive = await DataStore.open(file, { mode: 'read' });
     const { endOffset } = drive.iterEntries().next().value!;
     await drive.close();
     // What was read ahead of this snapshot is none of it.
     writeFileSync(file, readFileSync(file).fill(0xff, endOffset, endOffset + 8));
-    const descriptors = openDescriptors(folder);
     await same();
     await expect(loadedTable(root, 'other')).rejects.toMatchObject({
       code: 'COLLECTION_NOT_FOUND',
     });
     await expect(loadedTable(root, '../c')).rejects.toMatchObject({ code: 'INVALID_PATH' });
-    const both = { columns: ['n'], schema: { n: 'int32' } } as const;
-    await expect(loadedTable(root, 'c', both)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     expect(openDescriptors(folder)).toBe(descriptors);
   });
 });
