@@ -145,8 +145,13 @@ export class DrivePlay {
         const rename = () => {
           const renaming = store.rename(key, to);
           if (!there || this.closing) return renaming;
-          this.#put(to, (all) => all.get(key));
-          return this.#acking(history.delete(key), renaming);
+          const put = this.#put(to, (all) => all.get(key));
+          return this.#acking(history.delete(key), renaming).catch(async (error) => {
+            // Who can still sync has failed at reading, before anything was written.
+            if (await this.#canSync())
+              for (const version of [put, put + 1]) history.cancel(version);
+            throw error;
+          });
         };
         this.#start(`rename ${key} ${to}`, rename, missing);
       },
@@ -293,6 +298,13 @@ export class DrivePlay {
     };
     const target = { writeStreamWithKeyHash, sync: () => this.#sync() };
     return target as Partial<DataStoreWriter> as DataStoreWriter;
+  }
+
+  #canSync(): Promise<boolean> {
+    return this.store.sync().then(
+      () => true,
+      () => false,
+    );
   }
 
   async #sync(): Promise<void> {
