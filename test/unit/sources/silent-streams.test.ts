@@ -9,6 +9,7 @@ import { fromIterable, fromNode, fromWeb } from '../../../src/sources/from-itera
 import { jsonlSource } from '../../../src/sources/jsonl-source.ts';
 import type { SourceStream } from '../../../src/streams/source-stream.ts';
 import { memorySink } from '../../../src/testing/memory-sink.ts';
+import { tapTransform } from '../../../src/transforms/index.ts';
 
 type Options = { signal?: AbortSignal };
 interface Silent {
@@ -99,8 +100,8 @@ describe.each(kinds)('a silent stream under %s', (_, open) => {
 
   it('is closed when a run is stopped', async () => {
     const { read, isClosed } = open();
-    const running = run({ name: 'r', source: read({}), sink: memorySink() });
-    setTimeout(() => running.stop(), 50);
+    const look = tapTransform(() => setImmediate(() => running.stop()));
+    const running = run({ name: 'r', source: read({}), transforms: [look], sink: memorySink() });
     expect(await running).toMatchObject({ outcome: 'stopped', written: 1 });
     await expect.poll(isClosed).toBe(true);
   });
