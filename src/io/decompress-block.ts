@@ -1,7 +1,7 @@
 /** Compressed buffers whose size is known, as column formats have them, to plain ones. */
 import zlib from 'node:zlib';
-import { decompress as unpackZstd } from 'fzstd';
 import { decodeLz4Block, decodeLz4Frame } from './lz4.ts';
+import { Unzstd } from './unzstd.ts';
 
 export type BlockCodec = 'lz4' | 'lz4-block' | 'zstd' | 'gzip' | 'brotli';
 
@@ -30,12 +30,22 @@ function unpack(codec: BlockCodec, bytes: Uint8Array, size: number): Uint8Array 
     case 'lz4-block':
       return decodeLz4Block(bytes, size);
     case 'zstd':
-      return zstdDecompressSync
-        ? zstdDecompressSync(bytes, options)
-        : unpackZstd(bytes, new Uint8Array(size));
+      return zstdDecompressSync ? zstdDecompressSync(bytes, options) : unpackZstd(bytes, size);
     case 'gzip':
       return zlib.gunzipSync(bytes, options);
     case 'brotli':
       return zlib.brotliDecompressSync(bytes, options);
   }
+}
+
+function unpackZstd(bytes: Uint8Array, size: number): Uint8Array {
+  const plain = new Uint8Array(size);
+  let end = 0;
+  const unzstd = new Unzstd();
+  for (const content of unzstd.push(bytes)) {
+    plain.set(content, end);
+    end += content.length;
+  }
+  unzstd.end();
+  return plain.subarray(0, end);
 }

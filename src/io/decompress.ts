@@ -5,13 +5,12 @@
  *
  * Errors: TRUNCATED_INPUT when the input ends inside a member or frame, CORRUPTED_INPUT for bytes
  * that cannot be decompressed, anything behind the last gzip member included; both with the place
- * (the offset counts decompressed bytes). Errors of the input go through unchanged. Where Node has no zstd
- * (before 22.15) the checksums of its frames are not compared: damage that still decompresses is not noticed.
+ * (the offset counts decompressed bytes). Errors of the input go through unchanged.
  */
 import { pipeline, Readable, type Transform } from 'node:stream';
 import zlib from 'node:zlib';
-import { Decompress } from 'fzstd';
 import { EtlError, isEtlError, type Place } from '../core/errors.ts';
+import { Unzstd } from './unzstd.ts';
 
 export type Compression = 'none' | 'gzip' | 'brotli' | 'zstd';
 
@@ -161,18 +160,9 @@ async function* countBytes(
 }
 
 async function* unpackZstd(chunks: Chunks): AsyncGenerator<Uint8Array> {
-  let out: Uint8Array[] = [];
-  const unpacker = new Decompress((data) => {
-    if (data.byteLength > 0) out.push(data);
-  });
-  for await (const chunk of chunks) {
-    unpacker.push(chunk);
-    const ready = out;
-    out = [];
-    yield* ready;
-  }
-  unpacker.push(new Uint8Array(0), true);
-  yield* out;
+  const unzstd = new Unzstd();
+  for await (const chunk of chunks) yield* unzstd.push(chunk);
+  unzstd.end();
 }
 
 function explain(cause: unknown, place: Place): EtlError {

@@ -43,3 +43,14 @@ it.each([1, 5, 1000])(
     }
   },
 );
+
+it.each(['checksum', 'content'])(
+  'says CORRUPTED_INPUT for a frame whose %s was changed',
+  async (part) => {
+    const frame = Buffer.from(DATA);
+    frame[part === 'content' ? 9 : frame.length - 1]! ^= 1;
+    for (const bytes of [frame, Buffer.concat([DATA, OTHER, frame, DATA])]) {
+      await expect(unpack(bytes, 5)).rejects.toMatchObject({ code: 'CORRUPTED_INPUT' });
+    }
+  },
+);
