@@ -1,5 +1,6 @@
 /** Checks of options: a misspelt or an impossible one must not pass for another. */
 import { EtlError } from './errors.ts';
+import { type Path, type PathInput, parsePath } from './path.ts';
 
 /** Answers `value`. Errors: INVALID_ARGUMENT where it is none of the choices. */
 export function checkChoice<T extends string>(name: string, value: T, choices: readonly T[]): T {
@@ -18,6 +19,15 @@ export function checkFlag(name: string, value: boolean): boolean {
 export function checkList<T>(name: string, value: readonly T[]): readonly T[] {
   if (Array.isArray(value)) return value;
   throw new EtlError('INVALID_ARGUMENT', `${name} must be an array, not ${JSON.stringify(value)}`);
+}
+
+/** Answers the fields. Errors: INVALID_ARGUMENT where it is no path. */
+export function checkPath(name: string, value: PathInput): Path {
+  try {
+    return parsePath(value);
+  } catch (cause) {
+    throw new EtlError('INVALID_ARGUMENT', `${name}: ${(cause as Error).message}`, { cause });
+  }
 }
 
 /** Answers `value`. Errors: INVALID_ARGUMENT where it is no whole number from `least` on. */

@@ -14,9 +14,13 @@ export type Selected<T> = T extends readonly (infer E)[]
     ? { [K in keyof T]?: Selected<T[K]> }
     : T;
 
-/** Splits a dotted path. Errors: INVALID_ARGUMENT for an empty path or a dangling backslash. */
+/** Splits a dotted path. Errors: INVALID_ARGUMENT for an empty path, a dangling backslash, or what is no path. */
 export function parsePath(input: PathInput): Path {
   if (typeof input !== 'string') {
+    if (!Array.isArray(input)) {
+      const text = `a path is a text or an array of texts, not ${JSON.stringify(input)}`;
+      throw new EtlError('INVALID_ARGUMENT', text);
+    }
     if (input.length === 0) throw new EtlError('INVALID_ARGUMENT', 'a path needs a field');
     return input;
   }

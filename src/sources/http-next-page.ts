@@ -1,5 +1,5 @@
 /** Where the next page of an answer is. */
-import { checkCount } from '../core/check-option.ts';
+import { checkChoice, checkCount, checkPath } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
 import { type Path, type PathInput, parsePath } from '../core/path.ts';
 import { redactUrl } from '../core/redact.ts';
@@ -64,6 +64,22 @@ export type HttpPages =
       readonly sizeParameter?: string;
     }
   | ((page: HttpPage) => string | URL | undefined | Promise<string | URL | undefined>);
+
+const TYPES = ['link', 'body', 'cursor', 'offset', 'page'] as const;
+
+/** Errors: INVALID_ARGUMENT naming what is missing, or is none. */
+export function checkPages(pages: HttpPages): void {
+  if (typeof pages === 'function') return;
+  checkChoice(
+    'pages.type',
+    (pages as Partial<typeof pages> | null)?.type as typeof pages.type,
+    TYPES,
+  );
+  if (pages.type === 'body') checkPath('pages.next', pages.next);
+  if (pages.type === 'cursor') checkPath('pages.cursor', pages.cursor);
+  if ('size' in pages) checkCount('pages.size', pages.size ?? 1);
+  if ('first' in pages) checkCount('pages.first', pages.first ?? 1, 0);
+}
 
 /** What it takes of a page to find the next: nothing of its body, what is beside the documents, or all. */
 export function neededOf(pages: HttpPages | undefined): 'none' | 'frame' | 'whole' {

@@ -21,7 +21,7 @@ import {
 import { SourceStream } from '../streams/source-stream.ts';
 import { httpInput } from './byte-input.ts';
 import { pinTypes } from './csv-source.ts';
-import type { HttpPages } from './http-next-page.ts';
+import { checkPages, type HttpPages } from './http-next-page.ts';
 import { type KeptColumns, readPages } from './http-pages.ts';
 import { createTextSource, type TextSourceOptions } from './text-source.ts';
 
@@ -30,8 +30,6 @@ export type HttpRequestInput = string | URL | HttpRequest;
 
 /** What a body holds. */
 type HttpFormat = 'jsonl' | 'json' | 'csv';
-
-const PAGES = ['link', 'body', 'cursor', 'offset', 'page'] as const;
 
 export interface HttpSourceOptions extends TextSourceOptions, HttpOptions {
   /** Default by content type, then by the ending of the URL's path, else `jsonl`. */
@@ -95,11 +93,7 @@ export function createHttpSource(
   checkLimits({ maxPages, maxPageBytes });
   checkHttpOptions(options);
   if (format !== undefined) checkChoice('format', format, ['jsonl', 'json', 'csv']);
-  if (typeof pages === 'object') {
-    checkChoice('pages.type', pages.type, PAGES);
-    if ('size' in pages) checkCount('pages.size', pages.size ?? 1);
-    if ('first' in pages) checkCount('pages.first', pages.first ?? 1, 0);
-  }
+  if (pages !== undefined) checkPages(pages);
   if (requestsPerSecond !== undefined) checkPositive('requestsPerSecond', requestsPerSecond);
   const pace = requestsPerSecond === undefined ? undefined : new Pace(1000 / requestsPerSecond);
   const sending: BodyOptions = {

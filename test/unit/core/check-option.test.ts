@@ -253,6 +253,26 @@ describe('a text in the place of a predicate', () => {
   });
 });
 
+describe('what is no path', () => {
+  it.each([
+    ['pages.next', () => httpSource(URL, { pages: { type: 'body' } as never })],
+    ['pages.next', () => httpSource(URL, { pages: { type: 'body', next: '' } })],
+    ['pages.cursor', () => httpSource(URL, { pages: { type: 'cursor' } as never })],
+    ['pages.cursor', () => httpSource(URL, { pages: { type: 'cursor', cursor: wrong('a\\') } })],
+    ['pages.type', () => httpSource(URL, { pages: wrong('link') })],
+    ['pages.type', () => httpSource(URL, { pages: null as never })],
+    ['a path', () => jsonSource(file('[]'), { path: 5 as never })],
+    ['a path', () => lookup({ from: new Map(), as: 'b' } as never)],
+    ['a path', () => unnest(undefined as never)],
+    ['a path', () => gt(undefined as never, 0)],
+  ])('is refused: %s', async (name, work) => {
+    await expect((async () => work())()).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringMatching(new RegExp(`^${name}\\b`)),
+    });
+  });
+});
+
 describe('a URL where only files are read', () => {
   it('is refused before anything is asked of it', async () => {
     const reading = parquetSource(new globalThis.URL(URL)).toArray();
