@@ -72,7 +72,7 @@ export interface HttpSourceOptions extends TextSourceOptions, HttpOptions {
  * Cursors go on in the middle of a body; of paged answers, behind a page.
  *
  * Errors: HTTP_ERROR, LIMIT_EXCEEDED, TRUNCATED_INPUT, INPUT_CHANGED, CORRUPTED_INPUT, CURSOR_MISMATCH,
- * INVALID_ARGUMENT, ABORTED and those of the format, with the redacted URL.
+ * UNSUPPORTED (`application/json-seq`), INVALID_ARGUMENT, ABORTED and those of the format, with the redacted URL.
  */
 export function httpSource<T extends object = Document>(
   requests: HttpRequestInput | Iterable<HttpRequestInput> | AsyncIterable<HttpRequestInput>,
@@ -141,7 +141,7 @@ type Decode = (
   },
 ) => AsyncGenerator<Batch, void, void>;
 
-/** Errors (of what it returns): CURSOR_MISMATCH for a place in another format. */
+/** Errors (of what it returns): CURSOR_MISMATCH for a place in another format, UNSUPPORTED. */
 function chooseDecoder(
   given: HttpFormat | undefined,
   path: Path,
@@ -176,10 +176,16 @@ function chooseDecoder(
 /** What the cursors of a format have and the others' do not. */
 const MARKS = { jsonl: 'line', json: 'level', csv: 'layout' } as const;
 
+/** Errors: UNSUPPORTED. */
 function formatOf(contentType: string | undefined, url: string, path: Path): HttpFormat {
-  if (path.length > 0) return 'json';
   const type = (contentType ?? '').replace(/;.*/s, '').trim().toLowerCase();
-  if (/jsonl|ndjson|jsonlines|json-seq/.test(type)) return 'jsonl';
+  if (/\bjson-seq$/.test(type)) {
+    // RFC 7464: 0x1E in front of each record, and line ends anywhere in it.
+    const text = `${type} cannot be read; ask the server for JSON Lines, or name the format if it is that`;
+    throw new EtlError('UNSUPPORTED', text, { place: { url } });
+  }
+  if (path.length > 0) return 'json';
+  if (/jsonl|ndjson|jsonlines/.test(type)) return 'jsonl';
   if (/[/+]json$/.test(type)) return 'json';
   if (/\/csv$|tab-separated/.test(type)) return 'csv';
   const ending = /\.(json|csv|tsv)(\.\w+)?(\?|$)/.exec(url)?.[1];

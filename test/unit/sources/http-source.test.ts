@@ -99,6 +99,18 @@ describe('httpSource', () => {
     }
   });
 
+  it('refuses JSON text sequences, unless the format is named', async () => {
+    const { base } = await serve((_, response) => {
+      response.setHeader('content-type', 'application/geo+json-seq; charset=utf-8');
+      response.end('{"n":0}\n');
+    });
+    for (const options of [{}, { path: 'a' }, { pages: () => undefined }]) {
+      const { error } = await read(base, options);
+      expect(error).toMatchObject({ code: 'UNSUPPORTED', place: { url: `${base}/` } });
+    }
+    expect(await read(base, { format: 'jsonl' })).toEqual({ seen: [0], error: undefined });
+  });
+
   it.each(['csv', 'jsonl'] as const)('refuses a path in %s', (format) => {
     expect(() => createHttpSource('http://a', { format, path: 'a.b' })).toThrow(
       expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
