@@ -1,6 +1,7 @@
 /** Formats of files by their names, for commands that read or write any of them. */
 import { existsSync } from 'node:fs';
 import { EtlError } from '../core/errors.ts';
+import { isHttpUrl } from '../core/redact.ts';
 import { stageTypes } from '../pipeline-file/index.ts';
 
 /** The type of a stage, with the options that the name of the format stands for. */
@@ -26,7 +27,7 @@ const ENDINGS: Readonly<Record<string, Format>> = {
  * stand says the format of a file, `-` is JSON Lines. Errors: INVALID_ARGUMENT.
  */
 export function formatOf(name: string, given: string | undefined, kind: 'source' | 'sink'): Format {
-  const isUrl = /^https?:\/\//i.test(name);
+  const isUrl = isHttpUrl(name);
   const store = isUrl ? null : /^(.+)#([^#/]+)$/.exec(name);
   // A file may be called so.
   if (store && given === undefined && !existsSync(name)) {

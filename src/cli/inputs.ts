@@ -1,5 +1,6 @@
 /** What can be known of inputs before they are read. */
 import { stat } from 'node:fs/promises';
+import { isHttpUrl } from '../core/redact.ts';
 import { compressionByName } from '../io/compress.ts';
 import { type Compression, detectCompression, SNIFF_BYTES } from '../io/decompress.ts';
 import { openFileReader } from '../io/file-reader.ts';
@@ -29,7 +30,7 @@ export async function inputBytes(
 
 /** Standard input, or what comes over the network. */
 export function isStream(input: string): boolean {
-  return input === '-' || input === 'stdin' || /^https?:/i.test(input);
+  return input === '-' || input === 'stdin' || isHttpUrl(input);
 }
 
 /** How a file is compressed, by its first bytes and its name. Errors: IO_ERROR. */

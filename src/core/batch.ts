@@ -15,6 +15,7 @@ import { assert } from './assert.ts';
 import { type Document, whyUnwritable } from './document.ts';
 import { EtlError, type Place } from './errors.ts';
 import { compactLines, type EncodedLines, joinLines, LineRecord, RECORD_WORDS } from './lines.ts';
+import { isHttpUrl } from './redact.ts';
 
 export { type Document, isDocument } from './document.ts';
 export { type EncodedLines, KeyKind, LineRecord, RECORD_WORDS } from './lines.ts';
@@ -391,5 +392,5 @@ export class Batch implements Iterable<Document> {
 /** Names where something is by its source: `url` for http(s), `path` for everything else. */
 export function sourcePlace(source: string | undefined): Place {
   if (source === undefined) return {};
-  return /^https?:\/\//.test(source) ? { url: source } : { path: source };
+  return isHttpUrl(source) ? { url: source } : { path: source };
 }

@@ -1,4 +1,9 @@
-/** URLs as they may stand in messages, logs and summaries. */
+/** URLs among names, and as they may stand in messages, logs and summaries. */
+
+/** Whether a name stands for something to be had over HTTP, and not for a file. */
+export function isHttpUrl(name: string): boolean {
+  return /^https?:\/\//i.test(name);
+}
 
 /** Names of parameters whose values are hidden whatever they look like. */
 const SECRET = /key|token|secret|sig|pass|pwd|auth|cred|code|session|pin|otp/i;

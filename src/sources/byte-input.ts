@@ -9,7 +9,7 @@
 import { fileURLToPath } from 'node:url';
 import { sourcePlace } from '../core/batch.ts';
 import { EtlError, type Place } from '../core/errors.ts';
-import { redactUrl } from '../core/redact.ts';
+import { isHttpUrl, redactUrl } from '../core/redact.ts';
 import type { ByteReader, Wants } from '../core/stage.ts';
 import { readChunks } from '../formats/chunk-reader.ts';
 import {
@@ -151,7 +151,7 @@ function isNames(input: ByteInput): input is string | URL | readonly (string | U
 async function namedInputs(name: string | URL, rejects: string | undefined): Promise<Input[]> {
   const text = String(name);
   if (text === '-' || text === 'stdin') return [streamInput('stdin', () => process.stdin)];
-  if (/^https?:\/\//i.test(text)) return [httpInput({ url: text })];
+  if (isHttpUrl(text)) return [httpInput({ url: text })];
   const path = text.startsWith('file:') ? fileURLToPath(text) : text;
   if (await isNamedPipe(path)) return [streamInput(path, () => openNamedPipe(path))];
   return (await expandPaths([path], rejects)).map(fileInput);

@@ -1,7 +1,7 @@
 /** `zds sniff`: what a file is, and what is in it, as its first documents show. */
 import { stat } from 'node:fs/promises';
 import { EtlError } from '../../core/errors.ts';
-import { redactUrl } from '../../core/redact.ts';
+import { isHttpUrl, redactUrl } from '../../core/redact.ts';
 import type { Source } from '../../core/stage.ts';
 import type { CsvSniff } from '../../formats/csv-sniff.ts';
 import { stageTypes } from '../../pipeline-file/index.ts';
@@ -70,7 +70,7 @@ async function sniffAsRead(file: string): Promise<CsvSniff> {
 }
 
 function shown(name: string): string {
-  return /^https?:/i.test(name) ? redactUrl(name) : name;
+  return isHttpUrl(name) ? redactUrl(name) : name;
 }
 
 /** By the first bytes, whatever the name says; what is nothing else is CSV. */

@@ -89,9 +89,12 @@ describe('Batch', () => {
   });
 
   it('says a URL is a URL', () => {
-    const url = 'https://example.org/a.jsonl';
-    const batch = Batch.fromDocuments([{}], kernel.codec, { source: url });
-    expect(batch.place(0)).toEqual({ url });
+    for (const url of ['https://example.org/a.jsonl', 'HTTP://example.org/a.jsonl']) {
+      const batch = Batch.fromDocuments([{}], kernel.codec, { source: url });
+      expect(batch.place(0)).toEqual({ url });
+    }
+    const file = Batch.fromDocuments([{}], kernel.codec, { source: 'http:a.jsonl' });
+    expect(file.place(0)).toEqual({ path: 'http:a.jsonl' });
   });
 
   it('makes each form once, and only on demand', () => {
