@@ -1,7 +1,7 @@
 /** Formats of files by their names, for commands that read or write any of them. */
 import { existsSync } from 'node:fs';
 import { EtlError } from '../core/errors.ts';
-import { isHttpUrl } from '../core/redact.ts';
+import { isHttpUrl, redactName } from '../core/redact.ts';
 import { stageTypes } from '../pipeline-file/index.ts';
 
 /** The type of a stage, with the options that the name of the format stands for. */
@@ -41,7 +41,8 @@ export function formatOf(name: string, given: string | undefined, kind: 'source'
   if (!found || !Object.hasOwn(stageTypes[kind], found.type)) {
     const known = Object.entries(ENDINGS).filter(([, { type }]) => type in stageTypes[kind]);
     const names = known.map(([each]) => each).join(', ');
-    const problem = given === undefined ? `what format is ${name}?` : `there is no format ${given}`;
+    const problem =
+      given === undefined ? `what format is ${redactName(name)}?` : `there is no format ${given}`;
     const option = kind === 'source' ? '--from' : '--to';
     throw new EtlError('INVALID_ARGUMENT', `${problem} ${option} takes ${names}`);
   }

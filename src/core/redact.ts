@@ -27,3 +27,8 @@ export function redactUrl(url: string | URL): string {
   const query = shown.length > 0 ? `?${shown.join('&')}` : '';
   return `${parsed.protocol}//${parsed.host}${parsed.pathname}${query}`;
 }
+
+/** A name as it may be shown: a URL is redacted. */
+export function redactName(name: string): string {
+  return isHttpUrl(name) ? redactUrl(name) : name;
+}

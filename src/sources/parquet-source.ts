@@ -4,6 +4,7 @@ import { type CellWriter, closeObject } from '../arrow/cell-writers.ts';
 import type { JsonOut } from '../arrow/json-out.ts';
 import { type Batch, type Document, sourcePlace } from '../core/batch.ts';
 import { EtlError, formatPlace, isEtlError, type Place } from '../core/errors.ts';
+import { isHttpUrl, redactUrl } from '../core/redact.ts';
 import type { Source, Wants } from '../core/stage.ts';
 import { type BlockCodec, decompressBlock } from '../io/decompress-block.ts';
 import { type FileReader, openFileReader } from '../io/file-reader.ts';
@@ -72,8 +73,8 @@ async function* readAll(
   cursor: Cursor | undefined,
 ): AsyncGenerator<Batch, void, void> {
   for (const each of [input].flat()) {
-    const place = sourcePlace(String(each));
-    if (place.url !== undefined) throw new EtlError('UNSUPPORTED', FILES_ONLY, { place });
+    if (!isHttpUrl(String(each))) continue;
+    throw new EtlError('UNSUPPORTED', FILES_ONLY, { place: { url: redactUrl(each) } });
   }
   const toBatches = new RowsToBatches(options, wants);
   let ordinal = cursor ? cursor.ordinal - cursor.row : 0;

@@ -1,7 +1,7 @@
 /** `zds sniff`: what a file is, and what is in it, as its first documents show. */
 import { stat } from 'node:fs/promises';
 import { EtlError } from '../../core/errors.ts';
-import { isHttpUrl, redactUrl } from '../../core/redact.ts';
+import { redactName } from '../../core/redact.ts';
 import type { Source } from '../../core/stage.ts';
 import type { CsvSniff } from '../../formats/csv-sniff.ts';
 import { stageTypes } from '../../pipeline-file/index.ts';
@@ -39,7 +39,7 @@ export const sniffCommand: Command = {
       const { delimiter, quote, escape: escapeBy, header, columns, types, reasons } = csv ?? {};
       const dialect = csv ? { delimiter, quote, escape: escapeBy, header, columns, types } : {};
       const found = {
-        file: shown(file),
+        file: redactName(file),
         format,
         compression,
         ...dialect,
@@ -50,7 +50,7 @@ export const sniffCommand: Command = {
       return 0;
     }
     const packed = compression === undefined || compression === 'none' ? '' : `, ${compression}`;
-    await stdout.write(`${shown(file)}: ${format}${packed}\n`);
+    await stdout.write(`${redactName(file)}: ${format}${packed}\n`);
     for (const reason of csv?.reasons ?? []) await stdout.write(`  ${reason}\n`);
     await stdout.write('\n');
     // What was found out so far helps where the rows cannot be read.
@@ -67,10 +67,6 @@ async function sniffAsRead(file: string): Promise<CsvSniff> {
   const read = await sniffCsv(file, { header: true });
   const hint = `${why}; it is read as the header all the same, unless you say header: false`;
   return { ...read, header: false, reasons: [...read.reasons, hint] };
-}
-
-function shown(name: string): string {
-  return isHttpUrl(name) ? redactUrl(name) : name;
 }
 
 /** By the first bytes, whatever the name says; what is nothing else is CSV. */

@@ -227,6 +227,11 @@ describe('zds sniff', () => {
     expect(await zds(['sniff', at('pipe')])).toMatchObject({ code: 2, stdout: '' });
   });
 
+  it('shows no password of a URL whose format it cannot tell', async () => {
+    const { code, stderr } = await zds(['convert', 'http://u:password@a.example/b', at('c.csv')]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('http://a.example/b?')]);
+  });
+
   it('names the file in which no row ends', async () => {
     writeFileSync(at('long.csv'), 'a'.repeat(300_000));
     for (const argv of [['sniff'], ['convert', at('none.jsonl')]]) {
