@@ -34,7 +34,7 @@ export function isStream(input: string): boolean {
 }
 
 /** How a file is compressed, by its first bytes and its name. Errors: IO_ERROR. */
-export async function compressionOf(path: string): Promise<Compression> {
+export async function sniffCompression(path: string): Promise<Compression> {
   const reader = await openFileReader(path);
   try {
     return detectCompression(await reader.peek(SNIFF_BYTES), path);

@@ -61,7 +61,7 @@ const ENCODINGS: Readonly<Record<string, Compression>> = {
 };
 
 /** What a Content-Encoding stands for. Errors: UNSUPPORTED. */
-export function compressionOf(encoding: string, place: Place): Compression {
+export function compressionByEncoding(encoding: string, place: Place): Compression {
   const found = ENCODINGS[encoding];
   if (found) return found;
   throw new EtlError('UNSUPPORTED', `the body is encoded as ${encoding}`, { place });

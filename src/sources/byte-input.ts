@@ -13,7 +13,7 @@ import { isHttpUrl, redactUrl } from '../core/redact.ts';
 import type { ByteReader, Wants } from '../core/stage.ts';
 import { readChunks } from '../formats/chunk-reader.ts';
 import {
-  compressionOf,
+  compressionByEncoding,
   decompress,
   detectCompression,
   isTooShortToTell,
@@ -248,7 +248,7 @@ export function openEncoded(
   how: OpenHow,
   tap?: { add(bytes: Uint8Array): void },
 ): Promise<InputReader> {
-  const plain = decompress(chunks, compressionOf(body.encoding, place), place);
+  const plain = decompress(chunks, compressionByEncoding(body.encoding, place), place);
   // Also where a fetch has undone it.
   const encoding = body.headers.get('content-encoding') ?? '';
   const name = nameInside(pathname, encoding.trim().toLowerCase());

@@ -13,7 +13,7 @@ import { filterTransform, projectTransform } from '../../transforms/index.ts';
 import type { Arguments, Command, Terminal } from '../command.ts';
 import { type Format, formatOf } from '../formats.ts';
 import { idOptions, idsOf } from '../ids.ts';
-import { compressionOf, inputBytes, inputFiles, isStream } from '../inputs.ts';
+import { inputBytes, inputFiles, isStream, sniffCompression } from '../inputs.ts';
 import { untilInterrupt } from '../interrupt.ts';
 import {
   deadLetterOf,
@@ -148,7 +148,7 @@ async function isLarge(input: string, type: string, rejects: string | undefined)
   const found = await stat(file!);
   if (!found.isFile()) return false;
   if (!['jsonl', 'json', 'csv'].includes(type) || found.size > SMALL) return true;
-  return (await compressionOf(file!)) !== 'none';
+  return (await sniffCompression(file!)) !== 'none';
 }
 
 /** The fields of everything that will be written. Undefined after Ctrl-C. */

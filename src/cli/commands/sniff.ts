@@ -8,7 +8,7 @@ import { stageTypes } from '../../pipeline-file/index.ts';
 import { openInputs } from '../../sources/byte-input.ts';
 import { sniffCsv } from '../../sources/csv-source.ts';
 import type { Command, Terminal } from '../command.ts';
-import { compressionOf, isStream } from '../inputs.ts';
+import { isStream, sniffCompression } from '../inputs.ts';
 import { limitSource } from '../limit.ts';
 import { Look } from '../look.ts';
 
@@ -30,7 +30,7 @@ export const sniffCommand: Command = {
       const problem = 'what comes once cannot be looked at several times; name a file or a URL';
       throw new EtlError('INVALID_ARGUMENT', problem);
     }
-    const compression = isStream(file) ? undefined : await compressionOf(file);
+    const compression = isStream(file) ? undefined : await sniffCompression(file);
     const format = await guessFormat(file);
     const csv = format === 'csv' ? await sniffAsRead(file) : undefined;
     const { stdout } = terminal;
