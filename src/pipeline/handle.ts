@@ -131,8 +131,8 @@ export class RunHandle<Summary = unknown>
     else signal?.addEventListener('abort', abort, { once: true });
     const ended = expectEnd((cause) => this.#runner.abort(cause));
     let asked = false;
-    const interrupt = (): void => {
-      if (asked) process.exit(130);
+    const interrupt = (name: NodeJS.Signals): void => {
+      if (asked) endBy(name);
       asked = true;
       this.#runner.stop();
     };
@@ -146,6 +146,15 @@ export class RunHandle<Summary = unknown>
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+
+/**
+ * Ends the process by a signal, whoever listens to it. `process.exit` would wait for file operations in the thread
+ * pool, those of a pipe with nobody at its other end for ever, and answer no signal meanwhile.
+ */
+function endBy(signal: NodeJS.Signals): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+}
 
 /** Aborts of the runs under way. */
 const pending = new Set<(cause: EtlError) => void>();

@@ -63,7 +63,7 @@ export interface RunOptions<Summary = unknown> {
    * the stages do, and for counters. Default: none.
    */
   readonly telemetry?: Telemetry;
-  /** SIGINT and SIGTERM: the first stops the run in good order, a second ends the process. Default false. */
+  /** SIGINT and SIGTERM: the first stops the run in good order, a second ends the process at once. Default false. */
   readonly signals?: boolean;
   /** Aborts the run with ABORTED and the signal's reason. */
   readonly signal?: AbortSignal;
