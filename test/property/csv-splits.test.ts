@@ -23,6 +23,8 @@ async function decode(chunks: Iterable<Uint8Array>, options: CsvOptions, endsMid
 }
 
 describe('CSV cut anywhere', () => {
+  // Others are refused as UTF-16, unless they are cut behind the first byte.
+  const utf8Bytes = csvBytes.filter(([a, b]) => b === undefined || (a === 0) === (b === 0));
   const options = fc.record(
     {
       columns: fc.constant(names),
@@ -37,7 +39,7 @@ describe('CSV cut anywhere', () => {
   it('gives the same documents, places and rejects as in one piece', async () => {
     await fc.assert(
       fc.asyncProperty(
-        csvBytes,
+        utf8Bytes,
         options,
         fc.array(fc.nat(), { maxLength: 6 }),
         fc.constantFrom(1, 5, 30),
@@ -59,13 +61,11 @@ describe('CSV cut anywhere', () => {
   it('gives the same where it grows while it is read and is gone on with', async () => {
     await fc.assert(
       fc.asyncProperty(
-        csvBytes,
+        utf8Bytes,
         options,
         fc.nat(),
         fc.boolean(),
         async (bytes, some, at, documents) => {
-          // Such are refused as UTF-16, unless they are cut behind the first byte.
-          fc.pre(bytes.length < 2 || (bytes[0] === 0) === (bytes[1] === 0));
           // Of less of a file something else may be found out.
           const how = {
             delimiter: ',',
