@@ -3,9 +3,9 @@
  * comes; the next page is asked for before the last batch is given, where that is quick to tell. Of the requests behind the one
  * that is being read, the first pages are under way: each is read up to `AHEAD_BYTES`, then waits.
  *
- * A cursor is the request, the URL of the page to go on with, and how many of its documents to pass over, bad
- * ones apart: in the middle of a page that one is asked for again. What the URL shares with the request's own query is
- * left out of the cursor, keys and tokens given by the user among it.
+ * A cursor is the request, the redacted URL of the one that was read, the URL of the page to go on with, and how many of
+ * its documents to pass over, bad ones apart: in the middle of a page that one is asked for again. What the URL shares with
+ * the request's own query is left out of the cursor, keys and tokens given by the user among it.
  */
 import { setMaxListeners } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
@@ -47,6 +47,8 @@ interface PagesOptions extends TextSourceOptions {
 /** Where to go on: before `page` of a request, at `url` without the parameters that are its own. */
 interface PageCursor {
   readonly request: number;
+  /** The redacted URL of the request before `request` where `url` is null, else of that one. Older ones have none. */
+  readonly source?: string;
   readonly page: number;
   readonly url: string | null;
   /** Names of the parameters to be taken from the request's own URL. */
@@ -89,13 +91,14 @@ export async function* readPages(
   let ordinal = cursor?.ordinal ?? 0;
   try {
     for await (const { request, at, first } of startAhead(
-      requests,
+      cursor ? checked(requests, cursor) : requests,
       cursor?.request ?? 0,
       concurrency,
       begin,
     )) {
       let opened = await first;
       const { url: own } = parseUrl(request.url);
+      const source = redactUrl(own);
       let passing = cursor?.request === at ? (cursor.passed ?? 0) : 0;
       let known = cursor?.request === at ? (cursor.rejected ?? 0) : 0;
       for (let page = cursor?.request === at ? cursor.page : 0; ; page++) {
@@ -113,7 +116,7 @@ export async function* readPages(
         };
         const here = () => {
           const { rejected } = reading;
-          const place = { request: at, page, ordinal, passed, rejected };
+          const place = { request: at, source, page, ordinal, passed, rejected };
           return { ...place, ...kept(), ...withoutOwn(opened.url, own) };
         };
         for await (const each of reading.batches()) {
@@ -141,6 +144,7 @@ export async function* readPages(
         const next = url ? get(request, url) : undefined;
         const position = {
           request: url ? at : at + 1,
+          source,
           page: url ? page + 1 : 0,
           ordinal,
           ...kept(),
@@ -325,6 +329,25 @@ function withOwn({ url, same }: PageCursor, own: URL): URL {
   }
   if (whole.origin === own.origin) return whole;
   throw new EtlError('CURSOR_MISMATCH', 'the cursor is of another server');
+}
+
+/** The requests, when the cursor's is where it was. Errors: CURSOR_MISMATCH. */
+async function* checked(
+  requests: Iterable<HttpRequest> | AsyncIterable<HttpRequest>,
+  { request, source, url }: PageCursor,
+): AsyncGenerator<HttpRequest, void, void> {
+  const own = url === null ? request - 1 : request;
+  let at = 0;
+  for await (const each of requests) {
+    if (at++ === own && source !== undefined && redactUrl(each.url) !== source) {
+      const what = 'is not the request that stands where it was when the cursor was made';
+      throw new EtlError('CURSOR_MISMATCH', what, { place: { url: source } });
+    }
+    yield each;
+  }
+  if (at > own) return;
+  const place = source === undefined ? {} : { place: { url: source } };
+  throw new EtlError('CURSOR_MISMATCH', 'is no longer among the requests', place);
 }
 
 /** Errors: CURSOR_MISMATCH. */

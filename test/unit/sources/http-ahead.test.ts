@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { httpSource } from '../../../src/sources/http-source.ts';
+import { type HttpSourceOptions, httpSource } from '../../../src/sources/http-source.ts';
 import { heldBuffers } from '../../support/garbage.ts';
 import { lines, read, upTo } from '../../support/http-documents.ts';
 import { sendFile, serve } from '../../support/http-server.ts';
@@ -70,6 +70,56 @@ describe('httpSource with requests that come one by one', () => {
     };
     await expect(reading()).rejects.toThrow('no more of them');
     expect(seen).toEqual([0, 1, 2]);
+  });
+
+  it.each<[string, HttpSourceOptions]>([
+    ['several at once', { concurrency: 2 }],
+    ['with pages', { pages: { type: 'link' } }],
+  ])('goes on with the same requests only: %s', async (_, options) => {
+    const { base } = await served();
+    async function* requests(list: number[]) {
+      yield* list.map((n) => `${base}/${n}`);
+    }
+    const readFrom = async (list: number[], from?: unknown) => {
+      const seen: unknown[] = [];
+      const cursors: { source?: string; request: number }[] = [];
+      const { source } = httpSource(requests(list), options);
+      for await (const batch of source.batches(new AbortController().signal, {}, from)) {
+        seen.push(...batch.documents().map(({ n }) => n));
+        cursors.push(JSON.parse(JSON.stringify(batch.cursor)));
+      }
+      return { seen, cursors };
+    };
+    const { cursors } = await readFrom([1, 2, 3]);
+    const [behindFirst, behindSecond] = cursors.filter(({ request }) => request > 0);
+    expect((await readFrom([1, 2, 3, 4], behindFirst)).seen).toEqual([2, 3, 4]);
+    expect((await readFrom([1, 2], behindSecond)).seen).toEqual([]);
+    for (const list of [[0, 1, 2, 3], [2, 3], [], [9]]) {
+      const reading = readFrom(list, behindFirst);
+      const place = { url: `${base}/1` };
+      await expect(reading).rejects.toMatchObject({ code: 'CURSOR_MISMATCH', place });
+    }
+    // As they were before they named the request.
+    const { source: _source, ...old } = behindSecond!;
+    expect((await readFrom([1, 2, 3, 4], old)).seen).toEqual([3, 4]);
+    await expect(readFrom([1], old)).rejects.toMatchObject({ code: 'CURSOR_MISMATCH' });
+  });
+
+  it('goes on in the middle of a page of the same request only', async () => {
+    const { base } = await served();
+    const cursor = { request: 1, page: 0, url: `${base}/1`, same: [], ordinal: 1 };
+    const from = { ...cursor, source: `${base}/1` };
+    const readFrom = async (...list: string[]) => {
+      const seen: unknown[] = [];
+      const { source } = httpSource(list, { pages: { type: 'link' } });
+      for await (const batch of source.batches(new AbortController().signal, {}, from)) {
+        seen.push(...batch.documents().map(({ n }) => n));
+      }
+      return seen;
+    };
+    expect(await readFrom(`${base}/0`, `${base}/1`)).toEqual([1]);
+    const other = readFrom(`${base}/1`, `${base}/0`);
+    await expect(other).rejects.toMatchObject({ code: 'CURSOR_MISMATCH' });
   });
 });
 
