@@ -23,7 +23,10 @@ export interface HttpPage {
   readonly index: number;
   /** Documents on it, bad ones included. */
   readonly documents: number;
-  /** The body as JSON.parse gives it. Errors: JSON_ERROR for what is no JSON, or more than one text. */
+  /**
+   * The body as JSON.parse gives it, with null for each bad document that was no JSON.
+   * Errors: JSON_ERROR for what is no JSON, or more than one text.
+   */
   json(): unknown;
 }
 
@@ -33,6 +36,8 @@ export interface ReadPage extends Omit<HttpPage, 'json'> {
   readonly url: URL;
   /** Where the answer came from, behind redirects. */
   readonly answeredBy: URL;
+  /** Where the array of its documents stands, if its body is JSON. */
+  readonly path: Path;
   text(): string;
 }
 
@@ -106,10 +111,10 @@ export function firstUrl(pages: HttpPages | undefined, url: URL): URL {
  * it is looked for in what is no JSON; those of the user's function.
  */
 export async function nextUrl(pages: HttpPages, page: ReadPage): Promise<URL | undefined> {
-  const { url, answeredBy, text, ...about } = page;
+  const { url, answeredBy, text, path, ...about } = page;
   const found =
     typeof pages === 'function'
-      ? await pages({ ...about, url: new URL(answeredBy), json: () => parseBody(page) })
+      ? await pages({ ...about, url: new URL(answeredBy), json: () => parseBody(page).value })
       : findNext(pages, page);
   if (found === undefined || found === null || found === '') return undefined;
   const place = { url: redactUrl(url) };
@@ -190,28 +195,61 @@ function nextLink(header: string): string | undefined {
 /** A link: its target, and parameters whose values may be quoted. */
 const LINK = /<([^>]*)>((?:\s*;\s*[\w*-]+(?:\s*=\s*(?:"[^"]*"|[^\s",;]*))?)*)/g;
 
-/** Errors: JSON_ERROR. */
-function parseBody({ url, text }: ReadPage): unknown {
+/** The value of a body, and its text, in both of which bad documents are null. Errors: JSON_ERROR. */
+function parseBody(page: ReadPage): { value: unknown; text: string } {
+  const text = page.text();
   try {
-    return JSON.parse(text());
+    return { value: JSON.parse(text), text };
+  } catch {}
+  try {
+    const mended = withoutBad(text, page.path);
+    return { value: JSON.parse(mended), text: mended };
   } catch (cause) {
     const what = 'the page is not one JSON text, and the next cannot be found in it';
-    throw new EtlError('JSON_ERROR', what, { place: { url: redactUrl(url) }, cause });
+    throw new EtlError('JSON_ERROR', what, { place: { url: redactUrl(page.url) }, cause });
+  }
+}
+
+/** JSON text with null for each element of the array at a path that is no JSON; all else as it is. */
+function withoutBad(text: string, path: Path): string {
+  const bytes = encoder.encode(text);
+  const array = findValue(bytes, path);
+  if (array === undefined || bytes[array] !== OPEN_BRACKET) return text;
+  const parts: string[] = [];
+  let done = 0;
+  eachElement(bytes, array, (start, end) => {
+    if (isJson(decodeText(bytes, start, end))) return;
+    parts.push(decodeText(bytes, done, start), 'null');
+    done = end;
+  });
+  return parts.join('') + decodeText(bytes, done, bytes.length);
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
   }
 }
 
 /** The value at a path of a body; a number as it is written, which may have more digits than a double. */
 function valueAt(page: ReadPage, input: PathInput): unknown {
   const path = parsePath(input);
-  let value = parseBody(page);
-  for (const step of path) value = (value as HttpHeaders | null | undefined)?.[step];
-  return typeof value === 'number' ? (writtenAt(page.text(), path) ?? value) : value;
+  const { value, text } = parseBody(page);
+  let found = value;
+  for (const step of path) found = (found as HttpHeaders | null | undefined)?.[step];
+  if (typeof found !== 'number') return found;
+  const bytes = encoder.encode(text);
+  const at = findValue(bytes, path);
+  return at === undefined ? found : decodeText(bytes, at, skipValue(bytes, at));
 }
 
-/** The text of the value at a path, of JSON that has been checked. */
-function writtenAt(text: string, path: Path): string | undefined {
-  const encoder = new TextEncoder();
-  const bytes = encoder.encode(text);
+const encoder = new TextEncoder();
+
+/** Where the value at a path begins. */
+function findValue(bytes: Uint8Array, path: Path): number | undefined {
   let found: number | undefined = skipSpace(bytes, 0);
   for (const step of path) {
     const at: number = found;
@@ -225,5 +263,5 @@ function writtenAt(text: string, path: Path): string | undefined {
     }
     if (found === undefined) return undefined;
   }
-  return decodeText(bytes, found, skipValue(bytes, found));
+  return found;
 }

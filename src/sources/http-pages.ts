@@ -13,6 +13,7 @@ import pLimit from 'p-limit';
 import { unlessAborted } from '../core/abort.ts';
 import { Batch } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
+import type { Path } from '../core/path.ts';
 import { redactUrl } from '../core/redact.ts';
 import { type Reject, readOnError } from '../core/reject.ts';
 import { waitMs } from '../core/retry.ts';
@@ -36,8 +37,8 @@ interface PagesOptions extends TextSourceOptions {
   readonly concurrency: number;
   readonly maxPages?: number;
   readonly maxPageBytes?: number;
-  /** Containers open between the documents of a JSON array. */
-  readonly level: number;
+  /** Where the array of documents stands in a JSON body. */
+  readonly path: Path;
   readonly sending: BodyOptions;
   readonly decode: DecodeBody;
   /** The decoder's; cursors bring them back. */
@@ -247,8 +248,10 @@ class PageReading {
     this.#options = options;
     this.#life = life;
     const needed = neededOf(options.pages);
-    const { maxPageBytes = 64 << 20, level } = options;
-    const kept = { maxBytes: maxPageBytes, level: needed === 'frame' ? level : undefined };
+    const { maxPageBytes = 64 << 20, path } = options;
+    // Open between the documents: the array, and what is around it.
+    const level = needed === 'frame' ? path.length + 1 : undefined;
+    const kept = { maxBytes: maxPageBytes, level };
     this.#kept = needed === 'none' ? undefined : new KeptBody(page.url, kept);
   }
 
@@ -308,6 +311,7 @@ class PageReading {
       headers,
       index,
       documents: this.#documents,
+      path: this.#options.path,
       text: () => this.#kept!.text(),
     };
   }

@@ -124,7 +124,7 @@ export function createHttpSource(
         sending,
         decode,
         keptColumns: columns,
-        level: steps.length + 1,
+        path: steps,
       };
       const list = known ?? toRequests(requests as AsyncIterable<HttpRequestInput>, signal);
       return readPages(list, { ...rest, ...paging }, signal, wants, from);

@@ -1,7 +1,7 @@
 /**
  * Walks the members of objects in lines that have been validated, without making objects: what
  * transforms need that change some fields and leave every other byte as it was. Nothing here checks
- * JSON; on bytes that are no JSON the answers mean nothing.
+ * JSON; on bytes that are no JSON the answers mean nothing, but come.
  */
 
 import { EtlError } from '../core/errors.ts';
@@ -117,6 +117,7 @@ export function eachElement(
   let start = skipSpace(bytes, at + 1);
   while (bytes[start] !== CLOSE_BRACKET) {
     const end = skipValue(bytes, start);
+    if (end === start) return;
     visit(start, end);
     start = skipSpace(bytes, end);
     if (bytes[start] === COMMA) start = skipSpace(bytes, start + 1);
