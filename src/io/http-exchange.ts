@@ -222,7 +222,11 @@ class Life {
 
   constructor(outer: AbortSignal) {
     this.#outer = outer;
-    const stop = (): void => this.#controller.abort(outer.reason);
+    const stop = (): void => {
+      // Nobody may be left to end it.
+      this.end();
+      this.#controller.abort(outer.reason);
+    };
     if (outer.aborted) stop();
     else outer.addEventListener('abort', stop, { once: true });
     this.#ends.add(() => outer.removeEventListener('abort', stop));

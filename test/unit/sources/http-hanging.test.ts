@@ -1,6 +1,10 @@
-/** What the user gives to `httpSource` may never answer: aborts and time-outs end it all the same. */
+/**
+ * What the user gives to `httpSource` may never answer: aborts and time-outs end it all the same, and nothing
+ * is waited for behind its end.
+ */
 import { Readable } from 'node:stream';
-import { expect, it } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, it, vi } from 'vitest';
 import {
   type HttpRequestInput,
   type HttpSourceOptions,
@@ -48,4 +52,31 @@ it.each<[string, HttpSourceOptions]>([
     code: 'HTTP_ERROR',
     cause: { name: 'TimeoutError' },
   });
+});
+
+it.each<[string, HttpSourceOptions]>([
+  ['one after the other', {}],
+  ['with pages', { pages: { type: 'link' } }],
+  ['several at once', { concurrency: 2 }],
+])('whoever leaves leaves no timer behind: %s', async (_, options) => {
+  const { base } = await serve((request, response) => {
+    const page = Number(request.url!.slice(1));
+    response.setHeader('link', `</${page + 1}>; rel="next"`);
+    const line = `{"pad":"${'x'.repeat(1000)}"}\n`;
+    response.end(page === 0 ? line : line.repeat(5000));
+  });
+  const totalTimeoutMs = 61_234;
+  const begun = vi.spyOn(globalThis, 'setTimeout');
+  const ended = vi.spyOn(globalThis, 'clearTimeout');
+  const urls = [0, 1, 2].map((page) => `${base}/${page}`);
+  for await (const _ of httpSource(urls, { ...options, totalTimeoutMs })) {
+    // What is asked for ahead has been answered, and is not read on.
+    await sleep(200);
+    break;
+  }
+  const timers = begun.mock.results.filter((_, i) => begun.mock.calls[i]![1] === totalTimeoutMs);
+  const left = timers.filter(({ value }) => !ended.mock.calls.some(([timer]) => timer === value));
+  vi.restoreAllMocks();
+  expect(timers.length).toBeGreaterThan(0);
+  expect(left).toHaveLength(0);
 });
