@@ -94,9 +94,11 @@ export async function sendByFetch(
   const { status, statusText, headers } = response;
   return {
     ...{ status, statusText, headers, decoded: true },
-    chunks: (response.body ?? []) as AsyncIterable<Uint8Array>,
+    chunks: (response.body as AsyncIterable<Uint8Array> | null) ?? nothing(),
     async cancel() {
       if (response.body?.locked === false) await response.body.cancel().catch(() => {});
     },
   };
 }
+
+async function* nothing(): AsyncGenerator<never, void, void> {}

@@ -134,6 +134,20 @@ describe('httpSource', () => {
     await expect.poll(connections).toBe(0);
   });
 
+  it.each<[string, HttpSourceOptions]>([
+    ['by Node', {}],
+    ['by a fetch', { fetch }],
+    ['by a fetch, several at once', { fetch, concurrency: 2 }],
+    ['by a fetch, with pages', { fetch, pages: { type: 'link' } }],
+  ])('takes an answer without a body for an empty one: %s', async (_, options) => {
+    const { base } = await serve((request, response) => {
+      if (request.url === '/1') response.end(lines(0, 1));
+      else response.writeHead(204).end();
+    });
+    const urls = [`${base}/0`, `${base}/1`, `${base}/2`];
+    expect(await read(urls, options)).toEqual({ seen: [0], error: undefined });
+  });
+
   it('warns of no leak where many requests are under way, nor does the sink', async () => {
     const { base } = await serve((_, response) => {
       setTimeout(() => response.end('{"n":0}\n'), 20);
