@@ -62,7 +62,7 @@ export interface HttpSourceOptions extends TextSourceOptions, HttpOptions {
 }
 
 /**
- * Reads JSON Lines, JSON or CSV from URLs, one after the other. Bodies compressed by gzip, brotli or zstd,
+ * Reads JSON Lines, JSON or CSV from URLs, one after the other; of no URLs nothing. Bodies compressed by gzip, brotli or zstd,
  * as content or as encoding, are decompressed.
  *
  * What fails for now (connections, time-outs, statuses 408, 425, 429, 5xx) is tried again with
@@ -114,7 +114,7 @@ export function createHttpSource(
     batches(signal, wants, from) {
       const columns: KeptColumns = { types: undefined };
       const decode = chooseDecoder(format, steps, csv, columns);
-      if (inputs && pages === undefined && concurrency === 1) {
+      if (inputs?.length && pages === undefined && concurrency === 1) {
         const source = createTextSource('httpSource', 'ordinal', inputs, rest, decode);
         return source.batches(signal, wants, from);
       }

@@ -42,6 +42,15 @@ describe('httpSource', () => {
     }
   });
 
+  it.each<[string, () => Iterable<string>, HttpSourceOptions]>([
+    ['list', () => [], {}],
+    ['list, several at once', () => [], { concurrency: 2 }],
+    ['list, with pages', () => [], { pages: { type: 'link' } }],
+    ['iterable', () => new Set<string>(), {}],
+  ])('reads nothing of an empty %s', async (_, requests, options) => {
+    expect(await httpSource(requests(), options).toArray()).toEqual([]);
+  });
+
   const text = lines(0, 3000);
 
   it.each([
