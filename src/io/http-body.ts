@@ -80,14 +80,12 @@ class Download {
   async open(from?: { offset: number; etag: string }): Promise<HttpBody> {
     const range = from ? rangeHeaders(IDENTITY, from.offset, from.etag) : ACCEPT;
     let first = await this.#send(range, from ? [416] : []);
-    if (first.response.status === 416) {
+    if (from && !isAnswer(first, from)) {
       await first.close();
       first = await this.#send(ACCEPT);
     }
     const { headers } = first.response;
     const start = partOf(first)?.start ?? 0;
-    const isAsked = start === from?.offset && (headers.get('etag') ?? from.etag) === from.etag;
-    if (start !== 0 && !isAsked) throw this.#changed('another range came');
     this.#given = start;
     const encoding = encodingOf(first);
     const etag = headers.get('etag') ?? '';
@@ -194,6 +192,14 @@ class Download {
 
 function rangeHeaders(accept: HttpHeaders, offset: number, etag: string): HttpHeaders {
   return { ...accept, range: `bytes=${offset}-`, 'if-range': etag };
+}
+
+/** Whether this is the whole, or the part that was asked for. */
+function isAnswer(exchange: Exchange, asked: { offset: number; etag: string }): boolean {
+  const { status, headers } = exchange.response;
+  if (status !== 206) return status !== 416;
+  const isSame = (headers.get('etag') ?? asked.etag) === asked.etag;
+  return isSame && partOf(exchange)?.start === asked.offset;
 }
 
 /** What a 206 is of the whole, the end excluded; undefined for what is the whole. */

@@ -269,22 +269,41 @@ describe('httpSource', () => {
       expect(ranged.length > 3).toBe(body === text && 'etag' in options);
     });
 
-    it('goes on where a Range gives less than was asked for, and in no other body', async () => {
-      let etag = '"v1"';
-      const { base } = await serve((request, response) => {
-        const kept = request.headers['if-range'];
-        if (kept) request.headers['if-range'] = etag;
-        sendFile(request, response, text, { etag, most: 50_000 });
+    it('goes on where a Range gives less than was asked for', async () => {
+      const { base } = await serve((request, response) =>
+        sendFile(request, response, text, { etag: '"v1"', most: 50_000 }),
+      );
+      const { cursors } = await readFrom(base, { batchBytes: 20_000 });
+      const { cursor, after } = cursors[2]!;
+      const { seen } = await readFrom(base, {}, JSON.parse(cursor));
+      expect(seen).toEqual(upTo(3000).slice(after));
+    });
+
+    it.each([
+      ['another ETag', '"v2"', 0],
+      ['another start', '"v1"', 7],
+    ])('asks for the whole where a Range has %s, and reads no other body', async (_, etag, off) => {
+      let now = text;
+      const { base, requests, connections } = await serve((request, response) => {
+        const range = /^bytes=(\d+)-$/.exec(request.headers.range ?? '');
+        if (!range) return sendFile(request, response, now, { etag: '"v1"' });
+        const from = Number(range[1]) + off;
+        response.setHeader('content-range', `bytes ${from}-${now.length - 1}/${now.length}`);
+        response.writeHead(206, { etag });
+        // Left alone, this connection would stay.
+        response.write(now.subarray(from, -1));
       });
       const { cursors } = await readFrom(base, { batchBytes: 20_000 });
       const { cursor, after } = cursors[2]!;
       const { seen } = await readFrom(base, {}, JSON.parse(cursor));
       expect(seen).toEqual(upTo(3000).slice(after));
-      etag = '"v2"';
+      expect(requests).toHaveLength(3);
+      now = lines(1, 3001);
       await expect(readFrom(base, {}, JSON.parse(cursor))).rejects.toMatchObject({
-        code: 'INPUT_CHANGED',
+        code: 'CURSOR_MISMATCH',
         place: { url: `${base}/` },
       });
+      await expect.poll(connections).toBe(0);
     });
 
     it.each([
