@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { EtlError } from '../core/errors.ts';
 import { isHttpUrl, redactName } from '../core/redact.ts';
+import { refuseCompression } from '../io/compress.ts';
 import { stageTypes } from '../pipeline-file/index.ts';
 
 /** The type of a stage, with the options that the name of the format stands for. */
@@ -46,6 +47,8 @@ export function formatOf(name: string, given: string | undefined, kind: 'source'
     const option = kind === 'source' ? '--from' : '--to';
     throw new EtlError('INVALID_ARGUMENT', `${problem} ${option} takes ${names}`);
   }
+  if (kind === 'sink' && ['arrow', 'parquet'].includes(found.type))
+    refuseCompression(found.type, name);
   const stream = word === 'arrows' && kind === 'sink' ? { format: 'stream' } : {};
   return { type: found.type, options: { path: name, ...found.options, ...stream } };
 }

@@ -17,6 +17,13 @@ export function endingOf(compression: Compression): string {
   return { none: '', gzip: '.gz', brotli: '.br', zstd: '.zst' }[compression];
 }
 
+/** For formats whose files are not compressed as a whole. Errors: INVALID_ARGUMENT for such an ending. */
+export function refuseCompression(format: string, target: unknown): void {
+  if (typeof target !== 'string' || compressionByName(target) === 'none') return;
+  const problem = `${format} is not compressed as a whole; leave out the last ending`;
+  throw new EtlError('INVALID_ARGUMENT', problem, { place: { path: target } });
+}
+
 /**
  * A stream that compresses, set for throughput: gzip level 6, brotli quality 4, zstd level 3.
  * Errors: INVALID_ARGUMENT for another; UNSUPPORTED for zstd where this Node has none (before 22.15 and 23.8).

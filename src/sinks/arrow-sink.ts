@@ -23,6 +23,7 @@ import type { Batch } from '../core/batch.ts';
 import { checkChoice } from '../core/check-option.ts';
 import { EtlError, isEtlError } from '../core/errors.ts';
 import type { Sink } from '../core/stage.ts';
+import { refuseCompression } from '../io/compress.ts';
 import type { WriteTarget } from '../io/file-writer.ts';
 import { type FieldStats, sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
@@ -62,7 +63,7 @@ export interface ArrowSinkSummary {
  * which is not closed. Another stream is ended.
  *
  * Errors: SCHEMA_CHANGED with the place of the first document that does not fit the schema,
- * INVALID_ARGUMENT at once for options that cannot be, IO_ERROR naming the path, ABORTED.
+ * INVALID_ARGUMENT at once for options that cannot be and names in `.gz`, `.br` or `.zst`, IO_ERROR naming the path, ABORTED.
  */
 export function arrowSink(
   target: string | Writable,
@@ -142,6 +143,7 @@ export function createArrowSink(
 ): Sink<ArrowSinkSummary> {
   const { format = formatByTarget(target), kernel = sharedKernel() } = options;
   checkChoice('format', format, ['file', 'stream']);
+  refuseCompression('Arrow', target);
   let limited = withinMemory(options, COPIES, maxMemory);
   let assembler = new Assembler(kernel, limited);
   const wants = { unread: true, releases: true };

@@ -12,6 +12,7 @@ import type { RecordBatchOptions } from '../arrow/table.ts';
 import { checkChoice } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
 import type { Sink } from '../core/stage.ts';
+import { refuseCompression } from '../io/compress.ts';
 import { createFileWriter, type WriteTarget } from '../io/file-writer.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
@@ -61,6 +62,7 @@ export function createParquetSink(
 ): Sink<ParquetSinkSummary> {
   const { compression = 'snappy', kernel = sharedKernel() } = options;
   checkChoice('compression', compression, ['none', 'snappy', 'gzip', 'brotli']);
+  refuseCompression('Parquet', path);
   let assembler = new Assembler(kernel, options);
   const bytes = new ByteWriter();
   let target: WriteTarget | undefined;

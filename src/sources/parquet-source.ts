@@ -6,6 +6,7 @@ import { type Batch, type Document, sourcePlace } from '../core/batch.ts';
 import { EtlError, formatPlace, isEtlError, type Place } from '../core/errors.ts';
 import { isHttpUrl, redactUrl } from '../core/redact.ts';
 import type { Source, Wants } from '../core/stage.ts';
+import { detectCompression, SNIFF_BYTES } from '../io/decompress.ts';
 import { type BlockCodec, decompressBlock } from '../io/decompress-block.ts';
 import { type FileReader, openFileReader } from '../io/file-reader.ts';
 import { sharedKernel } from '../kernels/index.ts';
@@ -24,7 +25,7 @@ export type ParquetSourceOptions = RowsOptions;
  * columns needed is in memory at a time. Snappy, gzip, zstd, LZ4 and brotli are understood. Documents look
  * as those of `arrowSource`. Each batch's cursor is its row group and row.
  *
- * Errors: those of `arrowSource`; UNSUPPORTED for what is no file.
+ * Errors: those of `arrowSource`; UNSUPPORTED for what is no file, or compressed as a whole.
  */
 export function parquetSource<T extends object = Document>(
   input: string | URL | readonly (string | URL)[],
@@ -132,6 +133,11 @@ async function readFooter(
   file: FileReader,
   place: Place,
 ): Promise<{ schema: ParquetSchema; check: string }> {
+  const compression = detectCompression(await file.peek(SNIFF_BYTES));
+  if (compression !== 'none') {
+    const problem = `Parquet is not read where it is compressed as a whole (${compression})`;
+    throw new EtlError('UNSUPPORTED', problem, { place });
+  }
   const size = file.size ?? 0;
   const end = await file.peek(END_BYTES, Math.max(0, size - END_BYTES));
   const magic = String.fromCharCode(...end.subarray(4));

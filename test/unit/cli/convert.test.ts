@@ -51,6 +51,14 @@ describe('zds convert', () => {
     expect([code, stderr]).toEqual([2, 'zds: --to parquet takes a file, not -\n']);
   });
 
+  it('compresses no Arrow and no Parquet as a whole, and says so before it reads', async () => {
+    for (const name of ['w.arrow.gz', 'w.arrows.br', 'w.feather.zst', 'w.parquet.GZ']) {
+      const { code, stderr } = await zds(['convert', at('missing.jsonl'), at(name)]);
+      expect([code, stderr]).toEqual([2, expect.stringContaining('compressed as a whole')]);
+      expect(existsSync(at(name))).toBe(false);
+    }
+  });
+
   it('goes through all formats and comes back with the same documents', async () => {
     const way = [
       'in.jsonl',

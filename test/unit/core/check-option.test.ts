@@ -132,6 +132,15 @@ describe('options that are one of some words', () => {
       message: expect.stringContaining(`${name} must be one of `),
     });
   });
+
+  it('are refused as the ending of a name, where a file cannot be compressed as a whole', () => {
+    const message = expect.stringContaining('compressed as a whole');
+    const failure = expect.objectContaining({ code: 'INVALID_ARGUMENT', message });
+    expect(() => arrowSink(at('x.arrow.gz'))).toThrow(failure);
+    expect(() => arrowSink(at('x.arrows.zst'), { format: 'stream' })).toThrow(failure);
+    expect(() => parquetSink(at('x.parquet.br'), { compression: 'none' })).toThrow(failure);
+    expect(() => arrowSink(at('x.gz'), { rotate: { documents: 9 } })).not.toThrow();
+  });
 });
 
 describe('numbers that no option can be', () => {

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import type { SchemaElement } from 'hyparquet';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
@@ -135,6 +136,18 @@ describe('names of fields', () => {
     expect(await textOf(path, { columns: ['c'] })).toEqual(['{"c":3}']);
     await expect(textOf(path, { columns: ['c', 'c'] })).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
+      place: { path },
+    });
+  });
+});
+
+describe('a file that is compressed as a whole', () => {
+  it('is refused, and not taken for damage', async () => {
+    const path = await writeParquet([root(1), leaf('a', 'INT32')], { a: [1] });
+    writeFileSync(path, gzipSync(readFileSync(path)));
+    await expect(textOf(path)).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+      message: expect.stringContaining('compressed as a whole'),
       place: { path },
     });
   });
