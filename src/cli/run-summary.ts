@@ -19,7 +19,8 @@ export function describeRun({ name, written, seconds, ...summary }: RunSummary):
   if (resumed) lines.push('went on where it was committed last');
   if (deadLetter) lines.push(`bad ones are in ${deadLetter}`);
   if (outcome === 'stopped') {
-    const left = summary.sink === undefined ? 'nothing was changed' : 'what was read is written';
+    const left =
+      summary.sink === undefined ? 'the output was given up' : 'what was read is written';
     lines.push(`stopped before the end; ${left}`);
   }
   return lines.map((line) => `${line}\n`).join('');

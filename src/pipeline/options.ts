@@ -93,7 +93,7 @@ export interface RunProgress extends RunCounts {
 
 /** How a run ended. */
 export interface RunSummary<Summary = unknown> extends RunProgress, RunTotals {
-  /** What the sink's `finish` answered; undefined where a stop left nothing written (`Sink.atomic`). */
+  /** What the sink's `finish` answered; undefined where a stop gave it up (`Sink.atomic`). */
   readonly sink: Summary | undefined;
   /** True when it went on from a cursor. */
   readonly resumed: boolean;

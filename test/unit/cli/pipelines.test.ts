@@ -202,6 +202,28 @@ describe('zds run', () => {
     expect(stderr).toMatch(/in\.jsonl:3:\d+: /);
   });
 
+  it('does not say that nothing was changed where one of several sinks keeps what it was given', async () => {
+    write(
+      'tee.yaml',
+      'name: both',
+      'source: { type: generate, documents: 1000000000 }',
+      'sink:',
+      '  type: tee',
+      '  sinks:',
+      `    - { type: jsonl, path: '${at('whole.jsonl')}' }`,
+      `    - { type: jsonl, path: '${at('each')}', rotate: { documents: 1000 }, publish: each }`,
+    );
+    const interrupt = new Interrupt();
+    const timer = setInterval(() => {
+      if (existsSync(at('each/part-0000.jsonl'))) interrupt.request();
+    }, 5);
+    const { code, stdout } = await zds(['run', at('tee.yaml')], { interrupt });
+    clearInterval(timer);
+    expect([code, existsSync(at('whole.jsonl'))]).toEqual([130, false]);
+    expect(readFileSync(at('each/part-0000.jsonl'), 'utf8')).toMatch(/^({.*}\n){1000}$/);
+    expect(stdout.split('\n').at(-2)).toBe('stopped before the end; the output was given up');
+  });
+
   it('runs again when its file or its input changes, until it is stopped', async () => {
     const interrupt = new Interrupt();
     const changes = [
