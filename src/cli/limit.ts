@@ -2,12 +2,14 @@
 import type { Source } from '../core/stage.ts';
 
 /**
- * A source that ends after so many documents. What it gives last has no cursor where a batch had to
- * be cut.
+ * A source that ends after so many documents of the other's, which leaves none out for a receiver. What it gives
+ * last has no cursor where a batch had to be cut.
  */
 export function limitSource(source: Source, documents: number): Source {
   return {
     name: source.name,
+    ...(source.cursors === false ? { cursors: false } : {}),
+    follows: source.follows === true,
     async *batches(signal, wants, from) {
       let left = documents;
       for await (const batch of source.batches(signal, wants, from)) {

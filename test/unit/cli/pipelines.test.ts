@@ -64,6 +64,39 @@ describe('zds run', () => {
     expect((await zds(['run', at('p.yaml'), '--limit', '1', '--resume'])).code).toBe(2);
   });
 
+  it('keeps what a limited part of a growing file has given when Ctrl-C stops it', async () => {
+    write('grows.jsonl', '{"_id":"a"}', '');
+    write(
+      'tail.yaml',
+      'name: tail',
+      `source: { type: tail, path: '${at('grows.jsonl')}' }`,
+      `sink: { type: jsonl, path: '${at('tailed.jsonl')}' }`,
+    );
+    const interrupt = new Interrupt();
+    setTimeout(() => interrupt.request(), 1000);
+    const { stdout } = await zds(['run', at('tail.yaml'), '--limit', '9'], { interrupt });
+    expect(stdout).toContain('stopped before the end; what was read is written');
+    expect(readFileSync(at('tailed.jsonl'), 'utf8')).toBe('{"_id":"a"}\n');
+    const whole = await zds(['run', at('tail.yaml'), '--limit', '1']);
+    expect([whole.code, whole.stdout]).toEqual([
+      0,
+      expect.stringMatching(/^tail --limit: 1 doc.*1 read\n$/),
+    ]);
+  });
+
+  it('reads no more than the limit where a store leaves out what is filtered', async () => {
+    await zds(['run', at('p.yaml')]);
+    write(
+      'few.yaml',
+      'name: few',
+      `source: { type: zds, root: '${at(`lake${round}`)}', collection: c }`,
+      'transforms: [{ type: filter, where: n = 4 }]',
+      `sink: { type: jsonl, path: '${at('few.jsonl')}' }`,
+    );
+    const { stdout } = await zds(['run', at('few.yaml'), '--limit', '2', '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ read: 2, filtered: 2, written: 0 });
+  });
+
   it('shows what it would do, and does nothing', async () => {
     const { code, stdout } = await zds(['run', at('p.yaml'), '--dry-run']);
     expect(code).toBe(0);
