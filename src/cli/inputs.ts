@@ -14,18 +14,21 @@ export async function inputFiles(inputs: readonly string[], rejects?: string): P
   );
 }
 
-/** Bytes that the reading will go through, where that can be known. Errors: those of `expandPaths`. */
+/**
+ * Bytes that the reading will go through, where that can be known. A run that resumes may need no more of what is
+ * gone. Errors: those of `expandPaths`, unless it resumes.
+ */
 export async function inputBytes(
   inputs: readonly string[],
-  rejects?: string,
+  rejects: string | undefined,
+  resume = false,
 ): Promise<number | undefined> {
   if (inputs.some(isStream)) return undefined;
-  let total = 0;
-  for (const path of await expandPaths(inputs, rejects)) {
-    if (compressionByName(path) !== 'none') return undefined;
-    total += (await stat(path)).size;
-  }
-  return total;
+  const files = expandPaths(inputs, rejects);
+  const paths = resume ? await files.catch(() => undefined) : await files;
+  if (!paths || paths.some((path) => compressionByName(path) !== 'none')) return undefined;
+  const sizes = paths.map(async (path) => (await stat(path)).size);
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
 /** Standard input, or what comes over the network. */

@@ -1,16 +1,17 @@
 /** From paths and patterns to files, in name order. */
 import { stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { EtlError } from '../core/errors.ts';
 import { fileIdentity } from './file-identity.ts';
 
 /**
- * The files that the inputs name, each input's in name order, the inputs in the order given. A path
- * that exists is taken literally, even if it holds characters of a pattern. The dead-letter file of the run that
+ * The files that the inputs name, each input's in name order, the inputs in the order given. A `file:` URL
+ * stands for its path. A path that exists is taken literally, even if it holds characters of a pattern. The dead-letter file of the run that
  * reads them, `rejects`, is left out of what patterns match.
  * Errors: IO_ERROR naming the input for a path that is not there or a pattern without a match; INVALID_PATH for an
- * empty path; INVALID_ARGUMENT for a path that leads to `rejects`.
+ * empty path and a URL of another machine; INVALID_ARGUMENT for a path that leads to `rejects`.
  */
 export async function expandPaths(
   inputs: readonly string[],
@@ -18,12 +19,25 @@ export async function expandPaths(
 ): Promise<string[]> {
   const leftOut = rejects === undefined ? undefined : await fileIdentity(rejects);
   const files: string[] = [];
-  for (const input of inputs) {
+  for (const each of inputs) {
+    const input = pathOf(each);
     let found = await expandPath(input);
     if (leftOut !== undefined) found = await leaveOut(leftOut, found, input);
     files.push(...found);
   }
   return files;
+}
+
+function pathOf(input: string): string {
+  if (!input.startsWith('file:')) return input;
+  try {
+    return fileURLToPath(input);
+  } catch (cause) {
+    throw new EtlError('INVALID_PATH', 'is the URL of no file here', {
+      place: { path: input },
+      cause,
+    });
+  }
 }
 
 async function leaveOut(identity: string, files: string[], input: string): Promise<string[]> {

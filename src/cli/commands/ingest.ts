@@ -47,7 +47,8 @@ export const ingestCommand: Command = {
   async run(args, terminal) {
     const job = readJob(args);
     const { batchBytes, maxLineBytes } = job;
-    const total = await inputBytes(job.inputs, deadLetterOf(job.onError));
+    const resume = args.flag('resume');
+    const total = await inputBytes(job.inputs, deadLetterOf(job.onError), resume);
     const start = (logger: Logger) =>
       run({
         logger,
@@ -57,7 +58,7 @@ export const ingestCommand: Command = {
           ...(maxLineBytes === undefined ? {} : { maxLineBytes }),
         }),
         sink: zdsSink(job.path, job.collection, { ...job.ids, commitBytes: job.commitBytes }),
-        resume: args.flag('resume'),
+        resume,
         onError: job.onError,
         ...limitsOf(args),
       });

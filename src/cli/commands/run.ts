@@ -89,15 +89,16 @@ async function runOnce(loaded: LoadedPipeline, args: Arguments, terminal: Termin
     ...(args.flag('resume') ? { resume: true } : {}),
     ...(args.flag('reset') ? { resume: false, reset: true } : {}),
   };
-  const rejects = deadLetterOf(options.onError);
+  const given = { ...options, ...begin, ...part };
   const total =
-    data?.source.type === 'jsonl' ? await inputBytes(inputsOf(loaded), rejects) : undefined;
+    data?.source.type === 'jsonl'
+      ? await inputBytes(inputsOf(loaded), deadLetterOf(options.onError), given.resume)
+      : undefined;
   const { type, options: place = {} } = data?.sink ?? {};
   if (typeof place.path === 'string') await keepApart(options.onError, place.path, 'written');
   const store =
     type === 'zds' ? { path: String(place.root), collection: String(place.collection) } : undefined;
-  const start = (logger: Logger) =>
-    run({ logger, ...options, ...begin, ...part, ...limitsOf(args) });
+  const start = (logger: Logger) => run({ logger, ...given, ...limitsOf(args) });
   const summary = await runHere(start, { label: options.name, total, args, terminal, store });
   const text = args.flag('json') ? `${describeRunJson(summary)}\n` : describeRun(summary);
   if (usesStdout(data?.sink)) terminal.stderr.write(text);

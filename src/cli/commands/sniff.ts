@@ -8,7 +8,7 @@ import { stageTypes } from '../../pipeline-file/index.ts';
 import { openInputs } from '../../sources/byte-input.ts';
 import { sniffCsv } from '../../sources/csv-source.ts';
 import type { Command, Terminal } from '../command.ts';
-import { isStream, sniffCompression } from '../inputs.ts';
+import { inputFiles, isStream, sniffCompression } from '../inputs.ts';
 import { limitSource } from '../limit.ts';
 import { Look } from '../look.ts';
 
@@ -24,13 +24,14 @@ export const sniffCommand: Command = {
   options: { json: { help: 'as one JSON object' } },
   async run(args, terminal) {
     const file = args.positionals[0]!;
-    const kind = isStream(file) ? undefined : await stat(file).catch(() => undefined);
+    const path = isStream(file) ? undefined : (await inputFiles([file]))[0];
+    const kind = path === undefined ? undefined : await stat(path);
     const comesOnce = kind?.isFIFO() || kind?.isCharacterDevice();
     if (file === '-' || file === 'stdin' || comesOnce) {
       const problem = 'what comes once cannot be looked at several times; name a file or a URL';
       throw new EtlError('INVALID_ARGUMENT', problem);
     }
-    const compression = isStream(file) ? undefined : await sniffCompression(file);
+    const compression = path === undefined ? undefined : await sniffCompression(path);
     const format = await guessFormat(file);
     const csv = format === 'csv' ? await sniffAsRead(file) : undefined;
     const { stdout } = terminal;

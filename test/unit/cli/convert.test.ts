@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { tableFromIPC } from 'apache-arrow';
 import { describe, expect, it } from 'vitest';
@@ -57,6 +57,29 @@ describe('zds convert', () => {
       expect([code, stderr]).toEqual([2, expect.stringContaining('compressed as a whole')]);
       expect(existsSync(at(name))).toBe(false);
     }
+  });
+
+  it('takes the URL of a file, as sources do, and so do run, ingest and sniff', async () => {
+    const url = pathToFileURL(at('in.jsonl')).href;
+    const ok = async (...argv: string[]) => {
+      const { code, stderr, stdout } = await zds(argv);
+      expect([code, stderr]).toEqual([0, '']);
+      return stdout;
+    };
+    await ok('convert', url, at('url.jsonl'));
+    expect(read('url.jsonl')).toBe(lines);
+    const pipeline = {
+      name: 'url',
+      source: { type: 'jsonl', path: url },
+      sink: { type: 'jsonl', path: at('run.jsonl') },
+    };
+    writeFileSync(at('url.json'), JSON.stringify(pipeline));
+    await ok('run', at('url.json'));
+    expect(read('run.jsonl')).toBe(lines);
+    expect(await ok('ingest', at('urls'), '-c', 'c', url)).toContain('3 documents into c');
+    expect(await ok('sniff', url)).toContain('in.jsonl: jsonl\n');
+    const far = await zds(['convert', 'file://far/in.jsonl', at('far.jsonl')]);
+    expect([far.code, far.stderr]).toEqual([1, expect.stringContaining('file://far/in.jsonl: ')]);
   });
 
   it('goes through all formats and comes back with the same documents', async () => {

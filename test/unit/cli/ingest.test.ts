@@ -1,5 +1,5 @@
 /** `zds ingest`: policies for bad records, ids, commits, several inputs, stopping. */
-import { existsSync, linkSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
@@ -200,6 +200,29 @@ describe('inputs', () => {
     const argv = ['ingest', lake, '-c', 't', at('parts/3.jsonl.gz'), at('parts/*.jsonl')];
     expect(await zds(argv)).toMatchObject({ code: 0 });
     expect(await scan(lake)).toBe('{"_id":"3"}\n{"_id":"1"}\n{"_id":"2"}\n');
+  });
+
+  it('may be gone when they have been read, where --resume goes on behind them', async () => {
+    const lake = newLake();
+    const names = ['gone-1.jsonl', 'gone-2.jsonl', 'gone-3.jsonl'].map(at);
+    const document = (n: number) => `{"_id":"${n}"}\n`;
+    for (const [n, name] of names.slice(0, 2).entries()) writeFileSync(name, document(n));
+    const ingest = (...more: string[]) => zds(['ingest', lake, '-c', 't', ...more]);
+    expect(await ingest(...names.slice(0, 2))).toMatchObject({ code: 0 });
+    rmSync(names[0]!);
+    writeFileSync(names[2]!, document(2));
+    expect(await ingest(...names, '--resume')).toMatchObject({ code: 0, stderr: '' });
+    const pipeline = {
+      name: 'ingest',
+      source: { type: 'jsonl', path: names },
+      sink: { type: 'zds', root: lake, collection: 't' },
+    };
+    writeFileSync(at('gone.json'), JSON.stringify(pipeline));
+    expect(await zds(['run', at('gone.json'), '--resume'])).toMatchObject({ code: 0, stderr: '' });
+    expect(await scan(lake)).toBe([0, 1, 2].map(document).join(''));
+    const other = newLake();
+    expect(await zds(['ingest', other, '-c', 't', names[0]!])).toMatchObject({ code: 1 });
+    expect(existsSync(other)).toBe(false);
   });
 
   it('may be empty', async () => {
