@@ -12,10 +12,16 @@ import type { Disk } from './disk.ts';
 import { ioStep } from './file-reader.ts';
 import { registerTemporary } from './temporary-registry.ts';
 
+/** Bytes of a name that its temporary one begins with, so that this fits wherever a long one does. */
+const SHOWN_BYTES = 120;
+
 /** A fresh name in the folder of `path`. */
 export function temporaryBeside(path: string): string {
   const whole = resolve(path);
-  const name = `.${basename(whole)}.${randomBytes(6).toString('hex')}.tmp`;
+  const begin = Buffer.from(basename(whole)).subarray(0, SHOWN_BYTES);
+  // A stream may go on: no part of a character is decoded.
+  const shown = new TextDecoder().decode(begin, { stream: true });
+  const name = `.${shown}.${randomBytes(6).toString('hex')}.tmp`;
   return registerTemporary(join(dirname(whole), name));
 }
 
