@@ -6,6 +6,7 @@
  * `process.exit` waits for reads and writes in the thread pool, those of a pipe with nobody at its other end for ever,
  * and answers no signal meanwhile. So the second signal is sent again, with nobody listening.
  */
+import { standardInput } from '../io/standard-input.ts';
 import { removeTemporaries } from '../io/temporary-registry.ts';
 import { Interrupt } from './interrupt.ts';
 import { Output } from './output.ts';
@@ -28,7 +29,8 @@ process.stderr.on('error', () => undefined);
 
 // A signal may come while the rest is still being loaded.
 const { runCli } = await import('./run.ts');
-const { stdin, stderr } = process;
+const { stderr } = process;
+const stdin = standardInput();
 const stdout = new Output(process.stdout);
 process.exitCode = await runCli(process.argv.slice(2), { stdin, stdout, stderr, interrupt });
 // A silent standard input, or a reader that went away, must not keep a stopped process alive.

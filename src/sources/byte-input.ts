@@ -25,6 +25,7 @@ import { expandPaths } from '../io/glob.ts';
 import { type BodyOptions, type HttpBody, openBody } from '../io/http-body.ts';
 import type { HttpRequest } from '../io/http-exchange.ts';
 import { isNamedPipe, openNamedPipe } from '../io/named-pipe.ts';
+import { standardInput } from '../io/standard-input.ts';
 import { encodeTexts } from './encode-texts.ts';
 import {
   HEAD_BYTES,
@@ -150,7 +151,7 @@ function isNames(input: ByteInput): input is string | URL | readonly (string | U
 
 async function namedInputs(name: string | URL, rejects: string | undefined): Promise<Input[]> {
   const text = String(name);
-  if (text === '-' || text === 'stdin') return [streamInput('stdin', () => process.stdin)];
+  if (text === '-' || text === 'stdin') return [streamInput('stdin', standardInput)];
   if (isHttpUrl(text)) return [httpInput({ url: text })];
   const path = text.startsWith('file:') ? fileURLToPath(text) : text;
   if (await isNamedPipe(path)) return [streamInput(path, () => openNamedPipe(path))];

@@ -1,6 +1,20 @@
 /** The built program as a process: pipes that close, signals, standard input. `npm test` builds it. */
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  type ChildProcess,
+  execFileSync,
+  type StdioOptions,
+  spawn,
+  spawnSync,
+} from 'node:child_process';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -40,6 +54,30 @@ describe.skipIf(!existsSync(program))('the zds process', () => {
     const argv = [program, 'ingest', lake, '-c', 'piped', '-', '--json'];
     const stdout = execFileSync(process.execPath, argv, { input: '{"_id":"a"}\n{"_id":"b"}' });
     expect(JSON.parse(stdout.toString())).toMatchObject({ read: 2, documents: 2 });
+  });
+
+  it.each([
+    'convert - out.jsonl',
+    'run stdin.json',
+    'ingest LAKE -c many',
+    'drive write d.drive key',
+  ])('refuses a folder as standard input, and leaves what is there: %s', (line) => {
+    writeFileSync(join(folder, 'out.jsonl'), '{"_id":"a"}\n');
+    const pipeline = {
+      name: 'stdin',
+      source: { type: 'jsonl', path: '-' },
+      sink: { type: 'jsonl', path: 'out.jsonl' },
+    };
+    writeFileSync(join(folder, 'stdin.json'), JSON.stringify(pipeline));
+    const argv = [program, ...line.replace('LAKE', lake).split(' ')];
+    const stdin = openSync(folder, 'r');
+    const stdio: StdioOptions = [stdin, 'pipe', 'pipe'];
+    const done = spawnSync(process.execPath, argv, { cwd: folder, stdio, encoding: 'utf8' });
+    closeSync(stdin);
+    const failure = { status: 1, stdout: '', stderr: expect.stringMatching(/^stdin: is a folder/) };
+    expect(done).toMatchObject(failure);
+    expect(readFileSync(join(folder, 'out.jsonl'), 'utf8')).toBe('{"_id":"a"}\n');
+    expect(existsSync(join(folder, 'd.drive'))).toBe(false);
   });
 
   it('commits what it has on Ctrl-C while standard input is silent', async () => {
