@@ -168,7 +168,8 @@ export interface Sink<Summary> {
   readonly afterFailure?: 'repeat' | 'reopen' | undefined;
   /**
    * In a run, a sink that commits as it goes does so behind batches with a cursor only: there all
-   * that the cursor covers has been written, and nothing else.
+   * that the cursor covers has been written, and nothing else. A sink may be used for one run after another:
+   * what its summary counts begins anew with each.
    */
   open(signal: AbortSignal, run?: RunInfo): Promise<void>;
   /**

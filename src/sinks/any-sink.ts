@@ -51,6 +51,8 @@ export class SinkGroup {
   /** What a run allows to hold they share. */
   open(signal: AbortSignal, run?: RunInfo): Promise<void> {
     const share = run && shareOf(run, this.sinks.length);
+    this.#opened.clear();
+    this.#finished.clear();
     return this.each((sink) => {
       this.#opened.add(sink);
       return sink.open(signal, share);

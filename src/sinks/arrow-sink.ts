@@ -161,6 +161,15 @@ export function createArrowSink(
   let documents = 0;
   let recordBatches = 0;
 
+  const begin = async (select?: Rereading['select']): Promise<void> => {
+    encoder = undefined;
+    held = new Held();
+    received = 0;
+    documents = 0;
+    recordBatches = 0;
+    assembler = new Assembler(kernel, limited, select);
+    writer = await openTarget(target, most);
+  };
   const writeAll = async (pieces: readonly Uint8Array[]): Promise<void> => {
     for (const piece of pieces) await writer!.write(piece);
   };
@@ -202,13 +211,7 @@ export function createArrowSink(
     startedOver = true;
     satisfied = true;
     await writer!.abort();
-    writer = await openTarget(target, most);
-    encoder = undefined;
-    held = new Held();
-    received = 0;
-    documents = 0;
-    recordBatches = 0;
-    assembler = new Assembler(kernel, limited, select);
+    await begin(select);
     const tell = (fields: readonly FieldStats[] | undefined): void => expect(fields, select);
     const reading = batches(abortSignal, wants, tell, options.where);
     for await (const batch of reading) await take(batch);
@@ -225,13 +228,15 @@ export function createArrowSink(
       abortSignal = signal;
       most = Math.min(maxMemory, run?.maxMemory ?? maxMemory);
       limited = withinMemory(options, COPIES, most);
-      assembler = new Assembler(kernel, limited);
-      writer = await openTarget(target, most);
+      again = undefined;
+      startedOver = false;
+      satisfied = false;
+      await begin();
       known = options.schema === undefined ? askKnown?.() : undefined;
       if (known === undefined) return;
       if ('fields' in known) return expect(await known.fields);
       // What has been seen cannot be begun anew.
-      if (writer.hidden) again = known.again;
+      if (writer!.hidden) again = known.again;
       const look = again ? Math.min(limited.inferBytes, FIRST_LOOK_BYTES) : limited.inferBytes;
       assembler = new Assembler(kernel, { ...limited, inferBytes: look }, known.again.select);
     },

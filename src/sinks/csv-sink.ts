@@ -81,7 +81,7 @@ export function createCsvSink(
   options: Omit<CsvSinkOptions, 'signal'> = {},
 ): Sink<CsvSinkSummary> {
   const { compression = typeof target === 'string' ? compressionByName(target) : 'none' } = options;
-  const encoder = new CsvEncoder(options);
+  let encoder = new CsvEncoder(options);
   let text: TextTarget | undefined;
   let documents = 0;
   let bytes = 0;
@@ -96,6 +96,9 @@ export function createCsvSink(
       return text?.closed === true;
     },
     async open(_signal, run) {
+      encoder = new CsvEncoder(options);
+      documents = 0;
+      bytes = 0;
       text = await openTextTarget(target, compression, run);
     },
     async write(batch, onReject) {

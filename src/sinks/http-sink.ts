@@ -126,6 +126,8 @@ class Unanswered extends Error {
   }
 }
 
+const NOTHING = { documents: 0, requests: 0, retries: 0, bytesSent: 0 };
+
 class HttpSink implements Sink<HttpSinkSummary> {
   readonly name = 'httpSink';
   readonly #url: URL;
@@ -133,10 +135,10 @@ class HttpSink implements Sink<HttpSinkSummary> {
   readonly #login: HeaderInput;
   readonly #options: Omit<HttpSinkOptions, 'signal'>;
   readonly #limits: { documents: number; bytes: number; concurrency: number; timeoutMs: number };
-  readonly #prefix: string;
-  readonly #controller = new AbortController();
+  #prefix = '';
+  #controller = new AbortController();
   readonly #under = new Set<Promise<void>>();
-  readonly #total = { documents: 0, requests: 0, retries: 0, bytesSent: 0 };
+  #total = NOTHING;
   #failure: { readonly error: unknown } | undefined;
   #unwatch = (): void => {};
 
@@ -155,15 +157,19 @@ class HttpSink implements Sink<HttpSinkSummary> {
     checkChoice('method', method, ['POST', 'PUT', 'PATCH']);
     checkChoice('format', format, ['jsonl', 'json']);
     checkChoice('compression', compression, ['none', 'gzip']);
-    const { idempotencyPrefix = randomBytes(12).toString('hex') } = options;
-    this.#prefix = idempotencyPrefix;
-    // One listener for each request under way is no leak.
-    setMaxListeners(0, this.#controller.signal);
     if (typeof options.headers === 'object') checkHeaders(options.headers);
   }
 
   async open(signal: AbortSignal): Promise<void> {
-    const stop = (): void => this.#controller.abort(signal.reason);
+    const { idempotencyPrefix = randomBytes(12).toString('hex') } = this.#options;
+    this.#prefix = idempotencyPrefix;
+    this.#total = { ...NOTHING };
+    this.#failure = undefined;
+    const controller = new AbortController();
+    this.#controller = controller;
+    // One listener for each request under way is no leak.
+    setMaxListeners(0, controller.signal);
+    const stop = (): void => controller.abort(signal.reason);
     if (signal.aborted) stop();
     signal.addEventListener('abort', stop, { once: true });
     this.#unwatch = () => signal.removeEventListener('abort', stop);

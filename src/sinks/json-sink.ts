@@ -45,6 +45,8 @@ function createJsonSink(
       return text?.closed === true;
     },
     async open(_signal, run) {
+      documents = 0;
+      bytes = 0;
       text = await openTextTarget(target, compression, run);
     },
     async write(batch: Batch) {

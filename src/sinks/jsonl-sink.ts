@@ -70,7 +70,7 @@ export function createJsonlSink(
   options: Omit<JsonlSinkOptions, 'signal'> = {},
 ): Sink<JsonlSinkSummary> {
   const { compression = typeof target === 'string' ? compressionByName(target) : 'none' } = options;
-  const held = new Held<Batch>();
+  let held = new Held<Batch>();
   let text: TextTarget | undefined;
   let documents = 0;
   let bytes = 0;
@@ -82,6 +82,9 @@ export function createJsonlSink(
       return text?.closed === true;
     },
     async open(_signal, run) {
+      held = new Held();
+      documents = 0;
+      bytes = 0;
       text = await openTextTarget(target, compression, run);
     },
     async write(batch: Batch) {

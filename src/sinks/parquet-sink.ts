@@ -64,7 +64,7 @@ export function createParquetSink(
   checkChoice('compression', compression, ['none', 'snappy', 'gzip', 'brotli']);
   refuseCompression('Parquet', path);
   let assembler = new Assembler(kernel, options);
-  const bytes = new ByteWriter();
+  let bytes = new ByteWriter();
   let target: WriteTarget | undefined;
   let writer: ParquetWriter | undefined;
   let documents = 0;
@@ -111,6 +111,10 @@ export function createParquetSink(
     atomic: true,
     wants: { unread: true, releases: true },
     async open(_signal, run) {
+      bytes = new ByteWriter();
+      writer = undefined;
+      documents = 0;
+      rowGroups = 0;
       assembler = new Assembler(kernel, withinMemory(options, COPIES, run?.maxMemory));
       target = await createFileWriter(path, run?.maxMemory);
     },

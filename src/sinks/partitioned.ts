@@ -140,10 +140,10 @@ class PartitionedSink implements Sink<PartitionedSummary> {
   /** By partition, the one used longest ago first. */
   readonly #open = new Map<string, OpenFile>();
   readonly #parts = new Map<string, number>();
-  readonly #closed: WrittenFile[] = [];
+  #closed: WrittenFile[] = [];
   readonly #made = new Set<string>();
   /** Files that have got their names at the end; taken back if not all of them do. */
-  readonly #published: string[] = [];
+  #published: string[] = [];
   #lock: DiskLock | undefined;
   #work: string;
   #prefix = 'part-';
@@ -178,6 +178,10 @@ class PartitionedSink implements Sink<PartitionedSummary> {
   async open(signal: AbortSignal, run?: RunInfo): Promise<void> {
     const { existing = 'error', publish = 'end' } = this.#options;
     this.#signal = signal;
+    this.#parts.clear();
+    this.#closed = [];
+    this.#made.clear();
+    this.#published = [];
     this.#run = run && shareOf(run, this.#limits.open);
     await this.#makeFolder(this.#folder);
     const token = randomBytes(6).toString('hex');

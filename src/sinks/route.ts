@@ -79,7 +79,11 @@ export function createRoute<const Sinks extends { readonly [name: string]: AnySi
     get satisfied() {
       return group.satisfied;
     },
-    open: (signal, run) => group.open(signal, run),
+    open(signal, run) {
+      documents = 0;
+      filtered = 0;
+      return group.open(signal, run);
+    },
     async write(batch, onReject) {
       const divided = divide(batch, onReject);
       const take =

@@ -42,7 +42,10 @@ export function createTee<const Sinks extends readonly AnySink[]>(
     get satisfied() {
       return group.satisfied;
     },
-    open: (signal, run) => group.open(signal, run),
+    open(signal, run) {
+      documents = 0;
+      return group.open(signal, run);
+    },
     async write(batch) {
       await group.each(async (sink) => {
         if (!sink.satisfied) await sink.write(batch);

@@ -9,7 +9,7 @@
  * that going on from it neither repeats nor misses one. The run's history goes to meta/runs.jsonl.
  *
  * Opened again after a failure, it goes back to the last commit that the disk has, also if that is the
- * one that failed, which its cursor tells; its counts go back with it.
+ * one that failed, which its cursor tells; its counts go back with it. For another run they begin anew.
  */
 import type { Batch, Document } from '../core/batch.ts';
 import { checkLimits } from '../core/check-option.ts';
@@ -116,7 +116,7 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
   #history: RunLog | undefined;
   #clearing: Clearing | undefined;
   #store: FastStore<object> | undefined;
-  #total = { ...NOTHING };
+  #total = NOTHING;
   #since = { documents: 0, bytes: 0 };
   /** Counts at the last commit acknowledged, and at the one begun last. */
   #done = NOTHING;
@@ -189,6 +189,12 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
     this.#moved = false;
     this.#due = false;
     this.#failure = undefined;
+    if (run === undefined || run.loadId !== this.#run?.loadId) {
+      this.#total = { ...NOTHING };
+      this.#done = NOTHING;
+      this.#doing = undefined;
+      this.#history = undefined;
+    }
     this.#run = run;
     await this.#tellStart();
     if (typeof this.#write === 'object') {
