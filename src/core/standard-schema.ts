@@ -43,22 +43,41 @@ export function validateNow(schema: StandardSchema, document: object): Document 
   return accept(result, {});
 }
 
-/** The validated documents; `place` says where one stands. Errors: INVALID_DOCUMENT, FUNCTION_FAILED. */
-export async function validateAll(
+/**
+ * The validated documents, one after the other, at once if the schema answers at once; `place` says where one
+ * stands. Errors: INVALID_DOCUMENT, FUNCTION_FAILED.
+ */
+export function validateAll(
   schema: StandardSchema,
   documents: readonly Document[],
   place: (index: number) => Place,
-): Promise<Document[]> {
+): Document[] | Promise<Document[]> {
+  type Answer = ReturnType<StandardSchema['~standard']['validate']>;
   const accepted: Document[] = [];
-  for (let i = 0; i < documents.length; i++) {
-    let result: ValidationResult<unknown>;
+  const failed = (cause: unknown) => functionFailed(cause, place(accepted.length), 'schema');
+  const ask = (): Answer => {
     try {
-      const answer = schema['~standard'].validate(documents[i]);
-      result = answer instanceof Promise ? await answer : answer;
+      return schema['~standard'].validate(documents[accepted.length]);
     } catch (cause) {
-      throw functionFailed(cause, place(i), 'schema');
+      throw failed(cause);
     }
-    accepted.push(accept(result, place(i)));
+  };
+  const take = (result: ValidationResult<unknown>): void => {
+    accepted.push(accept(result, place(accepted.length)));
+  };
+  const wait = async (first: Answer): Promise<Document[]> => {
+    for (let answer = first; ; answer = ask()) {
+      const result = await Promise.resolve(answer).catch((cause: unknown) => {
+        throw failed(cause);
+      });
+      take(result);
+      if (accepted.length === documents.length) return accepted;
+    }
+  };
+  while (accepted.length < documents.length) {
+    const answer = ask();
+    if (answer instanceof Promise) return wait(answer);
+    take(answer);
   }
   return accepted;
 }

@@ -14,6 +14,7 @@ import { EtlError } from '../core/errors.ts';
 import type { Selected } from '../core/path.ts';
 import type { StandardSchema } from '../core/standard-schema.ts';
 import { type Kernel, sharedKernel } from '../kernels/index.ts';
+import { Appends } from './appends.ts';
 import { BatchCommits } from './batch-commits.ts';
 import { CollectionFiles } from './collection-files.ts';
 import type { ColumnsOptions, SnapshotOptions, SnapshotReport } from './columns/index.ts';
@@ -25,15 +26,7 @@ import { keyText } from './indexer.ts';
 import { Layout, noSuchDocument, prepareInLines } from './layout.ts';
 import { checkId } from './names.ts';
 import type { FastStoreOptions, GetOptions, StoreInfo } from './options.ts';
-import {
-  createIdRule,
-  type IdOptions,
-  type IdRule,
-  prepareLines,
-  prepareRaw,
-  refuseExisting,
-} from './prepare.ts';
-import { prepareValidated } from './prepare-validated.ts';
+import { type IdOptions, prepareRaw, refuseExisting } from './prepare.ts';
 import type { Recovery } from './recovery.ts';
 import { type RootOptions, type StoreMode, ZdsRoot } from './root.ts';
 import { Scan, type ScanOptions } from './scan.ts';
@@ -54,7 +47,7 @@ export class FastStore<T extends object = Document> {
   readonly #autoCompact: AutoCompactOptions | undefined;
   readonly #batches: BatchCommits | undefined;
   readonly #closers: (() => Promise<void>)[] = [];
-  readonly #rules: WeakMap<IdOptions, IdRule> = new WeakMap();
+  readonly #appends: Appends;
   /** The end of this handle, once it has begun. */
   #ending: Promise<void> | undefined;
 
@@ -73,6 +66,7 @@ export class FastStore<T extends object = Document> {
     this.#dataPath = Layout.dataFile(root.path, name);
     this.#kernel = kernel;
     this.#schema = options.schema;
+    this.#appends = new Appends(kernel, options.schema);
     this.#autoCompact = options.autoCompact;
     const size = options.batchSize;
     if (size !== undefined) this.#batches = new BatchCommits(size, () => this.flush());
@@ -165,20 +159,19 @@ export class FastStore<T extends object = Document> {
 
   /**
    * Stores the documents of a batch, as bytes where they are fit for it; of equal ids the last wins.
-   * Visible at once; resolves when the next may come. It is refused whole, or released once written.
+   * Visible at once, behind an asynchronous schema when that has answered; resolves when the next may come.
+   * It is refused whole, or released once written.
    * Errors: INVALID_ID, MISSING_ID, ID_MISMATCH, DUPLICATE_ID, INVALID_DOCUMENT with the place.
    */
   async append(batch: Batch, options: IdOptions = NO_OPTIONS): Promise<AppendResult> {
     this.#writing();
     if (batch.length === 0) return { documents: 0, bytes: 0, replaced: 0, duplicates: 0 };
-    const [rule, kernel, schema] = [this.#rule(options), this.#kernel, this.#schema];
-    const lines = schema
-      ? await prepareValidated(batch, schema, rule, kernel)
-      : prepareLines(batch, rule, kernel);
-    if (options.refuseExisting) refuseExisting(lines, batch, this.#files.indexer);
-    const appended = this.#writing().append(lines, () => batch.release());
-    this.#batches?.note(lines.count);
-    return appended;
+    return this.#appends.append(batch, options, (lines) => {
+      if (options.refuseExisting) refuseExisting(lines, batch, this.#files.indexer);
+      const appended = this.#files.writer!.append(lines, () => batch.release());
+      this.#batches?.note(lines.count);
+      return appended;
+    });
   }
 
   /** Appends JSON Lines: a text, bytes, or chunks of bytes in order. Errors: as `append`, INVALID_ARGUMENT. */
@@ -294,7 +287,9 @@ export class FastStore<T extends object = Document> {
    * INVALID_ARGUMENT for a cursor that JSON cannot hold, with nothing changed.
    */
   async flush(options: CommitOptions = {}): Promise<CommitRecord | undefined> {
-    return this.#writing().flush(options);
+    this.#writing();
+    const told = copyOptions(options);
+    return this.#appends.after(() => this.#files.writer!.flush(told));
   }
 
   /** Every commit in the log, oldest first; compaction leaves the last one before it. */
@@ -339,14 +334,15 @@ export class FastStore<T extends object = Document> {
   /** Commits, makes index.bin current and lets go of everything. Errors: POISONED, IO_ERROR at every call; INVALID_ARGUMENT first. */
   async close(options: CommitOptions = {}): Promise<void> {
     const told = this.#ending ? {} : copyOptions(options);
-    this.#ending ??= this.#end(() => this.#held.close(told, this.#autoCompact));
+    const end = () => this.#held.close(told, this.#autoCompact);
+    this.#ending ??= this.#end(() => this.#appends.after(end));
     return this.#ending;
   }
 
   /** Closes without committing what is not committed; the next open cuts it. Waits for a `close` under way. */
   async abandon(): Promise<void> {
     const closing = this.#ending?.catch(() => undefined);
-    this.#ending ??= this.#end(async () => undefined);
+    this.#ending ??= this.#end(async () => this.#appends.giveUp());
     await (closing ?? this.#ending);
   }
 
@@ -375,13 +371,6 @@ export class FastStore<T extends object = Document> {
     if (writer) return writer;
     const place = { path: this.#dataPath };
     throw new EtlError('READ_ONLY', 'the store was opened for reading', { place });
-  }
-
-  /** A rule lives as long as its options: generated ids go on counting from batch to batch. */
-  #rule(options: IdOptions): IdRule {
-    const rule = this.#rules.get(options) ?? createIdRule(options);
-    this.#rules.set(options, rule);
-    return rule;
   }
 
   async #end(work: () => Promise<void>): Promise<void> {
