@@ -257,10 +257,9 @@ export class CollectionFiles implements Snapshots {
    */
   async follow(): Promise<boolean> {
     const { log } = this;
-    const { disk, paths } = this.#input;
     // No log: another program's store, and nothing to go by but the files themselves.
     if (log === undefined || this.#torn) return false;
-    if ((await readGeneration(disk, paths.log)) !== this.generation) return false;
+    if (!(await log.isInPlace(this.#input.disk))) return false;
     let { closed } = this.#state;
     for await (const record of log.records()) {
       closed = record.op === 'close';

@@ -7,6 +7,7 @@
  */
 import { EtlError } from '../core/errors.ts';
 import type { Disk, DiskFile } from '../io/disk.ts';
+import { openIfThere } from '../io/open-if-there.ts';
 import type { Hasher } from '../kernels/hasher.ts';
 
 /** Numbers that a committer wants kept with the commit. */
@@ -134,6 +135,17 @@ export class CommitLog {
   constructor(file: DiskFile, hasher: Hasher) {
     this.#file = file;
     this.#hasher = hasher;
+  }
+
+  /** Whether this is what stands at its path: not once it was put anew there, or is gone. */
+  async isInPlace(disk: Disk): Promise<boolean> {
+    const file = await openIfThere(disk, this.#file.path);
+    if (file === undefined) return false;
+    try {
+      return (await file.id()) === (await this.#file.id());
+    } finally {
+      await file.close();
+    }
   }
 
   /** Valid records from byte `from` on; moves `end` behind each that is done with. */

@@ -105,9 +105,11 @@ export class FastStore<T extends object = Document> {
     if (!(batchSize >= 1)) throw new EtlError('INVALID_ARGUMENT', 'batchSize must be at least 1');
     const { disk, path } = root;
     const writable = mode === 'write';
-    await prepareInLines(disk, path, name, writable && createIfMissing);
     const input = { disk, paths: Layout.collection(path, name), kernel, writable, replace, signal };
-    const held = await HeldFiles.open(() => CollectionFiles.open(input));
+    const held = await HeldFiles.open(async () => {
+      await prepareInLines(disk, path, name, writable && createIfMissing);
+      return CollectionFiles.open(input);
+    });
     return new FastStore<T>(root, name, kernel, held, options);
   }
 
@@ -304,7 +306,10 @@ export class FastStore<T extends object = Document> {
     return lastCursor(this.#files.past(), name);
   }
 
-  /** For readers: goes on to the last commit. Writers see everything already. */
+  /**
+   * For readers: goes on to the last commit, of another collection where one has been made in the place of
+   * this. Writers see everything already. Errors, with nothing changed: COLLECTION_NOT_FOUND once it is removed.
+   */
   async refresh(): Promise<void> {
     if (this.#ending || this.mode === 'write') this.#check();
     else await this.#held.refresh();

@@ -102,6 +102,23 @@ it('a refresh that a failed read stops half-way leaves no half of a commit to be
   await writer.close();
 });
 
+it('a collection that was removed is not found, and one made anew is what is read', async () => {
+  const make = async (ids: readonly string[]) => {
+    await using writer = await FastStore.open(path, 'c');
+    for (const each of ids) writer.put(each, { n: 1 });
+  };
+  await make(['a', 'b']);
+  await using reader = await FastStore.open(path, 'c', { mode: 'read' });
+  rmSync(join(path, 'collections', 'c'), { recursive: true });
+  const gone = expect.objectContaining({ code: 'COLLECTION_NOT_FOUND' });
+  await expect(reader.refresh()).rejects.toThrow(gone);
+  expect([reader.count, reader.exists('a')]).toEqual([2, true]);
+  await make(['c', 'd']);
+  await reader.refresh();
+  expect((await reader.scanAll()).map(id)).toEqual(['c', 'd']);
+  expect([reader.exists('a'), reader.exists('c')]).toEqual([false, true]);
+});
+
 function id({ _id }: { readonly _id?: unknown }): unknown {
   return _id;
 }
