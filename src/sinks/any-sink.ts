@@ -1,4 +1,5 @@
 /** Sinks that are made of other sinks: taking them in any form, and driving several as one. */
+import { setMaxListeners } from 'node:events';
 import type { RunInfo, RunTotals } from '../core/run-info.ts';
 import type { Sink, Wants } from '../core/stage.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
@@ -51,6 +52,8 @@ export class SinkGroup {
   /** What a run allows to hold they share. */
   open(signal: AbortSignal, run?: RunInfo): Promise<void> {
     const share = run && shareOf(run, this.sinks.length);
+    // One listener for each sink is no leak.
+    setMaxListeners(0, signal);
     this.#opened.clear();
     this.#finished.clear();
     return this.each((sink) => {

@@ -59,14 +59,16 @@ export async function forEachLimited<T>(
     try {
       while (next < items.length) {
         signal.throwIfAborted();
-        await unlessAborted(run(items[next++]!), signal);
+        await run(items[next++]!);
       }
     } catch (error) {
       next = items.length;
       throw error;
     }
   };
-  await Promise.all(Array.from({ length: Math.min(concurrency, items.length) }, work));
+  const working = Array.from({ length: Math.min(concurrency, items.length) }, work);
+  // One listener for all that are under way.
+  await unlessAborted(Promise.all(working), signal);
 }
 
 class Runner<T extends object, R> {

@@ -2,6 +2,7 @@
 import { pipeline } from 'node:stream/promises';
 import { describe, expect, it } from 'vitest';
 import type { Reject } from '../../../src/core/reject.ts';
+import { httpSink } from '../../../src/sinks/http-sink.ts';
 import { createRoute, route } from '../../../src/sinks/route.ts';
 import { tee } from '../../../src/sinks/tee.ts';
 import { fromIterable } from '../../../src/sources/from-iterable.ts';
@@ -12,6 +13,7 @@ import {
   probeSink,
   probeStream,
   sinkStream,
+  sleep,
 } from '../../support/stages.ts';
 import { batchesOf, batchOf } from '../../support/transforms.ts';
 
@@ -104,6 +106,18 @@ describe('tee', () => {
     await pipeline(probeStream(1000, 2), tee(c, d));
     expect(c.batches).toHaveLength(2);
     expect(() => tee()).toThrow(/needs a sink/);
+  });
+
+  it('of many sinks that listen to the signal prints no warning', async () => {
+    const warnings: string[] = [];
+    const onWarning = ({ name }: Error): void => void warnings.push(name);
+    process.on('warning', onWarning);
+    const fetch = async () => new Response();
+    const sinks = Array.from({ length: 12 }, () => httpSink('http://localhost/', { fetch }));
+    await pipeline(fromIterable(numbers(1)), tee(...sinks));
+    await sleep(1);
+    process.off('warning', onWarning);
+    expect(warnings).toEqual([]);
   });
 });
 

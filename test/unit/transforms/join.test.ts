@@ -1,5 +1,6 @@
 /** lookup and aggregate. */
 
+import { getEventListeners } from 'node:events';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FastStore } from '../../../src/store/index.ts';
@@ -92,6 +93,22 @@ describe('lookup', () => {
       texts.map((_, n) => ({ k: n, v: n })),
     );
     expect(most).toBe(3);
+  });
+
+  it('listens to the signal once, however much is under way, and lets go of it', async () => {
+    const { signal } = new AbortController();
+    const listening = () => getEventListeners(signal, 'abort').length;
+    const seen = new Set<number>();
+    const slow = {
+      async get(key: string) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        seen.add(listening());
+        return key;
+      },
+    };
+    const texts = Array.from({ length: 20 }, (_, n) => `{"k":${n}}`);
+    await lookupTransform({ from: slow, by: 'k', as: 'v' }).apply(batchOf(texts), signal);
+    expect([...seen, listening()]).toEqual([1, 0]);
   });
 
   it('takes what a store has, byte for byte', async () => {
