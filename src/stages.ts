@@ -191,13 +191,32 @@ type Element<V, Empty> = V extends readonly (infer E)[]
       : never
     : V;
 
-/** A document with an element in the place of an array at its top; what holds an array that is unnested is unknown. */
-export type Unnested<T, P, Empty = 'drop'> = {
+/** An `_id` with an element's number behind it; what is no array leaves it. `Ids` is the option `ids`. */
+type NumberedId<Id, V, Empty, Ids> = Ids extends 'keep'
+  ? Id
+  :
+      | (Id extends string | number ? string : Id)
+      | ([V] extends [readonly unknown[] | null | undefined]
+          ? Empty extends 'keep'
+            ? Id
+            : never
+          : Id);
+
+/** The field that a path of one step names. */
+type OnlyStep<P> = P extends readonly [infer Field] ? Field : P;
+
+/**
+ * A document with an element in the place of an array at its top; what holds an array that is unnested is
+ * unknown. An `_id` that is a number becomes text, unless ids are kept.
+ */
+export type Unnested<T, P, Empty = 'drop', Ids = 'number'> = {
   [K in keyof T]: K extends Entered<P>
     ? unknown
-    : K extends P | (P extends readonly [infer Field] ? Field : never)
+    : K extends OnlyStep<P>
       ? Element<T[K], Empty>
-      : T[K];
+      : K extends '_id'
+        ? NumberedId<T[K], OnlyStep<P> extends keyof T ? T[OnlyStep<P>] : unknown, Empty, Ids>
+        : T[K];
 };
 
 /** A document for each element of an array, on bytes; see `unnestTransform`. */
@@ -205,10 +224,12 @@ export function unnest<
   T extends object = Document,
   const P extends PathInput = PathInput,
   Empty extends transforms.UnnestOptions['empty'] = 'drop',
+  Ids extends transforms.UnnestOptions['ids'] = 'number',
 >(
   path: P,
-  options: transforms.UnnestOptions & StageOptions & { readonly empty?: Empty } = {},
-): TransformStage<T, Unnested<T, P, Empty>> {
+  options: transforms.UnnestOptions &
+    StageOptions & { readonly empty?: Empty; readonly ids?: Ids } = {},
+): TransformStage<T, Unnested<T, P, Empty, Ids>> {
   return transformStage(transforms.unnestTransform(path, options), options);
 }
 

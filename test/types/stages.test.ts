@@ -238,6 +238,20 @@ describe('types', () => {
       from(orders.through(unnest('lines', { empty: 'keep' }))).branded.toEqualTypeOf<{
         lines?: { p: number } | [] | null;
       }>();
+      type Numbered = { _id: number; items: { p: 1 }[]; more?: 1[]; one: { all: 1[] } };
+      const numbered = chain({} as SourceStream<Numbered>);
+      const idOf = <O extends { _id: unknown }>(step: Chain<O>) =>
+        expectTypeOf<DocumentOf<typeof step>['_id']>();
+      idOf(numbered.through(unnest('items'))).toEqualTypeOf<string>();
+      idOf(numbered.through(unnest(['more']))).toEqualTypeOf<string>();
+      idOf(numbered.through(unnest('items', { empty: 'keep' }))).toEqualTypeOf<string | number>();
+      idOf(numbered.through(unnest('one.all'))).toEqualTypeOf<string | number>();
+      idOf(numbered.through(unnest('items', { ids: 'keep' }))).toEqualTypeOf<number>();
+      const ids: { ids?: 'number' | 'keep' } = {};
+      idOf(numbered.through(unnest('items', ids))).toEqualTypeOf<string | number>();
+      type Other = { _id: 'a' | null; items: 1[] };
+      const other = chain({} as SourceStream<Other>);
+      idOf(other.through(unnest('items'))).toEqualTypeOf<string | null>();
       from(rows.through(project(['a.b']))).branded.toEqualTypeOf<{
         a?: { b?: string; c?: { d?: 1 }[] };
         tags?: string | string[];
