@@ -30,13 +30,16 @@ export function checkPath(name: string, value: PathInput): Path {
   }
 }
 
-/** Answers `value`. Errors: INVALID_ARGUMENT where it is no whole number from `least` on. */
-export function checkCount(name: string, value: number, least = 1): number {
-  if (Number.isSafeInteger(value) && value >= least) return value;
-  throw new EtlError(
-    'INVALID_ARGUMENT',
-    `${name} must be a whole number from ${least} on, not ${value}`,
-  );
+/** Answers `value`. Errors: INVALID_ARGUMENT where it is no whole number from `least` to `most`. */
+export function checkCount(
+  name: string,
+  value: number,
+  least = 1,
+  most: number = Infinity,
+): number {
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
+  const text = `${name} must be a whole number ${rangeText(least, most)}, not ${value}`;
+  throw new EtlError('INVALID_ARGUMENT', text);
 }
 
 /** Answers `value`. Errors: INVALID_ARGUMENT where it is no number from `least` to `most`. */
@@ -47,8 +50,8 @@ export function checkNumber(
   most: number = Infinity,
 ): number {
   if (typeof value === 'number' && value >= least && value <= most) return value;
-  const range = most === Infinity ? `from ${least} on` : `from ${least} to ${most}`;
-  throw new EtlError('INVALID_ARGUMENT', `${name} must be a number ${range}, not ${value}`);
+  const text = `${name} must be a number ${rangeText(least, most)}, not ${value}`;
+  throw new EtlError('INVALID_ARGUMENT', text);
 }
 
 /** Answers `value`. Errors: INVALID_ARGUMENT where it is no number above 0. */
@@ -60,4 +63,8 @@ export function checkPositive(name: string, value: number): number {
 /** Limits by their names. Errors: INVALID_ARGUMENT where one is no number from 1 on. */
 export function checkLimits(limits: Readonly<Record<string, number>>): void {
   for (const [name, value] of Object.entries(limits)) checkNumber(name, value, 1);
+}
+
+function rangeText(least: number, most: number): string {
+  return most === Infinity ? `from ${least} on` : `from ${least} to ${most}`;
 }

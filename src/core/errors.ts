@@ -21,7 +21,7 @@ export const errorTable = {
   LINE_TOO_LONG:
     'A line is longer than maxLineBytes, or a CSV row than maxRowBytes. Raise the limit if the data is right.',
   NESTING_TOO_DEEP:
-    'The document nests deeper than maxDepth. Raise the limit if the data is right.',
+    'The document nests deeper than maxDepth. Raise the limit, up to 8192, if the data is right.',
   NOT_AN_OBJECT: 'A document must be a JSON object. Wrap the value, or drop the line.',
   INVALID_ID: 'Ids are 1 to 255 bytes: letters, digits, "_", "-", "."; no leading "." and no "..".',
   MISSING_ID:

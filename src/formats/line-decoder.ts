@@ -7,7 +7,13 @@ import { checkCount, checkLimits } from '../core/check-option.ts';
 import { type ErrorCode, EtlError, type Place } from '../core/errors.ts';
 import { type OnError, readOnError } from '../core/reject.ts';
 import { sharedKernel } from '../kernels/index.ts';
-import type { BadLine, Kernel, LinesOptions, Selector } from '../kernels/types.ts';
+import {
+  type BadLine,
+  type Kernel,
+  type LinesOptions,
+  MAX_DEPTH,
+  type Selector,
+} from '../kernels/types.ts';
 import type { LineBlock } from './cut-lines.ts';
 import { OBJECT_PIECE_BYTES, piecesOfLines } from './pieces-of-lines.ts';
 
@@ -27,7 +33,7 @@ export interface DecoderOptions {
   readonly batchBytes?: number;
   /** Longest line, its end excluded. Default 16 MiB. Error: LINE_TOO_LONG. */
   readonly maxLineBytes?: number;
-  /** Deepest nesting, the document itself being 1. Default 512. Error: NESTING_TOO_DEEP. */
+  /** Deepest nesting, the document itself being 1, up to 8192. Default 512. Error: NESTING_TOO_DEEP. */
   readonly maxDepth?: number;
   /** Default 'stop'. */
   readonly onError?: OnError;
@@ -75,7 +81,7 @@ export class LineDecoder {
     const { batchBytes = 1, maxLineBytes = DEFAULT_MAX_LINE_BYTES, maxDepth } = options;
     checkCount('batchBytes', batchBytes);
     checkLimits({ maxLineBytes });
-    checkCount('maxDepth', maxDepth ?? 1);
+    checkCount('maxDepth', maxDepth ?? 1, 1, MAX_DEPTH);
     this.#kernel = options.kernel ?? sharedKernel();
     this.#source = options.source;
     this.#onError = readOnError(options.onError);

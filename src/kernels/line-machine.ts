@@ -7,12 +7,13 @@
  * shapes, which are only a cache. Pieces are views into it, valid until the callback returns.
  */
 import { assert } from '../core/assert.ts';
+import { checkCount } from '../core/check-option.ts';
 import { LineRecord, RECORD_WORDS } from '../core/lines.ts';
 import type { Path } from '../core/path.ts';
 import { linesModule } from './generated/lines-module.ts';
 import { powersOfFive } from './powers-of-five.ts';
 import { faultCode, faultReasons } from './reasons.ts';
-import { type BadLine, DEFAULT_MAX_DEPTH } from './types.ts';
+import { type BadLine, DEFAULT_MAX_DEPTH, MAX_DEPTH } from './types.ts';
 import { decodeBase64, encodeWtf8 } from './wasm-bytes.ts';
 import { growTo, PAGE } from './wasm-memory.ts';
 
@@ -207,7 +208,7 @@ export class LineMachine {
       program.slack,
       program.skims && !skip ? 1 : 0,
     );
-    const depth = maxDepth ?? DEFAULT_MAX_DEPTH;
+    const depth = checkCount('maxDepth', maxDepth ?? DEFAULT_MAX_DEPTH, 1, MAX_DEPTH);
     exports.begin(length, depth, this.#scratch, this.#out, this.#outEnd, skip ? skipAt : 0);
   }
 

@@ -50,6 +50,8 @@ export interface LineTable extends EncodedLines {
 
 /** Deepest nesting of `{` and `[` accepted; the outermost object is depth 1. */
 export const DEFAULT_MAX_DEPTH = 512;
+/** The most that a `maxDepth` may be; more is INVALID_ARGUMENT. */
+export const MAX_DEPTH = 8192;
 
 export interface Query {
   /** Documents to keep; all if absent. */
@@ -70,7 +72,7 @@ export interface Query {
    * false.
    */
   readonly keeps?: boolean | undefined;
-  /** Deepest nesting of a good document. Default `DEFAULT_MAX_DEPTH`. */
+  /** Deepest nesting of a good document, up to `MAX_DEPTH`. Default `DEFAULT_MAX_DEPTH`. */
   readonly maxDepth?: number | undefined;
 }
 
@@ -264,6 +266,7 @@ export interface Kernel {
 export interface LinesOptions {
   /** The key's path; a top-level `_id` if absent. */
   readonly key?: Path;
+  /** Deepest nesting of a good document, up to `MAX_DEPTH`. Default `DEFAULT_MAX_DEPTH`. */
   readonly maxDepth?: number;
 }
 

@@ -1,6 +1,7 @@
 /** The sources that pipeline files know. */
 import type { Document } from '../core/batch.ts';
 import type { Predicate } from '../core/predicate.ts';
+import { DEFAULT_MAX_DEPTH, MAX_DEPTH } from '../kernels/types.ts';
 import type { AnySource } from '../pipeline/index.ts';
 import type { ArrowSourceOptions } from '../sources/arrow-source.ts';
 import { type CsvSourceOptions, csvSource } from '../sources/csv-source.ts';
@@ -71,7 +72,11 @@ const inputs = option(
 const batchBytes = option(size, 'Size of a batch, roughly.', '1MiB');
 const textOptions = {
   maxLineBytes: option(size, 'Longest line or element accepted.', '16MiB'),
-  maxDepth: option(count, 'Deepest nesting accepted.'),
+  maxDepth: option(
+    { ...count, maximum: MAX_DEPTH },
+    `Deepest nesting accepted, up to ${MAX_DEPTH}.`,
+    DEFAULT_MAX_DEPTH,
+  ),
   batchBytes,
 };
 const items = option(path, 'Where the array of documents stands: data.items.', 'at the top');

@@ -3,9 +3,16 @@
  * are fresh memory; the bytes are those given, not copied. Bad lines are reported, never thrown.
  */
 import { KeyKind, LineRecord, RECORD_WORDS } from '../../core/batch.ts';
+import { checkCount } from '../../core/check-option.ts';
 import { formatPath } from '../../core/path.ts';
 import { faultCode, faultReasons, Reason } from '../reasons.ts';
-import { type BadLine, DEFAULT_MAX_DEPTH, type LinesOptions, type LineTable } from '../types.ts';
+import {
+  type BadLine,
+  DEFAULT_MAX_DEPTH,
+  type LinesOptions,
+  type LineTable,
+  MAX_DEPTH,
+} from '../types.ts';
 import { Kind, Scanner } from './scanner.ts';
 import { decodeText, type FieldName, fieldNames, findPath, stringValue } from './text.ts';
 import { hashInto } from './xxh3.ts';
@@ -20,6 +27,7 @@ export type Visit = (scanner: Scanner, ordinal: number) => void;
 /** As `Kernel.lines`; `visit` sees each document's tape as it is found. */
 export function readLines(bytes: Uint8Array, options: LinesOptions = {}, visit?: Visit): LineTable {
   const { key = ['_id'], maxDepth = DEFAULT_MAX_DEPTH } = options;
+  checkCount('maxDepth', maxDepth, 1, MAX_DEPTH);
   const names = fieldNames(key);
   const scanner = new Scanner();
   const bad: BadLine[] = [];

@@ -167,6 +167,7 @@ describe('numbers that no option can be', () => {
     ['progressMs', () => run({ ...stages(), progressMs: -1 })],
     ['retries', () => run({ ...stages(), retry: { retries: Number.NaN } })],
     ['maxDepth', () => jsonSource(file('[]'), { maxDepth: 0 }).toArray()],
+    ['maxDepth', () => jsonlSource(file('{}'), { maxDepth: 8193 }).toArray()],
     ['maxLineBytes', () => jsonlSource(file('{}'), { maxLineBytes: Number.NaN }).toArray()],
     ['maxRowBytes', () => csvSource(file('a'), { maxRowBytes: 0 }).toArray()],
     ['skipLines', () => sniffCsv(file('a'), { skipLines: -1 })],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { LineRecord } from '../../../src/core/batch.ts';
-import { faultCode, faultReasons, Reason } from '../../../src/kernels/index.ts';
+import { faultCode, faultReasons, MAX_DEPTH, Reason } from '../../../src/kernels/index.ts';
 import { kernels } from '../../support/kernels.ts';
 
 const R = Reason;
@@ -109,6 +109,15 @@ const bad: readonly (readonly [string, number, number])[] = [
 const tooDeepAt = 3;
 
 describe.each(kernels)('bad lines in the $name kernel', (kernel) => {
+  it('are those deeper than maxDepth, which ends at 8192', () => {
+    const nested = (depth: number) => Buffer.from(`${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`);
+    const goodAt = (depth: number, maxDepth: number) =>
+      kernel.lines(nested(depth), { maxDepth }).count;
+    expect([goodAt(MAX_DEPTH, MAX_DEPTH), goodAt(MAX_DEPTH + 1, MAX_DEPTH)]).toEqual([1, 0]);
+    const refused = expect.objectContaining({ code: 'INVALID_ARGUMENT' });
+    expect(() => goodAt(1, MAX_DEPTH + 1)).toThrow(refused);
+  });
+
   it.each(bad)('%j fails at %i', (line, offset, reason) => {
     const bytes = Buffer.from(line, 'latin1');
     const maxDepth = reason === R.tooDeep ? tooDeepAt : 64;
