@@ -10,6 +10,9 @@ export function limitSource(source: Source, documents: number): Source {
     name: source.name,
     ...(source.cursors === false ? { cursors: false } : {}),
     follows: source.follows === true,
+    get spent() {
+      return source.spent === true;
+    },
     async *batches(signal, wants, from) {
       let left = documents;
       for await (const batch of source.batches(signal, wants, from)) {

@@ -34,6 +34,12 @@ export function iterate<T>(items: Iterable<T> | AsyncIterable<T>): Steps<T> {
   };
 }
 
+/** True for what cannot be begun anew: streams, generators, and whatever else is stepped through or listened to. */
+export function isReadOnce(items: object): boolean {
+  const { next, on } = items as { next?: unknown; on?: unknown };
+  return typeof next === 'function' || typeof on === 'function' || isWebStream(items);
+}
+
 /**
  * The items until the signal fires, also while the next is awaited; then its reason is thrown. Items left
  * waiting are told to end, and that is not waited for: it may never come. Errors: those of the iterable too.

@@ -68,6 +68,11 @@ export interface Source {
    */
   readonly follows?: boolean;
   /**
+   * True once it has begun to read what can be read only once, as a stream or a generator: a run does not open
+   * it again then, and what failed, the source or the sink, fails the run.
+   */
+  readonly spent?: boolean;
+  /**
    * Batches in order. `return()` on the iterator closes everything that was opened.
    *
    * `from` is a cursor that this source gave earlier, in this process or in another: the reading

@@ -91,7 +91,7 @@ export class Feed {
     const { retry: options, signal, onRetry } = this.#options;
     if (!options) return this.#step();
     const judge = (error: unknown): number | false =>
-      this.#position !== undefined && isTransientError(error) ? 0 : false;
+      this.#position && !this.#options.source.spent && isTransientError(error) ? 0 : false;
     const again = async (attempt: number): Promise<Step> => {
       if (attempt > 0) {
         await this.#iterator.return().catch(() => {});

@@ -204,7 +204,8 @@ export class Runner<Summary> {
     const { signal } = this.#controller;
     const { retry = {} } = this.#options;
     const { retries = 5 } = retry;
-    const readsAgain = this.#placed || this.#ledger.source.in === 0;
+    const lost = this.#source.spent && !this.#ended;
+    const readsAgain = !lost && (this.#placed || this.#ledger.source.in === 0);
     const can = readsAgain && canGoBack(this.#transforms) && this.#delivery.canReopen(error);
     if (signal.aborted || !can || this.#attempts >= retries) throw error;
     const delayMs = backoffMs(this.#attempts, retry);
@@ -217,7 +218,7 @@ export class Runner<Summary> {
     const checkpoint = committed?.mark?.loadId === this.loadId ? committed : this.#start!;
     const ended = checkpoint.mark?.ended === true;
     const leadsBack = this.#memories.fit && (ended || checkpoint.at !== undefined);
-    if (checkpoint !== this.#start && !leadsBack) throw error;
+    if ((checkpoint !== this.#start && !leadsBack) || (!ended && this.#source.spent)) throw error;
     restoreStates(checkpoint, this.#transforms);
     await this.#memories.recall(checkpoint.journals);
     this.#ledger.setBack(checkpoint.mark?.counts ?? []);

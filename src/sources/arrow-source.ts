@@ -12,7 +12,7 @@ import { decompressBlock } from '../io/decompress-block.ts';
 import { openFileReader } from '../io/file-reader.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { SourceStream } from '../streams/source-stream.ts';
-import { type ByteInput, openInputs } from './byte-input.ts';
+import { type ByteInput, Inputs } from './byte-input.ts';
 import { type InputPlace, type InputReader, parsePlace } from './input-place.ts';
 import { checkColumns, type RowsOptions, RowsToBatches } from './rows-to-batches.ts';
 
@@ -44,10 +44,14 @@ export function arrowSource<T extends object = Document>(
 
 /** The same without the stream around it. */
 export function createArrowSource(input: ByteInput, options: ArrowSourceOptions = {}): Source {
+  const inputs = new Inputs(input);
   return {
     name: 'arrowSource',
+    get spent() {
+      return inputs.spent;
+    },
     batches: (signal, wants, from) =>
-      readAll(input, options, signal, wants, parsePlace<ArrowPlace>(from, COUNTS)),
+      readAll(inputs, options, signal, wants, parsePlace<ArrowPlace>(from, COUNTS)),
   };
 }
 
@@ -71,7 +75,7 @@ const TAIL_BYTES = 512;
 type Cursor = InputPlace & ArrowPlace;
 
 async function* readAll(
-  input: ByteInput,
+  inputs: Inputs,
   options: ArrowSourceOptions,
   signal: AbortSignal,
   wants: Wants,
@@ -81,7 +85,7 @@ async function* readAll(
   const toBatches = new RowsToBatches(options, wants);
   const how = { signal, chunkBytes: CHUNK_BYTES, rejects: wants.rejects };
   let ordinal = cursor ? cursor.ordinal - cursor.row : 0;
-  for await (const { name, path, reader, from } of openInputs(input, how, cursor)) {
+  for await (const { name, path, reader, from } of inputs.open(how, cursor)) {
     try {
       const rows = readInput(name, reader, { options, toBatches, ordinal, from, path });
       for (;;) {

@@ -9,6 +9,7 @@
 import { fileURLToPath } from 'node:url';
 import { sourcePlace } from '../core/batch.ts';
 import { EtlError, type Place } from '../core/errors.ts';
+import { isReadOnce } from '../core/iterate.ts';
 import { isHttpUrl, redactUrl } from '../core/redact.ts';
 import type { ByteReader, Wants } from '../core/stage.ts';
 import { readChunks } from '../formats/chunk-reader.ts';
@@ -52,6 +53,8 @@ export interface Input {
   readonly name: string;
   /** Set for a file that can be opened again; not for a named pipe. */
   readonly path?: string;
+  /** What has been opened cannot be read from the start again. */
+  readonly once?: boolean;
   open(how: OpenHow): Promise<InputReader>;
 }
 
@@ -77,26 +80,42 @@ export interface OpenedInput<P extends InputPlace> {
   readonly from: P | undefined;
 }
 
-/**
- * Opens one input after the other, from the place given on. The caller closes each before the next.
- * Errors: IO_ERROR and HTTP_ERROR naming what cannot be opened, INVALID_PATH, INVALID_ARGUMENT,
- * CURSOR_MISMATCH.
- */
-export async function* openInputs<P extends InputPlace = InputPlace>(
-  input: ByteInput | readonly Input[],
-  options: OpenAll,
-  from?: P,
-): AsyncGenerator<OpenedInput<P>, void, void> {
-  const inputs = isInputs(input)
-    ? input
-    : await listInputs(input, options.rejects, from !== undefined);
-  const first = from ? findInput(inputs, from) : 0;
-  for (let i = first; i < inputs.length; i++) {
-    options.signal.throwIfAborted();
-    const { name, path, open } = inputs[i]!;
-    const place = i === first ? from : undefined;
-    const reader = await open({ ...options, at: { name, input: i }, from: place });
-    yield { name, path, reader, from: place };
+/** The inputs of a source. */
+export class Inputs {
+  readonly #input: ByteInput | readonly Input[];
+  #spent = false;
+
+  constructor(input: ByteInput | readonly Input[]) {
+    this.#input = input;
+  }
+
+  /** As in `Source`. */
+  get spent(): boolean {
+    return this.#spent;
+  }
+
+  /**
+   * Opens one input after the other, from the place given on. The caller closes each before the next.
+   * Errors: IO_ERROR and HTTP_ERROR naming what cannot be opened, INVALID_PATH, INVALID_ARGUMENT,
+   * CURSOR_MISMATCH.
+   */
+  async *open<P extends InputPlace = InputPlace>(
+    options: OpenAll,
+    from?: P,
+  ): AsyncGenerator<OpenedInput<P>, void, void> {
+    const input = this.#input;
+    const inputs = isInputs(input)
+      ? input
+      : await listInputs(input, options.rejects, from !== undefined);
+    const first = from ? findInput(inputs, from) : 0;
+    for (let i = first; i < inputs.length; i++) {
+      options.signal.throwIfAborted();
+      const { name, path, once = false, open } = inputs[i]!;
+      const place = i === first ? from : undefined;
+      this.#spent ||= once;
+      const reader = await open({ ...options, at: { name, input: i }, from: place });
+      yield { name, path, reader, from: place };
+    }
   }
 }
 
@@ -109,7 +128,7 @@ async function listInputs(
   rejects: string | undefined,
   late: boolean,
 ): Promise<Input[]> {
-  if (!isNames(input)) return [streamInput('stream', () => input)];
+  if (!isNames(input)) return [streamInput('stream', () => input, isReadOnce(input))];
   const names = typeof input === 'string' || input instanceof URL ? [input] : input;
   if (names.length === 0) throw new EtlError('INVALID_ARGUMENT', 'there is nothing to read');
   const inputs: Input[] = [];
@@ -151,10 +170,10 @@ function isNames(input: ByteInput): input is string | URL | readonly (string | U
 
 async function namedInputs(name: string | URL, rejects: string | undefined): Promise<Input[]> {
   const text = String(name);
-  if (text === '-' || text === 'stdin') return [streamInput('stdin', standardInput)];
+  if (text === '-' || text === 'stdin') return [streamInput('stdin', standardInput, true)];
   if (isHttpUrl(text)) return [httpInput({ url: text })];
   const path = text.startsWith('file:') ? fileURLToPath(text) : text;
-  if (await isNamedPipe(path)) return [streamInput(path, () => openNamedPipe(path))];
+  if (await isNamedPipe(path)) return [streamInput(path, () => openNamedPipe(path), true)];
   return (await expandPaths([path], rejects)).map(fileInput);
 }
 
@@ -256,10 +275,15 @@ export function openEncoded(
   return openStream(plain, place, name, how, body, tap);
 }
 
-/** A stream under a name, opened when it is read. */
-export function streamInput(name: string, stream: () => ByteStream | Promise<ByteStream>): Input {
+/** A stream under a name, opened when it is read; `once` as in `Input`. */
+export function streamInput(
+  name: string,
+  stream: () => ByteStream | Promise<ByteStream>,
+  once: boolean,
+): Input {
   return {
     name,
+    once,
     open: async (how) => openStream(await stream(), { path: name }, name, how),
   };
 }

@@ -15,7 +15,7 @@ import { batchBytesOf } from '../formats/jsonl.ts';
 import { detectCompression, SNIFF_BYTES } from '../io/decompress.ts';
 import { openFileReader } from '../io/file-reader.ts';
 import { SourceStream } from '../streams/source-stream.ts';
-import { type ByteInput, openInputs } from './byte-input.ts';
+import { type ByteInput, Inputs } from './byte-input.ts';
 import { type InputPlace, parsePlace } from './input-place.ts';
 
 export interface CsvSourceOptions
@@ -47,9 +47,13 @@ export function createCsvSource(
   options: Omit<CsvSourceOptions, 'signal'> = {},
 ): Source {
   checkRowOptions(options);
+  const inputs = new Inputs(input);
   return {
     name: 'csvSource',
-    batches: (signal, wants, from) => readAll(input, options, signal, wants, parseCursor(from)),
+    get spent() {
+      return inputs.spent;
+    },
+    batches: (signal, wants, from) => readAll(inputs, options, signal, wants, parseCursor(from)),
   };
 }
 
@@ -60,7 +64,7 @@ export function createCsvSource(
 export async function sniffCsv(input: ByteInput, options: CsvRowOptions = {}): Promise<CsvSniff> {
   checkRowOptions(options);
   const { signal } = new AbortController();
-  const inputs = openInputs(input, { signal, chunkBytes: HEAD_SAMPLE_BYTES });
+  const inputs = new Inputs(input).open({ signal, chunkBytes: HEAD_SAMPLE_BYTES });
   for await (const { name, reader, path } of inputs) {
     try {
       const head = await readHead(reader, name);
@@ -94,7 +98,7 @@ function isLayout(layout: CsvLayout | undefined): boolean {
 }
 
 async function* readAll(
-  input: ByteInput,
+  inputs: Inputs,
   options: Omit<CsvSourceOptions, 'signal'>,
   signal: AbortSignal,
   wants: Wants,
@@ -104,8 +108,8 @@ async function* readAll(
   const onError = options.onError ?? wants.onReject ?? 'stop';
   let row = cursor?.row ?? 0;
   let known = cursor?.layout.types;
-  const inputs = openInputs(input, { signal, chunkBytes, rejects: wants.rejects }, cursor);
-  for await (const { name, reader, from, path } of inputs) {
+  const how = { signal, chunkBytes, rejects: wants.rejects };
+  for await (const { name, reader, from, path } of inputs.open(how, cursor)) {
     const decoding: CsvOptions = {
       ...options,
       ...pinTypes(options, known),

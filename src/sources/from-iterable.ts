@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import type { Batch, Document } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
+import { isReadOnce } from '../core/iterate.ts';
 import type { Source } from '../core/stage.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { gatherBatches } from '../streams/gather.ts';
@@ -47,5 +48,16 @@ function createIterableSource(
   items: AsyncIterable<unknown> | Iterable<unknown>,
 ): Source {
   const { codec } = sharedKernel();
-  return { name, cursors: false, batches: (signal) => gatherBatches(items, codec, signal) };
+  let spent = false;
+  return {
+    name,
+    cursors: false,
+    get spent() {
+      return spent;
+    },
+    batches(signal) {
+      spent = isReadOnce(items);
+      return gatherBatches(items, codec, signal);
+    },
+  };
 }

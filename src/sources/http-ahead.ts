@@ -1,4 +1,5 @@
 /** Requests that are begun before their turn. */
+import { EtlError } from '../core/errors.ts';
 import { iterate } from '../core/iterate.ts';
 
 /** A request, which one it is, and what came of it first. */
@@ -10,7 +11,8 @@ interface Started<R, P> {
 
 /**
  * The requests from the one at `from` on, in order, each begun when it is known and some time before its turn: whoever
- * gives them may wait for what came of those before. Errors: those of the iterable, behind what it gave.
+ * gives them may wait for what came of those before. Errors: those of the iterable, behind what it gave;
+ * CURSOR_MISMATCH when it ends before `from`.
  */
 export async function* startAhead<R, P>(
   requests: Iterable<R> | AsyncIterable<R>,
@@ -28,6 +30,8 @@ export async function* startAhead<R, P>(
   const ask = async (): Promise<void> => {
     const { done, value: request } = await steps.next();
     if (ended) return;
+    if (done && at < from)
+      throw new EtlError('CURSOR_MISMATCH', 'there are fewer requests than before');
     if (done) ended = true;
     else if (at++ >= from) {
       started.push({ request, at: at - 1, first: begin(request, at - 1) });

@@ -2,7 +2,7 @@
 import type { Batch, Document } from '../core/batch.ts';
 import { checkChoice, checkCount, checkLimits, checkPositive } from '../core/check-option.ts';
 import { EtlError } from '../core/errors.ts';
-import { iterateUntil } from '../core/iterate.ts';
+import { isReadOnce, iterateUntil } from '../core/iterate.ts';
 import { type Path, type PathInput, parsePath } from '../core/path.ts';
 import { type RetryOptions, waitMs } from '../core/retry.ts';
 import type { ByteReader, Source } from '../core/stage.ts';
@@ -109,8 +109,12 @@ export function createHttpSource(
   }
   const known = oneOrMany(requests);
   const inputs = known?.map((request) => httpInput(request, sending));
+  let spent = false;
   return {
     name: 'httpSource',
+    get spent() {
+      return spent;
+    },
     batches(signal, wants, from) {
       const columns: KeptColumns = { types: undefined };
       const decode = chooseDecoder(format, steps, csv, columns);
@@ -126,6 +130,7 @@ export function createHttpSource(
         keptColumns: columns,
         path: steps,
       };
+      spent = known === undefined && isReadOnce(requests as object);
       const list = known ?? toRequests(requests as AsyncIterable<HttpRequestInput>, signal);
       return readPages(list, { ...rest, ...paging }, signal, wants, from);
     },

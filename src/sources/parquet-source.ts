@@ -11,7 +11,7 @@ import { type BlockCodec, decompressBlock } from '../io/decompress-block.ts';
 import { type FileReader, openFileReader } from '../io/file-reader.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { SourceStream } from '../streams/source-stream.ts';
-import { openInputs } from './byte-input.ts';
+import { Inputs } from './byte-input.ts';
 import { type InputPlace, parsePlace } from './input-place.ts';
 import { type Chunk, checkPages, describeChunk, PlainPages } from './parquet-pages.ts';
 import { type ParquetSchema, readSchema } from './parquet-schema.ts';
@@ -80,7 +80,7 @@ async function* readAll(
   const toBatches = new RowsToBatches(options, wants);
   let ordinal = cursor ? cursor.ordinal - cursor.row : 0;
   const how = { signal, chunkBytes: 4096, rejects: wants.rejects };
-  for await (const opened of openInputs(input, how, cursor)) {
+  for await (const opened of new Inputs(input).open(how, cursor)) {
     const { name, path, reader, from } = opened;
     const start = reader.placeAt(0);
     await reader.close();

@@ -7,7 +7,7 @@ import { readOnError } from '../core/reject.ts';
 import type { Source } from '../core/stage.ts';
 import { batchBytesOf } from '../formats/jsonl.ts';
 import type { DecoderOptions } from '../formats/line-decoder.ts';
-import { type ByteInput, type Input, openInputs } from './byte-input.ts';
+import { type ByteInput, type Input, Inputs } from './byte-input.ts';
 import { type InputReader, parsePlace } from './input-place.ts';
 
 /** What every text source can be told. */
@@ -39,8 +39,12 @@ export function createTextSource<K extends string, O extends TextSourceOptions>(
   options: O,
   decode: Decode<K, O>,
 ): Source {
+  const inputs = new Inputs(input);
   return {
     name,
+    get spent() {
+      return inputs.spent;
+    },
     batches(signal, wants, from) {
       const cursor = parsePlace<Mark<K> & { ordinal: number }>(from, [mark, 'ordinal']);
       const { rejects } = wants;
@@ -48,9 +52,9 @@ export function createTextSource<K extends string, O extends TextSourceOptions>(
       return readAll();
 
       async function* readAll(): AsyncGenerator<Batch, void, void> {
-        const chunkBytes = batchBytesOf(options);
+        const how = { signal, chunkBytes: batchBytesOf(options), rejects };
         let ordinal = cursor?.ordinal ?? 0;
-        for await (const opened of openInputs(input, { signal, chunkBytes, rejects }, cursor)) {
+        for await (const opened of inputs.open(how, cursor)) {
           const { name: source, reader, from } = opened;
           const cursorAt = (place: Mark<K>, next: number) => {
             return { ...place, ...reader.placeAt(place.offset), ordinal: next };

@@ -29,7 +29,7 @@ export const replayCommand: Command = {
     await keepApart(onError, file, 'read');
     const letters = createJsonlSource(file);
     const { signal } = new AbortController();
-    const records = streamInput(`records of ${file}`, () => replayRecords(letters, signal));
+    const records = streamInput(`records of ${file}`, () => replayRecords(letters, signal), false);
     const start = (logger: Logger) =>
       run({
         logger,

@@ -5,7 +5,7 @@ import { redactName } from '../../core/redact.ts';
 import type { Source } from '../../core/stage.ts';
 import type { CsvSniff } from '../../formats/csv-sniff.ts';
 import { stageTypes } from '../../pipeline-file/index.ts';
-import { openInputs } from '../../sources/byte-input.ts';
+import { Inputs } from '../../sources/byte-input.ts';
 import { sniffCsv } from '../../sources/csv-source.ts';
 import type { Command, Terminal } from '../command.ts';
 import { inputFiles, isStream, sniffCompression } from '../inputs.ts';
@@ -73,7 +73,7 @@ async function sniffAsRead(file: string): Promise<CsvSniff> {
 /** By the first bytes, whatever the name says; what is nothing else is CSV. */
 async function guessFormat(file: string): Promise<string> {
   const { signal } = new AbortController();
-  for await (const { reader } of openInputs(file, { signal, chunkBytes: HEAD_BYTES })) {
+  for await (const { reader } of new Inputs(file).open({ signal, chunkBytes: HEAD_BYTES })) {
     try {
       const head = (await reader.read(new Uint8Array(0))) ?? new Uint8Array(0);
       const text = Buffer.from(head)

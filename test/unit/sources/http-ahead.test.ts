@@ -4,7 +4,11 @@ import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { type HttpSourceOptions, httpSource } from '../../../src/sources/http-source.ts';
+import {
+  createHttpSource,
+  type HttpSourceOptions,
+  httpSource,
+} from '../../../src/sources/http-source.ts';
 import { heldBuffers } from '../../support/garbage.ts';
 import { lines, read, upTo } from '../../support/http-documents.ts';
 import { sendFile, serve } from '../../support/http-server.ts';
@@ -41,6 +45,20 @@ describe('httpSource with requests that come one by one', () => {
       told();
     }
     expect(seen).toEqual([0, 1, 2, 3, 4]);
+  });
+
+  it('goes on behind its last request, and not where there are fewer than before', async () => {
+    const { base } = await served();
+    const urls = (count: number) => [0, 1, 2].slice(0, count).map((n) => `${base}/${n}`);
+    const { signal } = new AbortController();
+    let cursor: unknown;
+    for await (const batch of createHttpSource(urls(3).values()).batches(signal, {})) {
+      cursor = batch.cursor;
+    }
+    const again = (count: number) =>
+      createHttpSource(urls(count).values()).batches(signal, {}, cursor).next();
+    expect(await again(3)).toMatchObject({ done: true });
+    await expect(again(2)).rejects.toMatchObject({ code: 'CURSOR_MISMATCH' });
   });
 
   it('ends when it is left, also while the next never comes', async () => {
