@@ -68,9 +68,9 @@ export class FollowedFile {
     return (this.#handle ?? this.place ?? this.#old) !== undefined;
   }
 
-  /** Where a later run goes on: until the name comes back, in what had it before. */
+  /** Where a later run goes on: until the name has a line, in what had it before. */
   get lastPlace(): TailPlace | undefined {
-    return this.place ?? (this.#handle ? undefined : this.#old?.place);
+    return this.place ?? this.#old?.place;
   }
 
   /** Errors: IO_ERROR. */
