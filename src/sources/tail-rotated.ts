@@ -3,7 +3,8 @@
  *
  * Which of them holds the bytes of a place is told by these bytes. Those that came after it, when there
  * was more than one rotation, are told by their names, which differ from its own in numbers and
- * compression only, and their order by the times of their last changes, which compressors keep.
+ * compression only, and their order by the times of their last changes, which compressors keep; of those
+ * changed at once, as file systems count it, by the numbers: from `.3` to `.1`, but dates upwards.
  */
 import type { BigIntStats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
@@ -83,8 +84,8 @@ export async function findNext(
       continue;
     }
     const isLeft = all.some(({ stats }) => stats.ino === old.stats.ino);
-    if (!isLeft && old.place && COMPRESSED.test(next.path)) {
-      // Not every compressor keeps the time.
+    if (!isLeft && old.place && (COMPRESSED.test(next.path) || compare(next, old, path) === 0)) {
+      // The same with another inode; not every compressor keeps the time.
       const reader = await openAt(next.path, old.place, how);
       if (reader) return { ...next, place: old.place, reader };
     }
@@ -105,11 +106,23 @@ function oldestAfter(
 ): Beside | undefined {
   const family = familyOf(old.path, path);
   const names = new Set(all.map((each) => each.path));
+  const left = all.find(({ stats }) => stats.ino === old.stats.ino);
+  const reached = { path: left?.path ?? old.path, stats: old.stats };
   return all
+    .filter((each) => each !== left && each.stats.ino !== current)
     .filter((each) => familyOf(each.path, path) === family)
-    .filter(({ stats }) => stats.mtimeNs > old.stats.mtimeNs && stats.ino !== current)
+    .filter((each) => compare(each, reached, path) >= (left ? 1 : 0))
     .filter((each) => !COMPRESSED.test(each.path) || !names.has(plainName(each.path)))
-    .sort((a, b) => (a.stats.mtimeNs < b.stats.mtimeNs ? -1 : 1))[0];
+    .sort((a, b) => compare(a, b, path))[0];
+}
+
+/** Below, at or above 0 as one had the name before, at once with or after the other. */
+function compare(one: Beside, other: Beside, path: string): number {
+  const age = one.stats.mtimeNs - other.stats.mtimeNs;
+  if (age !== 0n) return age < 0n ? -1 : 1;
+  const [a, b] = [suffixOf(one.path, path), suffixOf(other.path, path)];
+  const order = a.localeCompare(b, 'en', { numeric: true });
+  return /\d{4}/.test(a) ? order : -order;
 }
 
 /** Opens a file behind a place; undefined where it is no file with these bytes. */
@@ -164,8 +177,11 @@ function isSame(some: readonly Beside[], others: readonly Beside[]): boolean {
 
 /** What a rotated file's name has beyond that of `path`, numbers and compression apart. */
 function familyOf(rotated: string, path: string): string {
-  const name = basename(plainName(rotated)).slice(stemOf(path).length);
-  return name.replaceAll(/\d+/g, '#');
+  return suffixOf(rotated, path).replaceAll(/\d+/g, '#');
+}
+
+function suffixOf(rotated: string, path: string): string {
+  return basename(plainName(rotated)).slice(stemOf(path).length);
 }
 
 function plainName(path: string): string {

@@ -120,6 +120,8 @@ describe('tailSource', () => {
     await tail.until(300);
     const cursor = await tail.stop();
     writeFileSync(join(folder, 'a.log.0'), lines(900, 990));
+    // An older one, whatever its name says.
+    utimesSync(join(folder, 'a.log.0'), 1, 1);
     writeFileSync(join(folder, name), write(lines(0, 310)));
     writeFileSync(path, lines(310, 320));
     const before = openDescriptors();
