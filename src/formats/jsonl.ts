@@ -58,8 +58,8 @@ export async function* decodeLines(
   options: JsonlOptions = {},
 ): AsyncGenerator<Batch, void, void> {
   const { maxLineBytes = DEFAULT_MAX_LINE_BYTES, from = { offset: 0, line: 0 } } = options;
-  // What follows an end of input without a line end belongs to the line before.
-  const line = from.line - (reader.startsMidLine ? 1 : 0);
+  // What follows an end of input without a line end belongs to the line before, and to none a byte order mark.
+  const line = Math.max(0, from.line - (reader.startsMidLine ? 1 : 0));
   try {
     const decoder = new LineDecoder(options, { ...from, line });
     for await (const block of cutLines(reader, { maxLineBytes, offset: from.offset })) {

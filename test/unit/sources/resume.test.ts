@@ -169,6 +169,20 @@ describe('jsonlSource from a cursor', () => {
       expect(places).toEqual([{ path, line: 3, offset: 16, ordinal: 2 }]);
     });
 
+    it('counts lines from the first behind a byte order mark', async () => {
+      const path = join(temporaryFolder(), 'a.jsonl');
+      writeFileSync(path, '\ufeff{"n":x}\n');
+      const source = createJsonlSource(path);
+      let cursor: unknown;
+      const first = read(source, {}, undefined, (batch) => {
+        cursor = batch.cursor;
+      });
+      await expect(first).rejects.toMatchObject({ place: { line: 1 } });
+      writeFileSync(path, '\ufeff{"n":1}\n{"n":x}\n');
+      const second = read(source, {}, cursor);
+      await expect(second).rejects.toMatchObject({ place: { line: 2 } });
+    });
+
     const changes: [string, (path: string) => void][] = [
       ['shorter', (path) => truncateSync(path, 3000)],
       ['new', (path) => writeFileSync(path, lines(0, 900, 'b'))],
