@@ -6,9 +6,9 @@
  * top-level value (or the value at the path) that is no array is an element itself. Several
  * top-level values may follow each other, each with something at the path. Every block lies in fresh
  * memory: the elements are as they were, byte for byte at their offsets, but line ends inside them
- * have become spaces and what stands between them one line end and spaces. A block never reaches
- * over the end of an array, and `level` (how many containers are open behind it) is all that is
- * needed to go on from there.
+ * have become spaces and what stands between them spaces and one line end. A block never reaches
+ * over the end of an array: `level` (how many containers are open behind it) and whether an element begins or
+ * has ended there is all that is needed to go on.
  *
  * What is passed over on the way to the path is not validated beyond strings and brackets. An
  * element longer than `maxLineBytes` is reported and passed over in constant memory.
@@ -16,6 +16,7 @@
 import { EtlError, type Place } from '../core/errors.ts';
 import type { ByteReader } from '../core/stage.ts';
 import type { LineBlock } from './cut-lines.ts';
+import type { JsonCursor } from './json.ts';
 import {
   CLOSE_ARRAY,
   CLOSE_OBJECT,
@@ -42,7 +43,7 @@ export interface CutElementsOptions {
   readonly path: readonly string[];
   readonly maxLineBytes: number;
   /** Where the first byte stands. `level` is set when reading goes on from between two elements. */
-  readonly from: { readonly offset: number; readonly level?: number };
+  readonly from: Pick<JsonCursor, 'offset' | 'next'> & { readonly level?: number };
   /** Names the input in errors. */
   readonly place: Place;
   /** The first fault in a text that is no document, if it is not merely too short. */
@@ -89,7 +90,7 @@ type Expect =
   | 'colon'
   /** After a value. */
   | 'comma'
-  /** Reading goes on here, and whether a comma has been read is not known. */
+  /** Reading goes on here by an old cursor, and whether a comma has been read is not known. */
   | 'anything';
 
 class ElementCutter {
@@ -126,7 +127,8 @@ class ElementCutter {
     this.#target = path.length + 1;
     this.#base = from.offset;
     this.#level = from.level ?? 0;
-    this.#expect = from.level ? 'anything' : 'value';
+    this.#expect = from.level ? (from.next ?? 'anything') : 'value';
+    this.#matched = from.next === 'value';
     this.#found = from.level !== undefined;
   }
 
@@ -322,8 +324,8 @@ class ElementCutter {
       this.#endBlock();
       return;
     }
-    this.#bytes[this.#last] = LINE_END;
-    this.#bytes.fill(SPACE, this.#last + 1, this.#at);
+    this.#bytes.fill(SPACE, this.#last, this.#at - 1);
+    this.#bytes[this.#at - 1] = LINE_END;
   }
 
   #endBlock(inner: number = this.#level): void {
@@ -334,7 +336,7 @@ class ElementCutter {
     if (isRead) this.#bytes[this.#last] = LINE_END;
     const last = this.#last + (isRead ? 1 : 0);
     const bytes = this.#bytes.subarray(first, last);
-    const end = this.#base + (inner === this.#level ? last : this.#at);
+    const end = this.#base + (inner === this.#level ? this.#last : this.#at);
     this.#first = -1;
     this.#ready.push({ bytes, offset: this.#base + first, end, level: this.#level, inner });
   }

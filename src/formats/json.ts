@@ -22,6 +22,11 @@ export interface JsonCursor {
   readonly offset: number;
   /** Arrays and objects open at the place. */
   readonly level: number;
+  /**
+   * What comes there: an element, or behind one a comma or the end. Absent where the cursor was made before
+   * this was kept.
+   */
+  readonly next?: 'value' | 'comma';
 }
 
 export interface JsonOptions extends Omit<DecoderOptions, 'cursorAt'> {
@@ -65,8 +70,9 @@ export async function* decodeElements(
       {
         ...options,
         cursorAt({ line: _, ...place }, ordinal) {
-          const level = place.offset === current!.end ? current!.level : current!.inner;
-          return cursorAt({ ...place, level }, ordinal);
+          const isEnd = place.offset === current!.end;
+          const level = isEnd ? current!.level : current!.inner;
+          return cursorAt({ ...place, level, next: isEnd ? 'comma' : 'value' }, ordinal);
         },
       },
       { offset: from.offset },

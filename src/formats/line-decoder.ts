@@ -208,7 +208,8 @@ function* smallBlocks(block: LineBlock): Generator<LineBlock, void, void> {
   let { offset } = block;
   for (const bytes of piecesOfLines(block.bytes, OBJECT_PIECE_BYTES)) {
     const end = offset + bytes.length;
-    yield { bytes, offset, end };
+    const isLast = end === block.offset + block.bytes.length;
+    yield { bytes, offset, end: isLast ? block.end : end };
     offset = end;
   }
 }

@@ -12,13 +12,19 @@ interface Outcome {
   cursors: { cursor: JsonCursor; documents: number; rejects: number }[];
 }
 
-async function decode(chunks: Iterable<Uint8Array>, path: Path, from?: JsonCursor, ordinal = 0) {
+async function decode(
+  chunks: Iterable<Uint8Array>,
+  path: Path,
+  from?: JsonCursor,
+  ordinal = 0,
+  documents = false,
+) {
   const outcome: Outcome = {
     ...{ documents: [], places: [], rejects: [] },
     ...{ error: undefined, cursors: [] },
   };
   const options = {
-    ...{ batchBytes: 1, maxLineBytes: 60, path, ordinal },
+    ...{ batchBytes: 1, maxLineBytes: 60, path, ordinal, documents },
     ...(from ? { from } : {}),
     onError: ({ code, place, bytes }: { code: string; place: object; bytes: Uint8Array }) =>
       outcome.rejects.push({ code, place, bytes: Buffer.from(bytes).toString() }),
@@ -92,24 +98,32 @@ describe('JSON cut anywhere', () => {
     );
   });
 
-  it('goes on from every cursor', async () => {
+  it('goes on from every cursor, and refuses there what it refuses when read whole', async () => {
+    const any = fc.oneof(cases, broken);
     await fc.assert(
-      fc.asyncProperty(cases, fc.integer({ min: 1, max: 40 }), async ({ text, path }, size) => {
-        const bytes = new TextEncoder().encode(text);
-        const cut = (from: number) => {
-          const chunks: Uint8Array[] = [];
-          for (let i = from; i < bytes.length; i += size) chunks.push(bytes.subarray(i, i + size));
-          return chunks;
-        };
-        const whole = await decode(cut(0), path);
-        for (const { cursor, documents, rejects } of whole.cursors) {
-          const rest = await decode(cut(cursor.offset), path, cursor, documents);
-          expect(rest.documents).toEqual(whole.documents.slice(documents));
-          expect(rest.places).toEqual(whole.places.slice(documents));
-          expect(rest.rejects).toEqual(whole.rejects.slice(rejects));
-          expect(rest.error).toEqual(whole.error);
-        }
-      }),
+      fc.asyncProperty(
+        any,
+        fc.integer({ min: 1, max: 40 }),
+        fc.boolean(),
+        async (given, size, objects) => {
+          const { text, path } = given;
+          const bytes = new TextEncoder().encode(text);
+          const cut = (from: number) => {
+            const chunks: Uint8Array[] = [];
+            for (let i = from; i < bytes.length; i += size)
+              chunks.push(bytes.subarray(i, i + size));
+            return chunks;
+          };
+          const whole = await decode(cut(0), path, undefined, 0, objects);
+          for (const { cursor, documents, rejects } of whole.cursors) {
+            const rest = await decode(cut(cursor.offset), path, cursor, documents, objects);
+            expect(rest.documents).toEqual(whole.documents.slice(documents));
+            expect(rest.places).toEqual(whole.places.slice(documents));
+            expect(rest.rejects).toEqual(whole.rejects.slice(rejects));
+            expect(rest.error).toEqual(whole.error);
+          }
+        },
+      ),
       { numRuns: runs(150) },
     );
   });

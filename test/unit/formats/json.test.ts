@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Batch } from '../../../src/core/batch.ts';
 import type { Reject } from '../../../src/core/reject.ts';
-import { decodeJson, type JsonOptions } from '../../../src/formats/json.ts';
+import { decodeJson, type JsonCursor, type JsonOptions } from '../../../src/formats/json.ts';
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
@@ -153,5 +153,33 @@ describe('decodeJson', () => {
     for await (const batch of decodeJson(chunks, { batchBytes: 1000 })) count += batch.length;
     expect(count).toBe(1);
     expect(performance.now() - start).toBeLessThan(2000);
+  });
+
+  describe('from a cursor', () => {
+    const goOn = (text: string, from: JsonCursor, options: JsonOptions = {}) =>
+      collect(text.slice(from.offset), { ...options, from });
+
+    it.each([
+      ['a missing comma', '[{"id":1} {"id":2}]', 'expected a comma or the end', []],
+      ['a comma too many', '[{"id":1},,{"id":2}]', 'expected a value', []],
+      ['a comma at the end', '[{"id":1},]', 'expected a value', []],
+      ['a bad element', '[{"id":1} , {"id" 2}]', 'expected a colon', []],
+      ['a bad document', '{"a":{"id" 1}}', 'expected a colon', ['a']],
+    ])('refuses what is refused without: %s', async (_, text, what, path) => {
+      const whole = await collect(text, { path });
+      expect(String(whole.error)).toContain(what);
+      const cursor = whole.batches.at(-1)!.cursor as JsonCursor;
+      expect(await goOn(text, cursor, { path })).toMatchObject({ ids: [], error: whole.error });
+    });
+
+    it('goes on from those that do not say what comes', async () => {
+      const text = '[{"id":1} , {"id":2}]';
+      for (const offset of [9, 10, 11, 12]) {
+        expect(await goOn(text, { offset, level: 1 })).toMatchObject({
+          ids: [2],
+          error: undefined,
+        });
+      }
+    });
   });
 });
