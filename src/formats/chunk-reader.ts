@@ -21,7 +21,7 @@ export interface ChunkReaderOptions {
 type Chunks = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 type Step = IteratorResult<Uint8Array, unknown>;
 
-/** Errors: those of the iterable, unchanged. */
+/** Errors: those of the iterable, unchanged, behind what it gave. */
 export function readChunks(chunks: Chunks, options: ChunkReaderOptions = {}): ByteReader {
   const { chunkBytes = 1 << 20, lingerMs = 5, signal } = options;
   const iterator = iterate(chunks);
@@ -49,6 +49,9 @@ export function readChunks(chunks: Chunks, options: ChunkReaderOptions = {}): By
             size += next.value.byteLength;
           }
         }
+      } catch (error) {
+        // The step stays failed: what has been gathered comes first.
+        if (size === 0 || signal?.aborted) throw error;
       } finally {
         pause.end();
       }

@@ -176,7 +176,10 @@ describe('decodeJsonl', () => {
       yield encode('{"_id":"a"}\n');
       throw broken;
     }
-    expect((await collect(failing(), { batchBytes: 1 })).error).toBe(broken);
+    // What came before it comes before it, gathered or not.
+    for (const batchBytes of [1, 1 << 20]) {
+      expect(await collect(failing(), { batchBytes })).toMatchObject({ ids: ['a'], error: broken });
+    }
     let closed = false;
     async function* endless() {
       try {
