@@ -2,7 +2,7 @@
  * The casts that need no text: quotes put around a value or taken away, `true` for `1`, a time with
  * what its form lacks. Whatever else there is, is left to the casts on text.
  */
-import type { LineEdits } from './line-editor.ts';
+import { type LineEdits, NOTHING } from './line-editor.ts';
 import { OPEN_BRACE, OPEN_BRACKET, QUOTE } from './members.ts';
 import { isNumberStart } from './raw-value.ts';
 
@@ -10,7 +10,6 @@ import { isNumberStart } from './raw-value.ts';
 export type ByteCast = (bytes: Uint8Array, start: number, end: number, edits: LineEdits) => boolean;
 
 const encoder = new TextEncoder();
-const NOTHING = new Uint8Array(0);
 const QUOTES = encoder.encode('"');
 const TRUE = encoder.encode('true');
 const FALSE = encoder.encode('false');

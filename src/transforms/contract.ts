@@ -1,8 +1,9 @@
 /**
  * Schema contracts: what may be new in the data. Fields are known by their dotted path, with the types
  * seen there; null fits everywhere, an integer where numbers are, and elements of arrays are not looked
- * at. A kernel counts the fields of each batch as bytes; objects are made of a batch only when it has
- * something new that the contract does not let evolve.
+ * at. A kernel counts the fields of each batch; only of a batch with something new that the contract does
+ * not let evolve are the lines walked one by one, for what is new in it. Both tell types from how values are
+ * written, so that `1.0` is a number and no integer, and both go by the last of a repeated key.
  *
  * | mode | a new field (`columns`), a new type in a field (`dataType`) |
  * |---|---|
@@ -14,13 +15,18 @@
  * `collection` says the same of a collection of which nothing is known yet; where that may evolve, `columns` does
  * not count in its first batch. Types count from the first document on, however the documents are batched.
  */
-import { type Batch, type Document, isDocument, LineRecord, RECORD_WORDS } from '../core/batch.ts';
+import type { Batch } from '../core/batch.ts';
 import { checkChoice } from '../core/check-option.ts';
 import { EtlError, type Place } from '../core/errors.ts';
 import { formatPath, type Path } from '../core/path.ts';
 import { type OnReject, rejectDocument } from '../core/reject.ts';
 import type { Transform } from '../core/stage.ts';
-import { type FieldStats, type Selector, sharedKernel } from '../kernels/index.ts';
+import { type FieldStats, sharedKernel } from '../kernels/index.ts';
+import { parseInt64 } from '../kernels/twin/numbers.ts';
+import { decodeText } from '../kernels/twin/text.ts';
+import { editLines, type LineEdits, NOTHING } from './line-editor.ts';
+import { Members, OPEN_BRACE, OPEN_BRACKET, QUOTE, type Span, stringText } from './members.ts';
+import { isNumberStart } from './raw-value.ts';
 import { withoutBad } from './reject-document.ts';
 
 export type ContractMode = 'evolve' | 'freeze' | 'discard_value' | 'discard_row';
@@ -40,9 +46,32 @@ export interface ContractOptions {
 }
 
 interface Finding {
-  readonly path: Path;
+  readonly path: string;
   readonly mode: ContractMode;
   readonly what: string;
+}
+
+/** What is new in a batch: a tree of names, in which a field that is new, or has a type that is, has its path. */
+class News {
+  path: string | undefined;
+  readonly below = new Map<string, News>();
+
+  at(path: Path): News {
+    let node: News = this;
+    for (const step of path) {
+      const next = node.below.get(step) ?? new News();
+      node.below.set(step, next);
+      node = next;
+    }
+    return node;
+  }
+}
+
+/** What a look at one document gathers. */
+interface Look {
+  readonly findings: Finding[];
+  /** News that there is nothing to say against. Null has no type. */
+  readonly fitting: { readonly path: string; readonly type: ContractType | undefined }[];
 }
 
 const TYPES: readonly string[] = ['boolean', 'integer', 'number', 'string', 'object', 'array'];
@@ -102,20 +131,24 @@ class Contract implements Transform {
       // Of several types it depends on the order which is the new one.
       return dataType === 'evolve' || (isColumn && types.length < 2);
     });
-    if (!fits) return this.#sift(batch, newColumns, onReject);
-    for (const { key, types } of fresh) this.#learn(key, types);
-    return [batch];
+    if (fits) {
+      for (const { path, types } of fresh) this.#learn(formatPath(path), types);
+      return [batch];
+    }
+    const news = new News();
+    for (const { path } of fresh) news.at(path).path = formatPath(path);
+    return this.#sift(batch, news, newColumns, onReject);
   }
 
   /** Fields or types that are not known. */
   #findNew(fields: readonly FieldStats[]) {
-    const fresh: { key: string; types: ContractType[]; isColumn: boolean }[] = [];
+    const fresh: { path: Path; types: ContractType[]; isColumn: boolean }[] = [];
     const visit = (field: FieldStats): void => {
       if (field.element) return;
-      const key = formatPath(field.path);
-      const known = this.#known.get(key);
+      const { path } = field;
+      const known = this.#known.get(formatPath(path));
       const types = typesOf(field).filter((type) => !known || !allows(known, type));
-      if (!known || types.length > 0) fresh.push({ key, types, isColumn: !known });
+      if (!known || types.length > 0) fresh.push({ path, types, isColumn: !known });
       field.children.forEach(visit);
     };
     fields.forEach(visit);
@@ -132,12 +165,15 @@ class Contract implements Transform {
     return [];
   }
 
-  /** Document by document. */
-  #sift(batch: Batch, columns: ContractMode, onReject: OnReject | undefined): Batch[] {
+  /** Document by document, as what is new in one is known in the next. */
+  #sift(batch: Batch, news: News, columns: ContractMode, onReject: OnReject | undefined): Batch[] {
+    const bytes = batch.bytes();
     const kept: number[] = [];
-    const edits = new Map<number, readonly Path[]>();
-    for (const [i, document] of batch.documents().entries()) {
-      const findings = this.#examine(document, [], columns);
+    /** Per document that is kept, what it goes on without. */
+    const gone: ReadonlySet<string>[] = [];
+    for (let i = 0; i < batch.length; i++) {
+      const { findings, fitting }: Look = { findings: [], fitting: [] };
+      this.#examine(bytes, batch.span(i).start, news, columns, { findings, fitting });
       const frozen = findings.find(({ mode }) => mode === 'freeze');
       if (frozen) {
         rejectDocument(batch, i, { code: 'CONTRACT_BROKEN', reason: frozen.what }, onReject);
@@ -147,47 +183,36 @@ class Contract implements Transform {
         this.#options.onDiscard?.(batch.place(i), undefined);
         continue;
       }
-      const gone = findings.filter(({ mode }) => mode === 'discard_value').map(({ path }) => path);
-      for (const path of gone) this.#options.onDiscard?.(batch.place(i), formatPath(path));
-      const left = keptPaths(document, [], new Set(gone.map((path) => formatPath(path))));
-      if (gone.length > 0) edits.set(i, left);
-      this.#learnDocument(document, [], new Set(gone.map((path) => formatPath(path))));
+      for (const { path } of findings) this.#options.onDiscard?.(batch.place(i), path);
+      for (const { path, type } of fitting) this.#learn(path, type ? [type] : []);
       kept.push(i);
+      gone.push(new Set(findings.map(({ path }) => path)));
     }
-    if (edits.size === 0) return [batch.pick(kept)];
-    return [cutFields(batch, kept, edits)];
+    return editLines(batch.pick(kept), onReject, (line, start, _end, edits, index) => {
+      if (gone[index]!.size > 0) cutMembers(line, start, news, gone[index]!, edits);
+    });
   }
 
-  #examine(value: Document, path: Path, columns: ContractMode): Finding[] {
+  /** Looks for news in the object whose `{` is at `at`. */
+  #examine(bytes: Uint8Array, at: number, news: News, columns: ContractMode, look: Look): void {
     const { dataType } = this.#modes;
-    const findings: Finding[] = [];
-    for (const [field, child] of Object.entries(value)) {
-      const at = [...path, field];
-      const known = this.#known.get(formatPath(at));
-      const type = typeOf(child);
-      if (!known) {
-        if (columns !== 'evolve') {
-          findings.push({ path: at, mode: columns, what: `${formatPath(at)} is a new field` });
+    for (const [node, value] of lastMembers(bytes, at, news)) {
+      const { path } = node;
+      const type = typeAt(bytes, value);
+      if (path !== undefined) {
+        const known = this.#known.get(path);
+        if (!known && columns !== 'evolve') {
+          look.findings.push({ path, mode: columns, what: `${path} is a new field` });
           continue;
         }
-      } else if (type && known.size > 0 && !allows(known, type) && dataType !== 'evolve') {
-        const what = `${formatPath(at)} is of type ${type}, not ${[...known].join(' or ')}`;
-        findings.push({ path: at, mode: dataType, what });
-        continue;
+        if (known?.size && type && !allows(known, type) && dataType !== 'evolve') {
+          const what = `${path} is of type ${type}, not ${[...known].join(' or ')}`;
+          look.findings.push({ path, mode: dataType, what });
+          continue;
+        }
+        look.fitting.push({ path, type });
       }
-      if (isDocument(child)) findings.push(...this.#examine(child, at, columns));
-    }
-    return findings;
-  }
-
-  #learnDocument(value: Document, path: Path, gone: ReadonlySet<string>): void {
-    for (const [field, child] of Object.entries(value)) {
-      const at = [...path, field];
-      const key = formatPath(at);
-      if (gone.has(key)) continue;
-      const type = typeOf(child);
-      this.#learn(key, type ? [type] : []);
-      if (isDocument(child)) this.#learnDocument(child, at, gone);
+      if (type === 'object') this.#examine(bytes, value.start, node, columns, look);
     }
   }
 
@@ -210,45 +235,47 @@ class Contract implements Transform {
   }
 }
 
-/** The documents that are kept, those with edits projected to the paths left. */
-function cutFields(
-  batch: Batch,
-  kept: readonly number[],
-  edits: ReadonlyMap<number, readonly Path[]>,
-): Batch {
-  const { bytes, records } = batch.denseLines();
-  const selectors = new Map<string, Selector>();
-  const pieces = kept.map((i) => {
-    const start = records[i * RECORD_WORDS]!;
-    const line = bytes.subarray(start, records[i * RECORD_WORDS + LineRecord.end]! + 1);
-    const select = edits.get(i);
-    if (!select) return line;
-    if (select.length === 0) return new TextEncoder().encode('{}\n');
-    const key = JSON.stringify(select);
-    const selector = selectors.get(key) ?? sharedKernel().selector({ select });
-    selectors.set(key, selector);
-    return selector.project(line).bytes;
-  });
-  const out = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    out.set(piece, at);
-    at += piece.length;
+/** The members of the object whose `{` is at `at` that news are of or below. */
+function lastMembers(bytes: Uint8Array, at: number, news: News): Map<News, Span> {
+  const found = new Map<News, Span>();
+  if (news.below.size === 0) return found;
+  const members = new Members(bytes, at);
+  while (members.next()) {
+    const { keyStart, keyEnd, valueStart, valueEnd } = members;
+    const node = news.below.get(stringText(bytes, keyStart, keyEnd));
+    if (node) found.set(node, { start: valueStart, end: valueEnd });
   }
-  const table = sharedKernel().lines(out);
-  for (const [n, i] of kept.entries()) table.records[n * RECORD_WORDS + LineRecord.line] = i;
-  return batch.deriveLines(table);
+  return found;
 }
 
-/** The outermost paths that have nothing of `gone` in them. */
-function keptPaths(value: Document, path: Path, gone: ReadonlySet<string>): Path[] {
-  return Object.entries(value).flatMap(([field, child]) => {
-    const at = [...path, field];
-    const key = formatPath(at);
-    if (gone.has(key)) return [];
-    const inside = [...gone].some((each) => each.startsWith(`${key}.`));
-    return inside && isDocument(child) ? keptPaths(child, at, gone) : [at];
-  });
+/** Takes the members at the paths in `gone` out of the object whose `{` is at `at`, each with one comma. */
+function cutMembers(
+  bytes: Uint8Array,
+  at: number,
+  news: News,
+  gone: ReadonlySet<string>,
+  edits: LineEdits,
+): void {
+  const members = new Members(bytes, at);
+  /** Where the member before ended. */
+  let last = 0;
+  let isFirst = true;
+  /** Where members began that go and have none in front that stays: they take the comma behind them along. */
+  let from: number | undefined;
+  while (members.next()) {
+    const { keyStart, keyEnd, valueStart, valueEnd } = members;
+    const node = news.below.get(stringText(bytes, keyStart, keyEnd));
+    if (node?.path === undefined || !gone.has(node.path)) {
+      if (from !== undefined) edits.replace(from, keyStart, NOTHING);
+      from = undefined;
+      isFirst = false;
+      if (node && bytes[valueStart] === OPEN_BRACE)
+        cutMembers(bytes, valueStart, node, gone, edits);
+    } else if (isFirst) from ??= keyStart;
+    else edits.replace(last, valueEnd, NOTHING);
+    last = valueEnd;
+  }
+  if (from !== undefined) edits.replace(from, last, NOTHING);
 }
 
 function typesOf(field: FieldStats): ContractType[] {
@@ -263,12 +290,14 @@ function typesOf(field: FieldStats): ContractType[] {
   return counts.filter(([, count]) => count > 0).map(([type]) => type);
 }
 
-/** Undefined for null, which fits everywhere. */
-function typeOf(value: unknown): ContractType | undefined {
-  if (value === null) return undefined;
-  if (Array.isArray(value)) return 'array';
-  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';
-  return typeof value as 'boolean' | 'string' | 'object';
+/** As the kernel counts it; undefined for null, which fits everywhere. */
+function typeAt(bytes: Uint8Array, { start, end }: Span): ContractType | undefined {
+  const first = bytes[start]!;
+  if (first === QUOTE) return 'string';
+  if (first === OPEN_BRACE) return 'object';
+  if (first === OPEN_BRACKET) return 'array';
+  if (!isNumberStart(first)) return first === 0x6e ? undefined : 'boolean';
+  return parseInt64(decodeText(bytes, start, end)) === undefined ? 'number' : 'integer';
 }
 
 function allows(known: ReadonlySet<ContractType>, type: ContractType): boolean {

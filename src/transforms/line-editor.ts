@@ -84,6 +84,9 @@ export class LineBuilder {
   }
 }
 
+/** What `replace` puts where something is only taken out. */
+export const NOTHING: Uint8Array = new Uint8Array(0);
+
 /** Replaces ranges of one line, or inserts; calls come in ascending order and do not overlap. */
 export interface LineEdits {
   replace(from: number, to: number, by: Uint8Array): void;
@@ -177,5 +180,3 @@ class Editor implements LineEdits {
     this.#out.bytes = new Uint8Array(this.#source.length + (this.#source.length >> 3) + 64);
   }
 }
-
-const NOTHING = new Uint8Array(0);

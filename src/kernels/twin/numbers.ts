@@ -6,14 +6,19 @@ const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
 /** Every token of this many characters is within the safe integers. */
 const SAFE_LENGTH = 15;
+const LONGEST_INT64 = String(INT64_MIN).length;
 
 const TIMESTAMP =
   /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?:Z|([+-])(\d\d):?(\d\d))?)?$/;
 
 /** The value of an integer token in the int64 range; undefined for anything else. */
 export function readInt64(scanner: Scanner, node: number): bigint | undefined {
-  if (scanner.kind[node] !== Kind.integer) return undefined;
-  const text = sourceText(scanner, node);
+  return scanner.kind[node] === Kind.integer ? parseInt64(sourceText(scanner, node)) : undefined;
+}
+
+/** The value of a JSON number in the int64 range; undefined with a fraction or exponent, as in `1.0`. */
+export function parseInt64(text: string): bigint | undefined {
+  if (text.length > LONGEST_INT64 || /[.eE]/.test(text)) return undefined;
   if (text.length <= SAFE_LENGTH) return BigInt(Number(text));
   const value = BigInt(text);
   return value >= INT64_MIN && value <= INT64_MAX ? value : undefined;

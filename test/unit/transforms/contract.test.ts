@@ -124,6 +124,51 @@ describe('a contract', () => {
     expect(columns.rejects).toHaveLength(3);
   });
 
+  it.each([
+    [['1.0', 'true', '1.5'], 'freeze'],
+    [['1e3', 'true', '1.5'], 'freeze'],
+    [['1', 'true', '9223372036854775808', '9223372036854775807'], 'discard_value'],
+    [['-9223372036854775808', '"x"', '-0', '-9223372036854775809', '2.0'], 'discard_row'],
+  ] as const)(
+    'reads types from how %j are written, however batches are cut',
+    async (values, mode) => {
+      const lines = values.map((value) => `{"a":${value}}\n`);
+      const one = await pass({ dataType: mode }, lines.join(''), '');
+      const transform = contractTransform({ dataType: mode });
+      let each = '';
+      for (const line of lines) {
+        for await (const batch of await transform.apply(batchOf(line), signal, () => undefined)) {
+          each += new TextDecoder().decode(batch.bytes());
+        }
+      }
+      expect(one.out).toBe(each);
+      expect(one.transform.save!()).toEqual(transform.save!());
+    },
+  );
+
+  it.each([
+    // A known object that loses all it had is still there.
+    ['{"a":1,"b":{"y":1}}', '{"a":1,"b":{}}'],
+    ['{"a":1,"b":{"y":1,"c":"x","z":2}}', '{"a":1,"b":{"c":"x"}}'],
+    [
+      '{ "y" : 1 , "z":2, "a" : 1 ,"w": {"c": 1} , "b" : { "c" :"x" } }',
+      '{ "a" : 1 , "b" : { "c" :"x" } }',
+    ],
+    ['{"a":1, "y":1 , "z":[{"a":1}] }', '{"a":1 }'],
+    ['{ "y":1, "z":2 }', '{  }'],
+    ['{"":1,"a":1,"b":{"":{"":2}}}', '{"a":1,"b":{}}'],
+    // Of repeated keys the last counts, and all go.
+    [
+      '{"y":1,"a":1,"y":2,"b":{"c":"x"},"b":{"c":"y","d":1}}',
+      '{"a":1,"b":{"c":"x"},"b":{"c":"y"}}',
+    ],
+    ['{"a.b":1,"b":{"c":"x"},"\\u0061":2}', '{"b":{"c":"x"},"\\u0061":2}'],
+    ['{"b":[{"y":1}],"a":null}', '{"b":[{"y":1}],"a":null}'],
+  ])('cuts new fields out of %s and nothing else', async (line, expected) => {
+    const { out } = await pass({ columns: 'discard_value' }, `${line}\n${line}\n`);
+    expect(out).toBe(`${expected}\n${expected}\n`);
+  });
+
   it('knows what it knew, and may refuse what it knows nothing of', async () => {
     const { transform } = await pass({ columns: 'freeze' }, '');
     const later = contractTransform({ columns: 'freeze', collection: 'freeze' });
