@@ -58,7 +58,7 @@ interface Group {
  * Groups come when the input has ended, in the order in which they first appeared. A missing key is a
  * key, written as null. Sums of integers are exact; a sum or mean of nothing is null.
  *
- * Errors: LIMIT_EXCEEDED, INVALID_ARGUMENT. Rejects: INVALID_DOCUMENT where a value cannot be measured;
+ * Errors: LIMIT_EXCEEDED, INVALID_ARGUMENT; INVALID_DOCUMENT for a sum that no number can hold. Rejects: INVALID_DOCUMENT where a value cannot be measured;
  * such a document counts nowhere.
  */
 export function aggregateTransform(options: AggregateOptions): Transform {
@@ -157,7 +157,14 @@ function* writeGroups(
   let out = new LineBuilder(1 << 16);
   for (const { key, measures, used } of groups) {
     if (!used) continue;
-    const values = [...key, ...measures.map((measure) => measure.result())];
+    const results = measures.map((measure) => measure.result());
+    const values = [...key, ...results];
+    const tooLarge = results.indexOf(undefined);
+    if (tooLarge >= 0) {
+      const group = keys.map(({ name }, i) => `, ${name} ${key[i]}`).join('');
+      const reason = `the sum is too large for a number: ${specs[tooLarge]!.name}${group}`;
+      throw new EtlError('INVALID_DOCUMENT', `aggregate: ${reason}`);
+    }
     const text = values.map((value, i) => `${names[i]}:${value}`).join(',');
     out.writer.copy(encoder.encode(`{${text}}`));
     out.endLine(out.count);

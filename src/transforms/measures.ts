@@ -9,18 +9,38 @@ export interface Measure {
   /** Throws a Refusal for a value that cannot be taken; changes nothing. */
   check(value: RawValue): void;
   add(value: RawValue): void;
-  /** JSON text. */
-  result(): string;
+  /** JSON text; undefined where JSON has none: a sum too large for a number. */
+  result(): string | undefined;
 }
 
-/** Of integers exact however large; of others a compensated sum (Neumaier, 1974). */
+/** Numbers from here on are summed by themselves, divided by `SCALE`, so that no sum on the way is too large. */
+const HUGE = 2 ** 900;
+const SCALE = 2 ** 128;
+
+/** A sum with what rounding cost kept beside (Neumaier, 1974). */
+class FloatSum {
+  #sum = 0;
+  #lost = 0;
+
+  get value(): number {
+    return this.#sum + this.#lost;
+  }
+
+  add(number: number): void {
+    const sum = this.#sum + number;
+    const larger = Math.abs(this.#sum) >= Math.abs(number);
+    this.#lost += larger ? this.#sum - sum + number : number - sum + this.#sum;
+    this.#sum = sum;
+  }
+}
+
+/** Of integers exact however large; of others a compensated sum. */
 export class Sum implements Measure {
   count = 0;
   #small = 0;
   #large = 0n;
-  #fraction = 0;
-  #lost = 0;
-  #exact = true;
+  #floats: FloatSum | undefined;
+  #huge: FloatSum | undefined;
 
   check(value: RawValue): void {
     if (!value.isNumber) throw new Refusal('there is no sum of what is no number');
@@ -31,7 +51,7 @@ export class Sum implements Measure {
     const { number } = value;
     this.count++;
     if (!value.isInteger) {
-      this.#addFraction(number);
+      this.#addFloat(number);
       return;
     }
     const sum = this.#small + number;
@@ -39,32 +59,40 @@ export class Sum implements Measure {
     else this.#large += BigInt(value.text);
   }
 
-  result(): string {
+  result(): string | undefined {
     if (this.count === 0) return 'null';
-    return this.#exact ? String(this.#whole()) : JSON.stringify(this.total());
+    return this.#floats || this.#huge ? numberText(this.share(1)) : String(this.#whole());
   }
 
-  total(): number {
-    return Number(this.#whole()) + (this.#fraction + this.#lost);
+  /** The sum divided by `count`, which is a number also where the sum is none. */
+  protected share(count: number): number {
+    const rest = (Number(this.#whole()) + (this.#floats?.value ?? 0)) / count;
+    return this.#huge ? (this.#huge.value / count) * SCALE + rest : rest;
   }
 
   #whole(): bigint {
     return BigInt(this.#small) + this.#large;
   }
 
-  #addFraction(number: number): void {
-    this.#exact = false;
-    const sum = this.#fraction + number;
-    const larger = Math.abs(this.#fraction) >= Math.abs(number);
-    this.#lost += larger ? this.#fraction - sum + number : number - sum + this.#fraction;
-    this.#fraction = sum;
+  #addFloat(number: number): void {
+    if (Math.abs(number) < HUGE) {
+      this.#floats ??= new FloatSum();
+      this.#floats.add(number);
+    } else {
+      this.#huge ??= new FloatSum();
+      this.#huge.add(number / SCALE);
+    }
   }
 }
 
 export class Mean extends Sum {
-  override result(): string {
-    return this.count === 0 ? 'null' : JSON.stringify(this.total() / this.count);
+  override result(): string | undefined {
+    return this.count === 0 ? 'null' : numberText(this.share(this.count));
   }
+}
+
+function numberText(number: number): string | undefined {
+  return Number.isFinite(number) ? JSON.stringify(number) : undefined;
 }
 
 /** The least (`sign` -1) or greatest (1): of numbers by value, of strings by code point. */

@@ -210,6 +210,34 @@ describe('aggregate', () => {
     expect(most.texts[0]).toContain('"max":9007199254740993');
   });
 
+  it.each([
+    [['1e308', '1e308', '-1e308'], 1e308, 1e308 / 3],
+    [['1e308', '1.5', '-1e308', '1.5'], 3, 0.75],
+    [['-1.5e308', '-1.5e308', '1.5e308', '1.5e308', '2.5'], 2.5, 0.5],
+    [['1.7976931348623157e308'], Number.MAX_VALUE, Number.MAX_VALUE],
+  ] as const)('sums %j, of which sums on the way are no numbers', async (values, sum, mean) => {
+    const measures = { sum: { sum: 'n' }, mean: { mean: 'n' } } as const;
+    const lines = values.map((value) => `{"n":${value}}`);
+    const { texts } = await applyTo(aggregateTransform({ measures }), batchesOf(lines, 2));
+    const made = parsed(texts)[0] as { sum: number; mean: number };
+    expect(made.sum / sum).toBeCloseTo(1, 14);
+    expect(made.mean / mean).toBeCloseTo(1, 14);
+  });
+
+  it('ends with the group of a sum that no number can hold, where a mean is one', async () => {
+    const lines = ['{"k":"a","n":1}', '{"k":"b","n":1e308}', '{"k":"b","n":1e308}'];
+    const means = aggregateTransform({ by: 'k', measures: { m: { mean: 'n' } } });
+    expect((await applyTo(means, batchesOf(lines, 2))).texts).toEqual([
+      '{"k":"a","m":1}',
+      '{"k":"b","m":1e+308}',
+    ]);
+    const sums = aggregateTransform({ by: 'k', measures: { total: { sum: 'n' } } });
+    await expect(applyTo(sums, batchesOf(lines, 2))).rejects.toMatchObject({
+      code: 'INVALID_DOCUMENT',
+      message: 'aggregate: the sum is too large for a number: total, k "b"',
+    });
+  });
+
   it('refuses what cannot be measured, whole', async () => {
     const transform = aggregateTransform({
       by: { who: 'user.name' },
