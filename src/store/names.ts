@@ -60,14 +60,17 @@ export function checkId(id: unknown, place: Place = {}): asserts id is string {
   throw invalidId(id, place);
 }
 
-/** The error for an id that may not be written, saying what is wrong with it. */
-export function invalidId(id: unknown, place: Place = {}): EtlError {
-  return new EtlError('INVALID_ID', describe(id), { place });
+/** The error for an id that may not be written, saying what is wrong with it; `field` is where it was found. */
+export function invalidId(id: unknown, place: Place = {}, field?: string): EtlError {
+  return new EtlError('INVALID_ID', describe(id, field), { place });
 }
 
-function describe(id: unknown): string {
+function describe(id: unknown, field: string | undefined): string {
   if (typeof id === 'number' || typeof id === 'bigint') {
-    return `the id is the number ${id}; ids are strings, convert it with id: (doc) => String(doc.field)`;
+    // Not `id: (document) => …`: the document's own `_id` would still be a number, and so another id.
+    const way =
+      field === undefined ? '' : `; cast({ ${JSON.stringify(field)}: "string" }) makes it one`;
+    return `the id is the number ${id}, and ids are strings${way}`;
   }
   if (typeof id !== 'string') return `the id is ${id === null ? 'null' : `of type ${typeof id}`}`;
   if (id === '') return 'the id is empty';

@@ -235,8 +235,8 @@ export function settleId(own: unknown, rule: IdRule, place: Place): string {
     const what = rule.make === undefined ? `no field ${JSON.stringify(rule.key)}` : 'no id';
     throw new EtlError('MISSING_ID', `the document has ${what}`, { place });
   }
-  if (typeof id !== 'string' || !isValidId(id)) throw invalidId(id, place);
-  return id;
+  if (typeof id === 'string' && isValidId(id)) return id;
+  throw invalidId(id, place, rule.make ? undefined : rule.key);
 }
 
 function foreignValue({ bytes, records }: EncodedLines, i: number): unknown {

@@ -143,7 +143,7 @@ describe('FastStore', () => {
 
   it.each([
     ['{"n":1}', 'MISSING_ID', /no field "_id"/],
-    ['{"_id":5}', 'INVALID_ID', /the number 5.*String\(doc/],
+    ['{"_id":5}', 'INVALID_ID', /the number 5.*cast\(\{ "_id": "string" \}\)/],
     ['{"_id":null}', 'INVALID_ID', /null/],
     ['{"_id":""}', 'INVALID_ID', /empty/],
     [`{"_id":"${'x'.repeat(300)}"}`, 'INVALID_ID', /300 bytes/],
