@@ -50,7 +50,9 @@ export async function makeAll(
     return made;
   }
   if (!isMapping(value) || Object.getPrototypeOf(value) !== Object.prototype) return value;
-  const made: Record<string, unknown> = {};
-  for (const [key, field] of Object.entries(value)) made[key] = await makeAll(field, scope, fail);
-  return made;
+  const made: [string, unknown][] = [];
+  for (const [key, field] of Object.entries(value)) {
+    made.push([key, await makeAll(field, scope, fail)]);
+  }
+  return Object.fromEntries(made);
 }

@@ -55,6 +55,13 @@ describe('a data file', () => {
     expect(await result('a.json')).toEqual(expected);
   });
 
+  it('has mappings whose keys are any names', async () => {
+    writeFileSync(at('in.jsonl'), '{"__proto__":1,"constructor":2}\n');
+    const rename = '{ type: rename, fields: { __proto__: a, constructor: b } }';
+    writeFileSync(at('names.yaml'), `${head}transforms: [${rename}]\n${foot}`);
+    expect(await result('names.yaml')).toEqual([{ a: 1, b: 2 }]);
+  });
+
   it('joins with a store, and closes it', async () => {
     writeFileSync(at('fill.yaml'), `${head}sink: { type: zds, root: ${at('s')}, collection: c }\n`);
     await run((await loadPipeline(at('fill.yaml'))).options);
