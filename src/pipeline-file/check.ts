@@ -2,9 +2,10 @@
  * Holds a value against a form. Every fault is reported with the way to it; what comes back is the
  * value as stages take it: expressions read, sizes in bytes, stages as plans to build later.
  */
-import { EtlError, isEtlError } from '../core/errors.ts';
+import { type ErrorCode, EtlError, isEtlError } from '../core/errors.ts';
 import { parseExpression } from '../core/expression.ts';
 import { parseSize } from '../core/size.ts';
+import { isCollectionName } from '../store/names.ts';
 import { suggestion } from './nearest.ts';
 import { describeSchema, type Schema } from './schema.ts';
 
@@ -15,6 +16,8 @@ export type Way = readonly (string | number)[];
 export interface Fault {
   readonly way: Way;
   readonly problem: string;
+  /** Default INVALID_ARGUMENT. */
+  readonly code?: ErrorCode;
   /** It is the name that is wrong, not the value. */
   readonly atName?: boolean;
 }
@@ -188,6 +191,9 @@ function convert(form: Schema, value: unknown, way: Way, context: CheckContext):
     if (bytes === undefined) context.report({ way, problem: `${nameOf(way)} is no size above 0` });
     return bytes;
   }
+  if (form.format === 'collection' && !isCollectionName(value)) {
+    context.report({ way, problem: `${nameOf(way)} is no name for a collection` });
+  }
   if (form.format !== 'where') return value;
   const text = context.isFilled(way) ? context.expressionAt(way) : (value as string);
   if (text === undefined) return value;
@@ -227,5 +233,6 @@ export function faultError(
 ): EtlError {
   const [first, ...more] = faults as readonly [Fault, ...Fault[]];
   const rest = more.length > 0 ? ` (and ${more.length} more: zds lint shows them)` : '';
-  return new EtlError('INVALID_ARGUMENT', `${first.problem}${rest}`, { place: locate(first) });
+  const { code = 'INVALID_ARGUMENT', problem } = first;
+  return new EtlError(code, `${problem}${rest}`, { place: locate(first) });
 }

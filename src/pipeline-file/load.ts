@@ -8,6 +8,7 @@
  */
 import { extname } from 'node:path';
 import { EtlError, isEtlError, type Place } from '../core/errors.ts';
+import { stateKeys, unwrap } from '../pipeline/checkpoint.ts';
 import type { RunOptions } from '../pipeline/index.ts';
 import {
   type CheckContext,
@@ -26,7 +27,7 @@ import { suggestion } from './nearest.ts';
 import { type ParsedFile, parseFile } from './parse.ts';
 import { kindOptions, pipelineSchema, stageTypes } from './pipeline-schema.ts';
 import { fields } from './schema.ts';
-import { makeAll, StagePlan } from './stage-plan.ts';
+import { type Failure, makeAll, StagePlan } from './stage-plan.ts';
 import type { Scope } from './stage-type.ts';
 
 /** A pipeline ready to run, once. */
@@ -61,8 +62,9 @@ export async function loadPipeline(
   const found = await readPipeline(path, environment);
   if ('options' in found) return { options: found.options, data: undefined, close: async () => {} };
   const { faults, locate } = found;
-  if (faults.length > 0) throw faultError(faults, locate);
-  return makePipeline(found);
+  const made = faults.length > 0 ? undefined : await makePipeline(found);
+  if (made === undefined) throw faultError(faults, locate);
+  return made;
 }
 
 /** Everything that is wrong with a file. Errors: IO_ERROR, UNSUPPORTED. */
@@ -73,13 +75,10 @@ export async function lintPipeline(
   try {
     const found = await readPipeline(path, environment);
     if ('options' in found) return [];
+    await (await makePipeline(found))?.close();
     const { faults, locate } = found;
-    if (faults.length > 0) {
-      const findings = faults.map((fault) => ({ place: locate(fault), problem: fault.problem }));
-      return findings.sort((a, b) => orderOf(a.place) - orderOf(b.place));
-    }
-    await (await makePipeline(found)).close();
-    return [];
+    const findings = faults.map((fault) => ({ place: locate(fault), problem: fault.problem }));
+    return findings.sort((a, b) => orderOf(a.place) - orderOf(b.place));
   } catch (error) {
     if (!isEtlError(error) || error.code === 'IO_ERROR' || error.code === 'UNSUPPORTED')
       throw error;
@@ -92,8 +91,9 @@ function orderOf({ line = 0, column = 0 }: Place): number {
 }
 
 interface CheckedFile {
+  /** Stages as plans, but for those with a fault. */
   readonly checked: Readonly<Record<string, unknown>>;
-  readonly faults: readonly Fault[];
+  readonly faults: Fault[];
   readonly locate: ParsedFile['locate'];
   readonly interpolation: Interpolation;
 }
@@ -144,7 +144,10 @@ function checkPipeline({ value, locate }: ParsedFile, environment: Environment):
     stage: (kind, stage, way) => checkStage(kind, stage, way, context),
   };
   const form = pipelineSchema;
-  const checked = checkValue(form, whole, [], context) as Readonly<Record<string, unknown>>;
+  const checked = checkValue(form, whole, [], context) as CheckedFile['checked'];
+  if (isMapping(checked) && checked.resume === true && checked.reset === true) {
+    report({ way: ['reset'], problem: 'a run takes resume or reset' });
+  }
   return { checked, faults, locate, interpolation };
 }
 
@@ -190,28 +193,45 @@ function checkStage(kind: StageKind, value: unknown, way: Way, context: CheckCon
   }
   const stage = types[type]!;
   const form = fields({ ...kindOptions[kind], ...stage.options }, stage.required);
-  const checked = checkFields(form, options, way, context, `${kind} ${type}`);
-  return new StagePlan(type, stage, checked, way);
+  let isFaulty = false;
+  const report = (fault: Fault): void => {
+    isFaulty = true;
+    context.report(fault);
+  };
+  const checked = checkFields(form, options, way, { ...context, report }, `${kind} ${type}`);
+  return isFaulty ? value : new StagePlan(type, stage, checked, way);
 }
 
-async function makePipeline(file: CheckedFile): Promise<LoadedPipeline> {
-  const { checked, locate, interpolation } = file;
+/** Undefined where there are faults, those of the stages added, each of which has been tried. */
+async function makePipeline(file: CheckedFile): Promise<LoadedPipeline | undefined> {
+  const { checked, faults, interpolation } = file;
   const closers: (() => Promise<void>)[] = [];
-  const scope: Scope = { defer: (close) => closers.push(close) };
-  const fail = (cause: unknown, way: Way): Error => {
-    const own = isEtlError(cause) && cause.code !== 'IO_ERROR';
-    const message = cause instanceof Error ? cause.message : String(cause);
-    const problem = interpolation.hide(message);
-    return new EtlError(own ? cause.code : 'INVALID_ARGUMENT', problem, { place: locate({ way }) });
+  const close = async (): Promise<void> => {
+    for (const each of closers) await each();
   };
-  const options = (await makeAll(checked, scope, fail)) as RunOptions;
-  return {
-    options,
-    data: checked as unknown as PipelineData,
-    async close() {
-      for (const each of closers) await each();
-    },
-  };
+  const failures: Failure[] = [];
+  const scope: Scope = { defer: (closer) => closers.push(closer) };
+  const options = (await makeAll(checked, scope, failures)) as RunOptions;
+  for (const { error, way } of failures) {
+    const code = isEtlError(error) && error.code !== 'IO_ERROR' ? error.code : 'INVALID_ARGUMENT';
+    const message = error instanceof Error ? error.message : String(error);
+    faults.push({ way, code, problem: interpolation.hide(message) });
+  }
+  const areMade = isMapping(options) && faults.every(({ way }) => way[0] !== 'transforms');
+  if (areMade) faults.push(...findTwins(options));
+  if (faults.length === 0) return { options, data: checked as unknown as PipelineData, close };
+  await close();
+  return undefined;
+}
+
+/** Transforms that would be remembered under one id. */
+function findTwins({ transforms = [] }: RunOptions): Fault[] {
+  // What a module makes may be anything.
+  const keys = transforms.every(isMapping) ? stateKeys(transforms.map(unwrap)) : [];
+  return keys.flatMap((key, i) => {
+    if (keys.indexOf(key) === i) return [];
+    return [{ way: ['transforms', i], problem: `two transforms of the run have the id ${key}` }];
+  });
 }
 
 /** A message without the place in front of it. */

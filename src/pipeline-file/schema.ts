@@ -22,8 +22,11 @@ export interface Schema {
   readonly required?: readonly string[];
   readonly additionalProperties?: Schema | false;
   readonly anyOf?: readonly Schema[];
-  /** `where`: an expression, which becomes a predicate. `size`: text such as 32MiB, which becomes bytes. */
-  readonly format?: 'where' | 'size';
+  /**
+   * `where`: an expression, which becomes a predicate. `size`: text such as 32MiB, which becomes bytes.
+   * `collection`: the name of a collection.
+   */
+  readonly format?: 'where' | 'size' | 'collection';
   /** A stage of this kind. */
   readonly $ref?: StageRef;
 }
@@ -51,6 +54,8 @@ export const natural: Schema = { type: 'integer', minimum: 0 };
 export const size: Schema = {
   anyOf: [count, { type: 'string', pattern: SIZE_PATTERN, format: 'size', examples: ['32MiB'] }],
 };
+/** The name of a collection. */
+export const collection: Schema = { type: 'string', minLength: 1, format: 'collection' };
 /** A where-expression. */
 export const where: Schema = { type: 'string', minLength: 1, format: 'where' };
 /** Texts, at least one. */

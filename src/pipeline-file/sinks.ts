@@ -18,6 +18,7 @@ import {
   anyOf,
   anyText,
   character,
+  collection,
   count,
   fields,
   flag,
@@ -107,7 +108,7 @@ export const sinkTypes: Readonly<Record<string, StageType<AnySink<unknown>>>> = 
       'Writes documents to a collection of a store; position and documents are one commit.',
     options: {
       root: option(text, 'The folder of the store.'),
-      collection: option(text, 'The name of the collection.'),
+      collection: option(collection, 'The name of the collection.'),
       write: option(
         anyOf(
           oneOf('merge', 'append', 'replace'),

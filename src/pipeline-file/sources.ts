@@ -21,6 +21,7 @@ import { moduleStage } from './module-stage.ts';
 import {
   anyOf,
   character,
+  collection,
   count,
   fields,
   flag,
@@ -252,7 +253,7 @@ export const sourceTypes: Readonly<Record<string, StageType<AnySource>>> = {
     description: 'Reads a collection of a store, or of a .zds archive.',
     options: {
       root: option(text, 'The folder of the store.'),
-      collection: option(text, 'The name of the collection.'),
+      collection: option(collection, 'The name of the collection.'),
       where: option(where, 'Documents to keep.', 'all'),
       select: option(paths, 'Fields to return.', 'all'),
       limit: option(natural, 'Most documents to return.'),

@@ -22,37 +22,42 @@ export class StagePlan {
   }
 
   /**
-   * The stage; of a transform with an `id` both, as `run` takes them.
-   * Errors: INVALID_ARGUMENT with the place of the stage for options that exclude each other.
+   * The stage; of a transform with an `id` both, as `run` takes them. Undefined, and told of, where it, or a
+   * stage in its options, cannot be made of its options.
    */
-  async make(scope: Scope, fail: (error: unknown, way: Way) => Error): Promise<unknown> {
-    const made = (await makeAll(this.options, scope, fail)) as Record<string, unknown>;
+  async make(scope: Scope, told: Failure[]): Promise<unknown> {
+    const before = told.length;
+    const made = (await makeAll(this.options, scope, told)) as Record<string, unknown>;
+    if (told.length > before) return undefined;
     const { id, ...options } = made;
     try {
       const stage = await this.#stage.make(options, scope);
       return id === undefined ? stage : { id, transform: stage };
     } catch (error) {
-      throw fail(error, this.#way);
+      told.push({ error, way: this.#way });
+      return undefined;
     }
   }
 }
 
-/** The value with its stages made; stages in the options of stages are made first. */
-export async function makeAll(
-  value: unknown,
-  scope: Scope,
-  fail: (error: unknown, way: Way) => Error,
-): Promise<unknown> {
-  if (value instanceof StagePlan) return value.make(scope, fail);
+/** Why a stage could not be made. */
+export interface Failure {
+  readonly error: unknown;
+  readonly way: Way;
+}
+
+/** The value with its stages made; stages in the options of stages are made first, and one that fails hinders no other. */
+export async function makeAll(value: unknown, scope: Scope, told: Failure[]): Promise<unknown> {
+  if (value instanceof StagePlan) return value.make(scope, told);
   if (Array.isArray(value)) {
     const made: unknown[] = [];
-    for (const item of value) made.push(await makeAll(item, scope, fail));
+    for (const item of value) made.push(await makeAll(item, scope, told));
     return made;
   }
   if (!isMapping(value) || Object.getPrototypeOf(value) !== Object.prototype) return value;
   const made: [string, unknown][] = [];
   for (const [key, field] of Object.entries(value)) {
-    made.push([key, await makeAll(field, scope, fail)]);
+    made.push([key, await makeAll(field, scope, told)]);
   }
   return Object.fromEntries(made);
 }

@@ -11,6 +11,7 @@ import { moduleStage } from './module-stage.ts';
 import {
   anyOf,
   anyText,
+  collection,
   count,
   fields,
   flag,
@@ -134,7 +135,7 @@ export const transformTypes: Readonly<Record<string, StageType<AnyTransform>>> =
     description: 'Puts the document that a store has under a key into each document.',
     options: {
       from: option(
-        fields({ root: text, collection: text }, ['root', 'collection']),
+        fields({ root: text, collection }, ['root', 'collection']),
         'The collection to look in.',
       ),
       by: option(path, 'Where the key is.'),

@@ -42,28 +42,38 @@ export interface NamedTransform {
   readonly transform: Transform;
 }
 
+/** A transform, with the id that was given for it. */
+interface Identified {
+  readonly id?: string | undefined;
+  readonly transform: Transform;
+}
+
 /** The contract under a transform of a run, with the id that was given. */
-export function unwrap(each: AnyTransform): { id?: string; transform: Transform } {
+export function unwrap(each: AnyTransform): Identified {
   if (!('transform' in each)) return { transform: each };
   const { transform } = unwrap(each.transform);
   return 'id' in each ? { id: each.id, transform } : { transform };
 }
 
-/** Names the states. Errors: INVALID_ARGUMENT for an id that is given twice. */
-export function nameStates(
-  transforms: readonly { readonly id?: string | undefined; readonly transform: Transform }[],
-): NamedTransform[] {
+/** What each of a run's transforms is remembered under: its id, or its name, numbered from the second on. */
+export function stateKeys(transforms: readonly Identified[]): string[] {
   const seen = new Map<string, number>();
-  const named = transforms.map(({ id, transform }) => {
-    if (id !== undefined) return { key: id, transform };
-    const nth = (seen.get(transform.name) ?? 0) + 1;
-    seen.set(transform.name, nth);
-    return { key: nth === 1 ? transform.name : `${transform.name}#${nth}`, transform };
+  return transforms.map(({ id, transform: { name } }) => {
+    if (id !== undefined) return id;
+    const nth = (seen.get(name) ?? 0) + 1;
+    seen.set(name, nth);
+    return nth === 1 ? name : `${name}#${nth}`;
   });
-  const keys = named.map(({ key }) => key);
+}
+
+/** Names the states. Errors: INVALID_ARGUMENT for an id that is given twice. */
+export function nameStates(transforms: readonly Identified[]): NamedTransform[] {
+  const keys = stateKeys(transforms);
   const twice = keys.find((key, i) => keys.indexOf(key) < i);
-  if (twice === undefined) return named;
-  throw new EtlError('INVALID_ARGUMENT', `two transforms of the run have the id ${twice}`);
+  if (twice !== undefined) {
+    throw new EtlError('INVALID_ARGUMENT', `two transforms of the run have the id ${twice}`);
+  }
+  return transforms.map(({ transform }, i) => ({ key: keys[i]!, transform }));
 }
 
 /** The checkpoint at a position, with what each transform remembers there. */

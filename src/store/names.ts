@@ -81,17 +81,21 @@ function describe(id: unknown, field: string | undefined): string {
   return `the id ${shown} has characters that ids may not have`;
 }
 
-/** Throws INVALID_PATH unless the name is a plain folder name inside the root. */
-export function checkCollectionName(name: unknown): asserts name is string {
-  const ok =
+/** Whether it is a plain folder name inside the root. */
+export function isCollectionName(name: unknown): name is string {
+  return (
     typeof name === 'string' &&
     name !== '' &&
     !name.startsWith('.') &&
     !/[/\\\0]/.test(name) &&
-    new TextEncoder().encode(name).length <= 255;
-  if (!ok) {
-    throw new EtlError('INVALID_PATH', `not a collection name: ${JSON.stringify(String(name))}`);
-  }
+    new TextEncoder().encode(name).length <= 255
+  );
+}
+
+/** Throws INVALID_PATH unless `isCollectionName`. */
+export function checkCollectionName(name: unknown): asserts name is string {
+  if (isCollectionName(name)) return;
+  throw new EtlError('INVALID_PATH', `not a collection name: ${JSON.stringify(String(name))}`);
 }
 
 /** Whether a file of this name beside a collection's documents is one of them. */

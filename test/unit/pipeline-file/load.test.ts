@@ -166,6 +166,7 @@ ${foot}`;
     expect(await lint('w.yaml', text)).toEqual([
       '3:1 the pipeline has no "onErrors"; did you mean "onError"?',
       '5:31 transforms[0].types.n takes "string", "number", "integer", "boolean", "timestamp", not "int"',
+      '6:5 sample takes one of share, every and count',
       '7:12 maxErrors takes a whole number or text such as 1% or { count, share }, not "200%"',
     ]);
   });
@@ -181,6 +182,47 @@ ${foot}`;
       code: 'INVALID_ARGUMENT',
       place: { path: at('w.yaml'), line: 6, column: 5 },
     });
+  });
+
+  it('is all that stages, names and the run say at once', async () => {
+    const text = `${head}transforms:
+  - { type: sample, share: 0.5, every: 2 }
+  - { type: cast, types: { n: int } }
+  - { type: rename, fields: { a: x, b: x } }
+  - { type: lookup, from: { root: s, collection: .x }, by: a, as: b }
+sink:
+  type: tee
+  sinks:
+    - { type: csv, path: x.csv, delimiter: '.' }
+    - { type: zds, root: s, collection: a/b }
+resume: true
+reset: true
+`;
+    expect(await lint('all.yaml', text)).toEqual([
+      '4:5 sample takes one of share, every and count',
+      expect.stringMatching(/^5:31 transforms\[1\]\.types\.n takes/),
+      '6:5 two fields would be x',
+      '7:50 transforms[3].from.collection is no name for a collection',
+      expect.stringMatching(/^11:7 .*delimiter/),
+      '12:41 sink.sinks[1].collection is no name for a collection',
+      '14:8 a run takes resume or reset',
+    ]);
+    writeFileSync(at('all.yaml'), text.replace(/.*(: cast|: lookup|: zds|resume|reset).*\n/g, ''));
+    await expect(loadPipeline(at('all.yaml'))).rejects.toMatchObject({
+      place: { path: at('all.yaml'), line: 4 },
+      reason: expect.stringMatching(/^sample takes .* \(and 2 more: zds lint shows them\)$/),
+    });
+  });
+
+  it('is an id that two transforms would have', async () => {
+    const list =
+      '[{ type: dedupe }, { type: batch, id: a }, { type: sample, id: dedupe, every: 2 }]';
+    const text = `${head}transforms: ${list}\n${foot}`;
+    expect(await lint('ids.yaml', `${text}maxErrors: x\n`)).toEqual([
+      '3:56 two transforms of the run have the id dedupe',
+      expect.stringMatching(/^5:12 maxErrors takes/),
+    ]);
+    expect(await lint('ids.yaml', text.replace('id: dedupe', 'id: b'))).toEqual([]);
   });
 
   it('is a file that is not UTF-8', async () => {
