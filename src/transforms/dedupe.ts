@@ -54,6 +54,9 @@ class Dedupe implements Transform {
 
   constructor({ by = '_id', maxKeys = 4_000_000, window }: DedupeOptions) {
     const paths = pathsOf(by);
+    if (paths.length === 0) {
+      throw new EtlError('INVALID_ARGUMENT', 'by must be one path or several, not none');
+    }
     this.#reader = new KeyReader(paths);
     this.#maxKeys = maxKeys;
     this.#window = window;

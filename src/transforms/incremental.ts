@@ -52,8 +52,8 @@ const MOST_TIES = 100_000;
  * sink that commits cursors; into any other, each run begins with all. Put it first, so that it sees the
  * documents as the source gives them.
  * Errors: INVALID_DOCUMENT naming a document without a usable value, also for integers that JavaScript
- * does not tell apart; NOT_SORTED; CURSOR_MISMATCH; INVALID_ARGUMENT for more than 100,000 documents
- * at the highest value.
+ * does not tell apart; NOT_SORTED; CURSOR_MISMATCH; INVALID_ARGUMENT for an `initial` that is not usable, and
+ * for more than 100,000 documents at the highest value.
  */
 export function incrementalTransform(options: IncrementalOptions): Transform {
   return new Incremental(options);
@@ -73,7 +73,12 @@ class Incremental implements Transform {
   #last: Value | undefined;
 
   constructor(options: IncrementalOptions) {
-    checkChoice('missing', options.missing ?? 'reject', ['reject', 'keep', 'drop']);
+    const { missing = 'reject', initial } = options;
+    checkChoice('missing', missing, ['reject', 'keep', 'drop']);
+    if (initial !== undefined && !isUsable(initial)) {
+      const text = `initial must be a string, or a number that can be compared, not ${initial}`;
+      throw new EtlError('INVALID_ARGUMENT', text);
+    }
     this.#path = parsePath(options.field);
     this.#field = formatPath(this.#path);
     this.#options = options;
@@ -166,15 +171,14 @@ class Incremental implements Transform {
     const at = fieldAt(document, this.#path);
     const before = this.#max ?? this.#floor?.max;
     const isLikeBefore = before === undefined || typeof at === typeof before;
-    const isExact = typeof at === 'number' && (!Number.isInteger(at) || Number.isSafeInteger(at));
-    const isUsable = typeof at === 'string' || isExact;
-    if (isUsable && isLikeBefore) return at as Value;
+    const usable = isUsable(at);
+    if (usable && isLikeBefore) return at;
     const { missing = 'reject' } = this.#options;
     const none = at === undefined || at === null;
     if (none && missing !== 'reject') return null;
     let fault = 'is no string, nor a number that can be compared';
     if (none) fault = 'is missing';
-    else if (isUsable) fault = `is a ${typeof at} here and a ${typeof before} before`;
+    else if (usable) fault = `is a ${typeof at} here and a ${typeof before} before`;
     rejectDocument(
       batch,
       i,
@@ -198,6 +202,12 @@ class Incremental implements Transform {
     this.#floor = mark;
     this.#known = new Set(mark?.ties);
   }
+}
+
+/** Strings, and numbers that are themselves in JavaScript and in a saved mark. */
+function isUsable(value: unknown): value is Value {
+  if (typeof value !== 'number') return typeof value === 'string';
+  return Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value);
 }
 
 /** Of values of one type. */

@@ -2,13 +2,14 @@
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Document } from '../../../src/core/batch.ts';
+import type { Batch, Document } from '../../../src/core/batch.ts';
 import type { Source } from '../../../src/core/stage.ts';
 import { run } from '../../../src/pipeline/index.ts';
 import { zdsSink } from '../../../src/sinks/zds-sink.ts';
 import { FastStore } from '../../../src/store/index.ts';
 import { type IncrementalOptions, incrementalTransform } from '../../../src/transforms/index.ts';
 import { linesBatch, temporaryFolder } from '../../support/stages.ts';
+import { batchOf } from '../../support/transforms.ts';
 
 /** Documents in batches of `each`; no cursor, as of something asked anew each time. */
 function source(
@@ -115,6 +116,22 @@ describe('incremental', () => {
     expect(await load(fresh(), rows, { initial: 2, missing: 'drop' })).toMatchObject({
       written: 0,
     });
+  });
+
+  it('refuses a number too large for one, which would be no mark', () => {
+    const transform = incrementalTransform({ field: 'at' });
+    const reasons: string[] = [];
+    const batch = batchOf(['{"at":1}', '{"at":1e999}', '{"at":-1e999}', '{"at":2}']);
+    const { signal } = new AbortController();
+    const [kept] = transform.apply(
+      batch,
+      signal,
+      ({ reason }) => void reasons.push(reason),
+    ) as Batch[];
+    expect([...kept!]).toEqual([{ at: 1 }, { at: 2 }]);
+    const reason = 'at is no string, nor a number that can be compared';
+    expect(reasons).toEqual([reason, reason]);
+    expect(transform.save!()).toMatchObject({ reached: { max: 2 } });
   });
 
   it('agrees with a model over any growing input', async () => {
