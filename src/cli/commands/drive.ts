@@ -36,10 +36,11 @@ async function withDrive(
     code = await work(store);
   } catch (error) {
     const entries = store.len();
-    // Entries written before stay. What failed first is what is told.
-    await store.close().catch(() => undefined);
+    // Entries written before stay. Once the lock is let go of the file may be another's.
     if (isNew && entries === 0) rmSync(path, { force: true });
-    else if (mode === 'create' && error instanceof EtlError && error.code === 'IO_ERROR') {
+    // What failed first is what is told.
+    await store.close().catch(() => undefined);
+    if (mode === 'create' && error instanceof EtlError && error.code === 'IO_ERROR') {
       terminal.stderr.write(`${path}: whole entries in it: ${formatCount(entries)}\n`);
     }
     throw error;

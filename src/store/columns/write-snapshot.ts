@@ -10,6 +10,8 @@
 import { makePlan, type Plan } from '../../arrow/schema.ts';
 import { checkCount } from '../../core/check-option.ts';
 import { isEtlError } from '../../core/errors.ts';
+import type { Disk } from '../../io/disk.ts';
+import { followLink } from '../../io/replacing.ts';
 import { DataStore } from '../drive/data-store.ts';
 import { hashKey } from '../drive/key-indexer.ts';
 import { asksNothing, type ColumnsOptions, parseWish, type Wish, wishOf } from './begin-table.ts';
@@ -89,9 +91,9 @@ export async function writeSnapshot(
 /** Leaves the snapshot that was there, or no file. */
 async function takeBack(drive: DataStore, state: CollectionState): Promise<void> {
   const old = await readManifest(drive, state);
-  if (old) await tidyUp(drive, old.manifest);
+  // Once the lock is let go of the file may be another's.
+  await (old ? tidyUp(drive, old.manifest) : state.disk.remove(state.paths.columns));
   await drive.close();
-  if (!old) await state.disk.remove(state.paths.columns);
 }
 
 /** The drive, made anew where it is none any more: nothing in it is missed. */
@@ -106,8 +108,22 @@ async function openDrive({ disk, paths }: CollectionState): Promise<DataStore> {
     return await open();
   } catch (error) {
     if (!isEtlError(error, 'NOT_A_DRIVE')) throw error;
-    await disk.remove(paths.columns);
+    await removeUnlessDrive(disk, paths.columns);
     return open();
+  }
+}
+
+/** Another process may have put a drive there since it was looked at. Errors: LOCKED. */
+async function removeUnlessDrive(disk: Disk, path: string): Promise<void> {
+  const lock = await disk.lock(`${await followLink(disk, path)}.lock`);
+  try {
+    const drive = await DataStore.open(path, { mode: 'read', disk });
+    await drive.close();
+  } catch (error) {
+    if (isEtlError(error, 'NOT_A_DRIVE')) await disk.remove(path);
+    else if (!isEtlError(error, 'INVALID_PATH')) throw error;
+  } finally {
+    await lock.release();
   }
 }
 

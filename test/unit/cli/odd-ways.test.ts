@@ -8,9 +8,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { formatOf } from '../../../src/cli/formats.ts';
 import { createStreamWriter } from '../../../src/io/stream-writer.ts';
+import { DataStore } from '../../../src/store/drive/data-store.ts';
 import { temporaryFolder, zds } from './harness.ts';
 
 const folder = temporaryFolder();
@@ -61,7 +62,17 @@ describe('folders and links', () => {
   });
 
   it('get no drive where nothing was written', async () => {
+    // It goes while its lock is held: behind that it may be another's.
+    const atClose: boolean[] = [];
+    const close = vi.spyOn(DataStore.prototype, 'close').mockImplementation(function (
+      this: DataStore,
+    ) {
+      atClose.push(existsSync(at('n.drive')));
+      return this.abandon();
+    });
     expect((await zds(['drive', 'write', at('n.drive'), 'k', '--data', ''])).code).not.toBe(0);
+    close.mockRestore();
+    expect(atClose).toEqual([false]);
     expect((await zds(['drive', 'import', at('n.drive'), at('nofolder')])).code).not.toBe(0);
     expect(readdirSync(folder).filter((name) => name.startsWith('n.drive'))).toEqual([]);
   });

@@ -1,0 +1,80 @@
+/** Writing a column snapshot beside others who do, and what is left where it fails. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isEtlError } from '../../../../src/core/errors.ts';
+import { createNodeDisk, nodeDisk } from '../../../../src/io/index.ts';
+import { FastStore, ZdsRoot } from '../../../../src/store/index.ts';
+
+let root = '';
+let meta = '';
+let file = '';
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'snapshots-'));
+  meta = join(root, 'collections/c/meta');
+  file = join(meta, 'columns.drive');
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+const put = (store: FastStore, from: number, to: number) => {
+  for (let n = from; n < to; n++) store.put(`d${n}`, { n });
+};
+
+/** This machine's disk, which tells of each removal whether the lock of that file was held. */
+function watchingDisk() {
+  const removals: (readonly [path: string, isLocked: boolean])[] = [];
+  const disk = createNodeDisk();
+  disk.remove = async (path) => {
+    const lock = await nodeDisk.lock(`${path}.lock`).catch((error) => {
+      if (!isEtlError(error, 'LOCKED')) throw error;
+    });
+    await lock?.release();
+    removals.push([path, lock === undefined]);
+    await nodeDisk.remove(path);
+  };
+  return { disk, removals };
+}
+
+describe('writing a snapshot', () => {
+  it('removes the file under the lock alone: it may be that of another process behind it', async () => {
+    const { disk, removals } = watchingDisk();
+    await using own = await ZdsRoot.open(root, { disk });
+    const store = await own.collection('c');
+    put(store as FastStore, 0, 1000);
+    await store.flush();
+    const removed = () => removals.filter(([path]) => path === file);
+    const signal = AbortSignal.abort(new Error('enough'));
+    await expect(store.snapshot({ signal })).rejects.toMatchObject({ code: 'ABORTED' });
+    expect(removed()).toEqual([[file, true]]);
+    expect(readdirSync(meta).filter((name) => name.startsWith('columns'))).toEqual([]);
+    writeFileSync(file, 'this is no drive at all, and longer than a record would have to be');
+    expect(await store.snapshot()).toMatchObject({ rows: 1000 });
+    expect(removed()).toEqual([
+      [file, true],
+      [file, true],
+    ]);
+  });
+
+  it('leaves what another process put in the place of garbage', async () => {
+    await using store = await FastStore.open(root, 'c');
+    put(store, 0, 10);
+    await store.snapshot();
+    const sound = readFileSync(file);
+    const disk = createNodeDisk();
+    let releases = 0;
+    disk.lock = async (path) => {
+      const lock = await nodeDisk.lock(path);
+      const release = async () => {
+        await lock.release();
+        if (path === `${file}.lock` && ++releases === 1) writeFileSync(file, sound);
+      };
+      return { release };
+    };
+    await using own = await ZdsRoot.open(root, { disk, mode: 'read' });
+    writeFileSync(file, 'this is no drive at all, and longer than a record would have to be');
+    const reader = await own.collection('c', { mode: 'read' });
+    expect(await reader.snapshot()).toMatchObject({ rows: 10, rowsWritten: 0 });
+    expect(readFileSync(file)).toEqual(sound);
+  });
+});
