@@ -81,7 +81,8 @@ export async function writeSnapshot(
       seconds: (performance.now() - started) / 1000,
     };
   } catch (error) {
-    if (isEtlError(error, 'ABORTED')) await takeBack(drive, state);
+    // What failed first is what is told; a drive that failed itself is left to the next to recover.
+    await takeBack(drive, state).catch(() => undefined);
     throw error;
   } finally {
     await drive.abandon();
@@ -91,9 +92,12 @@ export async function writeSnapshot(
 /** Leaves the snapshot that was there, or no file. */
 async function takeBack(drive: DataStore, state: CollectionState): Promise<void> {
   const old = await readManifest(drive, state);
-  // Once the lock is let go of the file may be another's.
-  await (old ? tidyUp(drive, old.manifest) : state.disk.remove(state.paths.columns));
-  await drive.close();
+  try {
+    // Once the lock is let go of the file may be another's.
+    await (old ? tidyUp(drive, old.manifest) : state.disk.remove(state.paths.columns));
+  } finally {
+    await drive.close();
+  }
 }
 
 /** The drive, made anew where it is none any more: nothing in it is missed. */

@@ -1,5 +1,5 @@
 /** Writing a column snapshot beside others who do, and what is left where it fails. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -76,5 +76,25 @@ describe('writing a snapshot', () => {
     const reader = await own.collection('c', { mode: 'read' });
     expect(await reader.snapshot()).toMatchObject({ rows: 10, rowsWritten: 0 });
     expect(readFileSync(file)).toEqual(sound);
+  });
+
+  it('leaves what was there, and nothing else, where a document does not fit', async () => {
+    await using store = await FastStore.open(root, 'c');
+    put(store, 0, 1000);
+    store.put('last', { n: 'text' });
+    await store.flush();
+    const schema = { n: 'float64' } as const;
+    const fail = () =>
+      expect(store.snapshot({ schema, chunkRows: 10 })).rejects.toMatchObject({
+        code: 'SCHEMA_CHANGED',
+      });
+    const names = () => readdirSync(meta).filter((name) => name.startsWith('columns'));
+    await fail();
+    expect(names()).toEqual([]);
+    const { bytes } = await store.snapshot();
+    await fail();
+    expect(names()).toEqual(['columns.drive']);
+    expect(statSync(file).size).toBe(bytes);
+    expect((await store.table()).numRows).toBe(1001);
   });
 });
