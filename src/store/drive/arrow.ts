@@ -37,6 +37,8 @@ interface TableList {
   readonly batches: readonly { readonly rows: number; readonly bytes: number }[];
 }
 
+const LIST_BEGIN = Buffer.from('{"format":"zds-table",');
+
 /**
  * The payload as a vector of a type of fixed width without nulls, not copied; of booleans, which have a bit each, there
  * are eight to a byte. Errors: INVALID_ARGUMENT for another type, or where the payload is no whole number of values.
@@ -146,6 +148,14 @@ export async function deleteTable(drive: DataStore, key: DriveKey): Promise<numb
   return drive.batchDelete([...(list ? batchKeys(key, list) : []), ...left]);
 }
 
+/** Errors: INVALID_ARGUMENT for the entry under a table's key: a copy of it would leave the batches behind. */
+export function refuseTable(entry: EntryHandle): void {
+  if (listIn(entry) === undefined) return;
+  const message =
+    'the key has a table: write that with writeTable(…, drive.readTableBatches(key)), then deleteTable(key)';
+  throw new EtlError('INVALID_ARGUMENT', message);
+}
+
 function* readBatches(
   drive: DataStore,
   key: DriveKey,
@@ -176,10 +186,15 @@ function widthOf(type: DataType): number {
 /** The list under a key; undefined where there is nothing, or something else. */
 function readList(drive: DataStore, key: DriveKey): TableList | undefined {
   const entry = drive.read(key);
-  if (entry === undefined || entry.payload[0] !== 0x7b) return undefined;
+  return entry && listIn(entry);
+}
+
+/** The list of a table's batches in an entry; undefined where it holds something else. */
+function listIn(entry: EntryHandle): TableList | undefined {
+  const begin = entry.part(0, Math.min(entry.size, LIST_BEGIN.length));
+  if (!LIST_BEGIN.equals(begin) || !entry.isValidChecksum()) return undefined;
   try {
-    const list = JSON.parse(Buffer.from(entry.payload).toString()) as TableList;
-    return list.format === 'zds-table' && entry.isValidChecksum() ? list : undefined;
+    return JSON.parse(Buffer.from(entry.payload).toString()) as TableList;
   } catch {
     return undefined;
   }

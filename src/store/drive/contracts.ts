@@ -50,9 +50,15 @@ export interface DataStoreWriter {
     source: ByteSource,
     options?: StreamWriteOptions,
   ): Promise<number>;
-  /** Writes the entry under another key and deletes the first. Errors: KEY_NOT_FOUND. */
+  /**
+   * Writes the entry under another key and deletes the first. Errors: KEY_NOT_FOUND; INVALID_ARGUMENT for the same
+   * key, and for a table (`writeTable`), which has other entries too.
+   */
   rename(oldKey: DriveKey, newKey: DriveKey): Promise<number>;
-  /** Writes the entry to another drive; answers that one's tail. Errors: KEY_NOT_FOUND. */
+  /**
+   * Writes the entry to another drive; answers that one's tail. Errors: KEY_NOT_FOUND; INVALID_ARGUMENT for the same
+   * drive, and for a table.
+   */
   copy(key: DriveKey, target: DataStoreWriter): Promise<number>;
   /** As `copy`, then deletes the entry here once it is durable there. */
   transfer(key: DriveKey, target: DataStoreWriter): Promise<number>;

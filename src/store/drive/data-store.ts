@@ -14,7 +14,14 @@ import { nodeDisk } from '../../io/index.ts';
 import { followLink } from '../../io/replacing.ts';
 import { type DriveKey, METADATA_BYTES } from '../../kernels/index.ts';
 import { type ByteSource, type Changes, checkPayload } from './appender.ts';
-import { deleteTable, readTable, readTableBatches, type TableInput, writeTable } from './arrow.ts';
+import {
+  deleteTable,
+  readTable,
+  readTableBatches,
+  refuseTable,
+  type TableInput,
+  writeTable,
+} from './arrow.ts';
 import { checkKey } from './check-bytes.ts';
 import { compactedSize, type DriveCompactReport } from './compact-drive.ts';
 import type {
@@ -372,9 +379,10 @@ export class DataStore implements DataStoreReader, DataStoreWriter {
 
   #readExisting(keyHash: bigint): EntryHandle {
     const entry = this.readWithKeyHash(keyHash);
-    if (entry !== undefined) return entry;
     const place = { path: this.path };
-    throw new EtlError('KEY_NOT_FOUND', 'there is no entry of this key', { place });
+    if (!entry) throw new EtlError('KEY_NOT_FOUND', 'there is no entry of this key', { place });
+    refuseTable(entry);
+    return entry;
   }
 }
 

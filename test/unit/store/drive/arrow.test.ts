@@ -239,6 +239,27 @@ describe('tables in drives', () => {
     }
   });
 
+  it('are not moved by half', async () => {
+    await using drive = await DataStore.open(path);
+    await using other = await DataStore.open(join(folder, 'other.drive'));
+    await drive.writeTable('t', someTable(0, 4));
+    const refused = expect.objectContaining({ code: 'INVALID_ARGUMENT' });
+    await expect(drive.rename('t', 'u')).rejects.toEqual(refused);
+    await expect(drive.copy('t', other)).rejects.toEqual(refused);
+    await expect(drive.transfer('t', other)).rejects.toEqual(refused);
+    expect(drive.readTable('t')?.numRows).toBe(4);
+    expect(other.len()).toBe(0);
+    await other.writeTable('u', drive.readTableBatches('t'));
+    await drive.deleteTable('t');
+    expect(rows(other.readTable('u'))).toEqual(rows(someTable(0, 4)));
+    // Other texts of the same beginning are entries as any.
+    for (const text of ['{', '{"format":"zds-tables"}', '{"format":"zds-table",']) {
+      await drive.write('text', Buffer.from(text));
+      await drive.rename('text', 'renamed');
+      expect(Buffer.from(drive.read('renamed')!.payload).toString()).toBe(text);
+    }
+  });
+
   it('refuse what is no table, and notice what is missing', async () => {
     await using drive = await DataStore.open(path);
     await expect(drive.writeTable('t', [])).rejects.toThrow(/schema/);
