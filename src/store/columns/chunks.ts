@@ -18,7 +18,7 @@ import type { Predicate } from '../../core/predicate.ts';
 import type { ColumnData } from '../../kernels/index.ts';
 import type { EntryHandle } from '../drive/entry-handle.ts';
 import { Scan } from '../scan.ts';
-import type { CollectionState } from './manifest.ts';
+import type { Chunk, CollectionState } from './manifest.ts';
 import { allOf } from './unless-damaged.ts';
 
 /** What is read of a chunk at once: as a rule all that stands in front of its columns. */
@@ -224,18 +224,29 @@ export class Living {
     }
   }
 
-  /** The rows of those lines that are alive, as runs. */
-  runs(starts: Float64Array): number[] {
+  /**
+   * The rows of a chunk that are alive, as runs; `hasAll`: it took every document. Errors: RangeError for lines
+   * that cannot begin there.
+   */
+  runs(starts: Float64Array, { from, to }: Pick<Chunk, 'from' | 'to'>, hasAll: boolean): number[] {
     const offsets = this.#offsets;
     const runs: number[] = [];
-    let at = this.#find(starts[0]!);
+    let at = this.#find(from);
+    const end = this.#find(to);
+    let missing = hasAll ? end - at : 0;
     for (let row = 0; row < starts.length; row++) {
       const start = starts[row]!;
-      while (at < offsets.length && offsets[at]! < start) at++;
-      if (offsets[at] !== start) continue;
+      while (at < end && offsets[at]! < start) at++;
+      if (at === end || offsets[at] !== start) {
+        const isInOrder = start > (starts[row - 1] ?? from - 1) && start < to;
+        if (!isInOrder || !Number.isInteger(start)) throw new RangeError('a line elsewhere');
+        continue;
+      }
+      missing--;
       if (runs.at(-1) === row) runs[runs.length - 1] = row + 1;
       else runs.push(row, row + 1);
     }
+    if (hasAll && missing !== 0) throw new RangeError('lines without a row');
     return runs;
   }
 

@@ -100,19 +100,21 @@ async function readChunks(
   { drive, manifest, plan }: UsefulSnapshot,
   same: boolean,
 ): Promise<RecordBatch[]> {
-  const { chunks } = manifest;
+  const { chunks, definition } = manifest;
+  const hasAll = definition.where === undefined;
   const { schema } = plan;
   const { fields } = makePlan(manifest.columns).schema;
   let living: Living | undefined;
   // What is small is read first: beside the columns it would wait for them.
   const decoded = chunks.map((chunk) => new DecodedChunk(findChunk(drive, chunk), fields));
-  const batches = chunks.map(async ({ rows, whole }, i) => {
+  const batches = chunks.map(async (range, i) => {
+    const { rows, whole } = range;
     const chunk = decoded[i]!;
     if (chunk.rows !== rows) throw new RangeError('other rows');
     let runs: readonly number[] | undefined;
     if (!same || !whole) {
       living ??= new Living(state);
-      runs = living.runs(await chunk.starts());
+      runs = living.runs(await chunk.starts(), range, hasAll);
       if (runs.length === 0) return [];
       if (runs.length === 2 && runs[1]! - runs[0]! === rows) runs = undefined;
     }

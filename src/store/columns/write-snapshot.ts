@@ -197,7 +197,8 @@ async function keepParts(
     let alive = chunk.rows;
     if (!same || !chunk.whole) {
       living ??= new Living(state);
-      alive = countRows(living.runs(await new DecodedChunk(entry, fields).starts()));
+      const starts = await new DecodedChunk(entry, fields).starts();
+      alive = countRows(living.runs(starts, chunk, old.definition.where === undefined));
     }
     const grows = i === chunks.length - 1 && chunk.rows < chunkRows && end > old.end;
     if (grows || (chunk.rows - alive) * DEAD_SHARE > chunk.rows) fillUp(chunk.from, chunk.to);
