@@ -12,9 +12,6 @@ import {
   type ColumnsOptions,
   partsToRead,
   readTable,
-  type SnapshotOptions,
-  type SnapshotReport,
-  writeSnapshot,
 } from './columns/index.ts';
 import { type CommitLog, type CommitRecord, type LogRecord, openLog } from './commit-log.ts';
 import {
@@ -221,23 +218,23 @@ export class CollectionFiles implements Snapshots {
     return state;
   }
 
-  /** Commits, and writes a column snapshot of what is committed. Errors: as `FastStore.snapshot`. */
-  async writeColumns(options: SnapshotOptions): Promise<SnapshotReport> {
-    if (this.replacement) {
-      throw new EtlError('INVALID_ARGUMENT', 'what is being replaced has no snapshot');
-    }
+  /** Where the collection is. */
+  get place(): Pick<FilesInput, 'disk' | 'paths'> {
+    return this.#input;
+  }
+
+  /** As `state`, of a commit. Errors: INVALID_ARGUMENT where another program has added documents. */
+  async commitState(): Promise<CollectionState> {
     const committed = this.writer?.flush();
     const state = await this.state();
     try {
       await committed;
-      if ((this.commit?.end ?? 0) < state.snapshot.end) {
-        const message =
-          'another program has added documents: open the collection for writing first';
-        throw new EtlError('INVALID_ARGUMENT', message, { place: { path: this.data.path } });
-      }
-      return await writeSnapshot(state, options);
-    } finally {
+      if ((this.commit?.end ?? 0) >= state.snapshot.end) return state;
+      const message = 'another program has added documents: open the collection for writing first';
+      throw new EtlError('INVALID_ARGUMENT', message, { place: { path: this.data.path } });
+    } catch (error) {
       state.snapshot.release();
+      throw error;
     }
   }
 

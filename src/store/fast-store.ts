@@ -242,8 +242,8 @@ export class FastStore<T extends object = Document> {
   }
 
   /**
-   * Commits, and writes columns as Arrow buffers into a file beside, for `table` and scans with a
-   * predicate (docs/guide/snapshots.md). Errors: LOCKED, INVALID_ARGUMENT, SCHEMA_CHANGED.
+   * Commits, or as a reader goes on to the last commit, and writes columns as Arrow buffers into a file beside, for
+   * `table` and scans with a predicate (docs/guide/snapshots.md). Errors: LOCKED, INVALID_ARGUMENT, SCHEMA_CHANGED, ABORTED.
    */
   async snapshot(options: SnapshotOptions = {}): Promise<SnapshotReport> {
     this.#check();

@@ -5,7 +5,7 @@
  */
 import { EtlError } from '../core/errors.ts';
 import type { CollectionFiles } from './collection-files.ts';
-import type { SnapshotOptions, SnapshotReport } from './columns/index.ts';
+import { type SnapshotOptions, type SnapshotReport, writeSnapshot } from './columns/index.ts';
 import {
   type AutoCompactOptions,
   type CompactOptions,
@@ -37,14 +37,21 @@ export class HeldFiles {
 
   /** For readers: goes on to the last commit. */
   refresh(): Promise<void> {
-    return this.#exclusively(async () => {
-      if (!(await this.#current.follow())) await this.#replace();
-    });
+    return this.#exclusively(() => this.#goOn());
   }
 
-  /** Writes a column snapshot; what would replace the files waits. */
+  /** Writes a column snapshot, for readers of the last commit; what would replace the files waits. */
   snapshot(options: SnapshotOptions): Promise<SnapshotReport> {
-    return this.#exclusively(() => this.#current.writeColumns(options));
+    return this.#exclusively(async () => {
+      const { place, replacement } = this.#current;
+      if (replacement) {
+        throw new EtlError('INVALID_ARGUMENT', 'what is being replaced has no snapshot');
+      }
+      return writeSnapshot(place, options, async () => {
+        if (!this.#current.writer) await this.#goOn();
+        return this.#current.commitState();
+      });
+    });
   }
 
   /** For writers. Errors: as `FastStore.compact`. */
@@ -88,6 +95,10 @@ export class HeldFiles {
     await this.#current.close();
     const { replacement } = this.#current;
     await (this.#whole ? replacement?.publish() : replacement?.discard());
+  }
+
+  async #goOn(): Promise<void> {
+    if (!(await this.#current.follow())) await this.#replace();
   }
 
   async #replace(): Promise<void> {

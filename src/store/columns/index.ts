@@ -32,11 +32,12 @@ export async function readTable(state: CollectionState, options: ColumnsOptions)
   return module.readTable(state, options);
 }
 
-/** As `FastStore.snapshot`. The state is that of a commit. */
+/** As `FastStore.snapshot`; `commit` answers the state of the last commit, and is called once nobody else writes one. */
 export async function writeSnapshot(
-  state: CollectionState,
+  place: Pick<CollectionState, 'disk' | 'paths'>,
   options: SnapshotOptions,
+  commit: () => Promise<CollectionState>,
 ): Promise<SnapshotReport> {
   const module = await import('./write-snapshot.ts');
-  return module.writeSnapshot(state, options);
+  return module.writeSnapshot(place, options, commit);
 }

@@ -128,7 +128,8 @@ export async function readManifest(
   return manifest && { manifest, holds: await holdsFor(manifest, state) };
 }
 
-function parseManifest(drive: Pick<EntryLookup, 'read'>): Manifest | undefined {
+/** The manifest, whatever became of the collection; undefined where there is none that can be read. */
+export function parseManifest(drive: Pick<EntryLookup, 'read'>): Manifest | undefined {
   const entry = drive.read(MANIFEST_KEY);
   if (entry === undefined || !entry.isValidChecksum()) return undefined;
   const manifest = parse(entry);

@@ -23,6 +23,7 @@ import {
   findChunk,
   MANIFEST_KEY,
   type Manifest,
+  parseManifest,
   probe,
   readManifest,
   sumRows,
@@ -51,27 +52,35 @@ export interface SnapshotReport {
   readonly seconds: number;
 }
 
+type Place = Pick<CollectionState, 'disk' | 'paths'>;
+
 const CHUNK_ROWS = 65_536;
 /** A chunk is filled anew when more than one in so many of its rows are dead. */
 const DEAD_SHARE = 8;
 
-/** As `FastStore.snapshot`. The state is that of a commit. */
+/**
+ * As `FastStore.snapshot`. The state is that of a commit, the last one when the drive is locked: what another process has
+ * written by then is of no later one.
+ */
 export async function writeSnapshot(
-  state: CollectionState,
+  place: Place,
   options: SnapshotOptions,
+  commit: () => Promise<CollectionState>,
 ): Promise<SnapshotReport> {
   const started = performance.now();
   const { chunkRows = CHUNK_ROWS } = options;
   checkCount('chunkRows', chunkRows);
-  const drive = await openDrive(state);
+  const drive = await openDrive(place);
+  let state: CollectionState | undefined;
   try {
+    state = await commit();
     const { manifest, written } = await update(drive, state, options, chunkRows);
     await tidyUp(drive, manifest);
     const bytes = drive.fileSize();
     await drive.close();
     const { chunks, columns } = manifest;
     return {
-      path: state.paths.columns,
+      path: place.paths.columns,
       columns: columns.map(({ name }) => name),
       rows: sumRows(chunks),
       chunks: chunks.length,
@@ -82,26 +91,27 @@ export async function writeSnapshot(
     };
   } catch (error) {
     // What failed first is what is told; a drive that failed itself is left to the next to recover.
-    await takeBack(drive, state).catch(() => undefined);
+    await takeBack(drive, place).catch(() => undefined);
     throw error;
   } finally {
+    state?.snapshot.release();
     await drive.abandon();
   }
 }
 
 /** Leaves the snapshot that was there, or no file. */
-async function takeBack(drive: DataStore, state: CollectionState): Promise<void> {
-  const old = await readManifest(drive, state);
+async function takeBack(drive: DataStore, { disk, paths }: Place): Promise<void> {
+  const old = parseManifest(drive);
   try {
     // Once the lock is let go of the file may be another's.
-    await (old ? tidyUp(drive, old.manifest) : state.disk.remove(state.paths.columns));
+    await (old ? tidyUp(drive, old) : disk.remove(paths.columns));
   } finally {
     await drive.close();
   }
 }
 
 /** The drive, made anew where it is none any more: nothing in it is missed. */
-async function openDrive({ disk, paths }: CollectionState): Promise<DataStore> {
+async function openDrive({ disk, paths }: Place): Promise<DataStore> {
   const open = async (): Promise<DataStore> => {
     const drive = await DataStore.open(paths.columns, { disk });
     const { cutPath } = drive.recovery;

@@ -97,4 +97,38 @@ describe('writing a snapshot', () => {
     expect(statSync(file).size).toBe(bytes);
     expect((await store.table()).numRows).toBe(1001);
   });
+
+  it('by a reader is of the last commit, and keeps what is newer than the reader', async () => {
+    await using store = await FastStore.open(root, 'c');
+    put(store, 0, 10);
+    store.delete('d3');
+    await store.flush();
+    for (const change of [() => store.flush(), () => store.compact()]) {
+      await using reader = await FastStore.open(root, 'c', { mode: 'read' });
+      put(store, store.count + 1, store.count + 11);
+      await change();
+      const { rows } = await store.snapshot({ columns: ['n'] });
+      const sound = readFileSync(file);
+      expect(await reader.snapshot()).toMatchObject({ rows, rowsWritten: 0 });
+      expect(reader.count).toBe(store.count);
+      expect(readFileSync(file)).toEqual(sound);
+    }
+  });
+
+  it('by a reader sees what was committed until it had the lock', async () => {
+    await using store = await FastStore.open(root, 'c');
+    put(store, 0, 10);
+    await store.flush();
+    const disk = createNodeDisk();
+    disk.lock = async (path) => {
+      if (path === `${file}.lock`) {
+        put(store, 10, 20);
+        await store.snapshot({ columns: ['n'] });
+      }
+      return nodeDisk.lock(path);
+    };
+    await using own = await ZdsRoot.open(root, { disk, mode: 'read' });
+    const reader = await own.collection('c', { mode: 'read' });
+    expect(await reader.snapshot()).toMatchObject({ rows: 20, rowsWritten: 0 });
+  });
 });
