@@ -8,14 +8,17 @@
  * with the table that they opened.
  */
 import {
-  type DataType,
+  DataType,
+  Dictionary,
+  type Field,
   makeBuilder,
   makeData,
   RecordBatch,
   RecordBatchReader,
-  type Schema,
+  Schema,
   Struct,
   Table,
+  util,
   Vector,
 } from 'apache-arrow';
 import { fixedWidth } from '../../arrow/buffers.ts';
@@ -102,10 +105,7 @@ export async function writeTable(
   let first: Schema | undefined = input instanceof Table ? input.schema : undefined;
   for await (const batch of input instanceof Table ? input.batches : input) {
     first ??= batch.schema;
-    if (String(batch.schema) !== String(first)) {
-      throw new EtlError('INVALID_ARGUMENT', 'the batches of a table have one schema');
-    }
-    await add(batch);
+    await add(underSchema(batch, first));
   }
   if (batches.length === 0) {
     if (!first) throw new EtlError('INVALID_ARGUMENT', 'a table without a batch has no schema');
@@ -154,6 +154,36 @@ export function refuseTable(entry: EntryHandle): void {
   const message =
     'the key has a table: write that with writeTable(…, drive.readTableBatches(key)), then deleteTable(key)';
   throw new EtlError('INVALID_ARGUMENT', message);
+}
+
+/**
+ * The batch with the schema of the first, whose ids its dictionaries get. Errors: INVALID_ARGUMENT for another schema:
+ * the batches could not be read as one table.
+ */
+function underSchema(batch: RecordBatch, schema: Schema): RecordBatch {
+  const { data } = batch;
+  const own: readonly Field[] = batch.schema.fields;
+  if (util.compareSchemas(schema, batch.schema)) return batch;
+  const children = data.children.map((child, i) => {
+    const wanted = schema.fields[i]?.type;
+    return wanted && isSameButId(child.type, wanted) ? child.clone(wanted) : child;
+  });
+  const fields = own.map((field, i) => field.clone({ type: children[i]!.type }));
+  if (!util.compareSchemas(schema, new Schema(fields))) {
+    throw new EtlError('INVALID_ARGUMENT', 'the batches of a table have one schema');
+  }
+  const { length, nullCount, offset } = data;
+  const type = new Struct(schema.fields);
+  return new RecordBatch(schema, data.clone(type, offset, length, nullCount, undefined, children));
+}
+
+/** Whether both are dictionaries of the same types; each made by itself has an id of its own. */
+function isSameButId(a: DataType, b: DataType): boolean {
+  return (
+    DataType.isDictionary(a) &&
+    DataType.isDictionary(b) &&
+    util.compareTypes(new Dictionary(a.dictionary, a.indices, b.id, a.isOrdered), b)
+  );
 }
 
 function* readBatches(

@@ -17,11 +17,13 @@ import {
   Int16,
   Int64,
   List,
+  makeData,
   Null,
-  type RecordBatch,
+  RecordBatch,
   Schema,
   Struct,
   Table,
+  TimestampMillisecond,
   tableFromArrays,
   tableFromIPC,
   tableToIPC,
@@ -236,6 +238,40 @@ describe('tables in drives', () => {
       expect(drive.readTable(key)?.numRows).toBe(key === 'old' ? 4 : undefined);
       await drive.deleteTable(key);
       expect(drive.len()).toBe(0);
+    }
+  });
+
+  it('hold batches with dictionaries of their own, each made by itself', async () => {
+    await using drive = await DataStore.open(path);
+    const tables = [['a', 'b', 'a'], ['z', 'y'], ['b']].map((s) => tableFromArrays({ s }));
+    await drive.writeTable(
+      't',
+      tables.flatMap(({ batches }) => batches as unknown as RecordBatch[]),
+    );
+    const table = drive.readTable('t')!;
+    expect([...table.getChild('s')!]).toEqual(['a', 'b', 'a', 'z', 'y', 'b']);
+    expect([...tableFromIPC(tableToIPC(table)).getChild('s')!]).toEqual([...table.getChild('s')!]);
+  });
+
+  it('refuse batches that cannot be read as one table, and keep the one there was', async () => {
+    await using drive = await DataStore.open(path);
+    const batchOf = (type: DataType, nullable: boolean) => {
+      const fields = [new Field('n', type, nullable)];
+      const child = makeData({ type: new Int64(), length: 1, data: BigInt64Array.of(1n) });
+      const data = makeData({ type: new Struct(fields), length: 1, children: [child.clone(type)] });
+      return new RecordBatch(new Schema(fields), data);
+    };
+    const long = batchOf(new Int64(), true);
+    const utc = batchOf(new TimestampMillisecond('UTC'), true);
+    const berlin = batchOf(new TimestampMillisecond('Europe/Berlin'), true);
+    await drive.writeTable('t', someTable(0, 4));
+    for (const pair of [
+      [long, batchOf(new Int64(), false)],
+      [utc, berlin],
+      [long, utc],
+    ]) {
+      await expect(drive.writeTable('t', pair)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+      expect(rows(drive.readTable('t'))).toEqual(rows(someTable(0, 4)));
     }
   });
 
