@@ -1,4 +1,10 @@
-/** Waiting that an AbortSignal can end. */
+/** What an AbortSignal can end. */
+import { EtlError } from './errors.ts';
+
+/** Errors: ABORTED with this message where the signal has fired, its reason being the cause. */
+export function checkSignal(signal: AbortSignal | undefined, message: string): void {
+  if (signal?.aborted) throw new EtlError('ABORTED', message, { cause: signal.reason });
+}
 
 /**
  * The value, or a rejection with the signal's reason as soon as that fires. What was waited for goes

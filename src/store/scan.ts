@@ -10,10 +10,10 @@
  * `collect` read on the calling thread, one piece at a time and no promise per document.
  */
 import { setImmediate } from 'node:timers/promises';
+import { checkSignal } from '../core/abort.ts';
 import { Batch, type Document, type EncodedLines, RECORD_WORDS } from '../core/batch.ts';
 import { checkCount, checkList } from '../core/check-option.ts';
 import { DocumentIterator } from '../core/document-iterator.ts';
-import { EtlError } from '../core/errors.ts';
 import { type Path, type PathInput, parsePath } from '../core/path.ts';
 import type { Predicate } from '../core/predicate.ts';
 import type { Wants } from '../core/stage.ts';
@@ -353,9 +353,7 @@ export class Scan<T extends object = Document> implements Iterable<T>, AsyncIter
   }
 
   #checkSignal(): void {
-    const { signal } = this.#options;
-    if (!signal?.aborted) return;
-    throw new EtlError('ABORTED', 'the scan was stopped', { cause: signal.reason });
+    checkSignal(this.#options.signal, 'the scan was stopped');
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import type { RecordBatch } from 'apache-arrow';
 import { makePlan, type Plan, resolveSchema, type SchemaInput } from '../../arrow/schema.ts';
+import { checkSignal } from '../../core/abort.ts';
 import { EtlError } from '../../core/errors.ts';
 import { parseExpression } from '../../core/expression.ts';
 import { formatExpression } from '../../core/expression-format.ts';
@@ -82,7 +83,7 @@ export interface BegunTable {
 
 /**
  * Opens the snapshot and begins to read what it has of what is asked for, if `mayJoin` it; whether it holds is
- * seen later, so that the collection may be opened meanwhile. Errors: as `parseWish`.
+ * seen later, so that the collection may be opened meanwhile. Errors: as `parseWish`; ABORTED.
  */
 export async function beginTable(
   files: Pick<CollectionState, 'disk' | 'paths'>,
@@ -90,6 +91,7 @@ export async function beginTable(
   mayJoin: (bytes: number, manifest: Manifest) => boolean,
 ): Promise<BegunTable> {
   const { disk } = files;
+  checkTable(options);
   const asked = parseWish(options);
   const opened = await openSnapshot(files);
   try {
@@ -114,6 +116,11 @@ export async function beginTable(
     await opened?.drive.close();
     throw error;
   }
+}
+
+/** Errors: ABORTED where the table is not wanted any more. */
+export function checkTable({ signal }: ColumnsOptions): void {
+  checkSignal(signal, 'the table was stopped');
 }
 
 /** True where a snapshot is to be taken as it was made. */

@@ -11,6 +11,7 @@ import {
   type BegunTable,
   beginTable,
   type ColumnsOptions,
+  checkTable,
   type UsefulSnapshot,
 } from './begin-table.ts';
 import { holdsFor } from './manifest.ts';
@@ -31,6 +32,7 @@ export async function collectionTable(
   const begun = await begin(place, collection, options, MOST_AHEAD);
   try {
     const table = await joinedTable(place, collection, begun);
+    checkTable(options);
     if (table) return table;
     const [{ useForReading }, { finishTable }] = await Promise.all([
       import('../open-reading.ts'),
@@ -61,7 +63,9 @@ export async function columnTotals(
   try {
     const { found } = begun;
     const totals = found && totalsOf(found);
-    if (totals && (await hasAll(place, collection, found))) return totals.columns();
+    const isKnown = totals && (await hasAll(place, collection, found));
+    checkTable(options);
+    if (isKnown) return totals.columns();
     const [{ useForReading }, { readTotals }] = await Promise.all([
       import('../open-reading.ts'),
       import('./read-totals.ts'),

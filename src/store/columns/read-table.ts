@@ -14,6 +14,7 @@ import {
   type BegunTable,
   beginTable,
   type ColumnsOptions,
+  checkTable,
   type UsefulSnapshot,
   type Wish,
 } from './begin-table.ts';
@@ -62,11 +63,13 @@ export async function readTable(state: CollectionState, options: ColumnsOptions)
 export async function finishTable(
   state: CollectionState,
   begun: BegunTable,
-  { signal }: ColumnsOptions,
+  options: ColumnsOptions,
 ): Promise<Table> {
+  const { signal } = options;
   const { found, wish } = begun;
   if (found && (await holdsFor(found.manifest, state))) {
     const table = await fromSnapshot(state, begun, found, signal);
+    checkTable(options);
     if (table) return table;
   }
   const plan = await findPlan(state, wish, signal);

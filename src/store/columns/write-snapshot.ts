@@ -8,6 +8,7 @@
  */
 
 import { makePlan, type Plan } from '../../arrow/schema.ts';
+import { checkSignal } from '../../core/abort.ts';
 import { checkCount } from '../../core/check-option.ts';
 import { isEtlError } from '../../core/errors.ts';
 import type { Disk } from '../../io/disk.ts';
@@ -154,6 +155,7 @@ async function update(
   chunkRows: number,
 ): Promise<Updated> {
   const { signal } = options;
+  checkSignal(signal, 'the snapshot was stopped');
   const found = await readManifest(drive, state);
   const old = found?.manifest;
   const wish = old && asksNothing(options) ? wishOf(old) : parseWish(options);

@@ -3,8 +3,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { collectionTable as loadedTable } from '../../../src/store/columns/collection-table.ts';
-import { collectionTable, DataStore, FastStore, pack } from '../../../src/store/index.ts';
+import { createNodeDisk } from '../../../src/io/index.ts';
+import {
+  type ColumnsOptions,
+  columnTotals,
+  collectionTable as loadedTable,
+} from '../../../src/store/columns/collection-table.ts';
+import { collectionTable, DataStore, FastStore, pack, ZdsRoot } from '../../../src/store/index.ts';
 import { openDescriptors } from '../../support/stages.ts';
 
 let folder = '';
@@ -92,5 +97,32 @@ describe('a table by zds-stream/columns', () => {
     });
     await expect(loadedTable(root, '../c')).rejects.toMatchObject({ code: 'INVALID_PATH' });
     expect(openDescriptors(folder)).toBe(descriptors);
+  });
+
+  it('is not given to who does not want it any more, also where a snapshot has all of it', async () => {
+    await using store = await open();
+    put(store, 0, 20);
+    await store.snapshot();
+    const ways = [
+      (path: string | ZdsRoot, options: ColumnsOptions) => loadedTable(path, 'c', options),
+      (path: string | ZdsRoot, options: ColumnsOptions) => collectionTable(path, 'c', options),
+      (path: string | ZdsRoot, options: ColumnsOptions) => columnTotals(path, 'c', options),
+      (_: unknown, options: ColumnsOptions) => store.table(options),
+      (_: unknown, options: ColumnsOptions) => store.snapshot(options),
+    ];
+    const signal = AbortSignal.abort(new Error('enough'));
+    const stopped = { code: 'ABORTED', cause: signal.reason };
+    for (const way of ways) await expect(way(root, { signal })).rejects.toMatchObject(stopped);
+    for (const way of ways.slice(0, 3)) {
+      const controller = new AbortController();
+      const disk = createNodeDisk();
+      const { open } = disk;
+      disk.open = (path, mode) => {
+        if (path.endsWith('commits.log')) controller.abort(signal.reason);
+        return open.call(disk, path, mode);
+      };
+      await using own = await ZdsRoot.open(root, { disk, mode: 'read' });
+      await expect(way(own, controller)).rejects.toMatchObject(stopped);
+    }
   });
 });
