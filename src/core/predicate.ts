@@ -8,6 +8,7 @@
  * with a value that is missing is false; `ne` and `not` are exact complements, so they hold there.
  * Strings order by Unicode code point. Of duplicate keys the last counts, as in JSON.parse.
  */
+import { checkList } from './check-option.ts';
 import { EtlError } from './errors.ts';
 import { type Path, type PathInput, parsePath } from './path.ts';
 
@@ -120,11 +121,41 @@ export const Predicate: {
   in: oneOf,
 };
 
-/** Errors: INVALID_ARGUMENT for what is no predicate, such as a text. */
+const TESTS: ReadonlySet<string> = new Set<Exclude<Predicate['op'], 'and' | 'or' | 'not'>>([
+  'eq',
+  'lt',
+  'lte',
+  'gt',
+  'gte',
+  'in',
+  'startsWith',
+  'endsWith',
+  'contains',
+  'matches',
+  'exists',
+  'isNull',
+]);
+
+/** Errors: INVALID_ARGUMENT for what is no predicate, such as a text, or one with an op that there is not. */
 export function checkPredicate(where: Predicate): void {
-  if (typeof where === 'object' && where !== null && typeof where.op === 'string') return;
-  const text = `where takes a predicate, such as eq('n', 1) or parseExpression('n = 1'), not ${typeof where}`;
-  throw new EtlError('INVALID_ARGUMENT', text);
+  if (typeof where !== 'object' || where === null || typeof where.op !== 'string') {
+    const text = `where takes a predicate, such as eq('n', 1) or parseExpression('n = 1'), not ${typeof where}`;
+    throw new EtlError('INVALID_ARGUMENT', text);
+  }
+  switch (where.op) {
+    case 'not':
+      checkPredicate(where.term);
+      break;
+    case 'and':
+    case 'or':
+      for (const term of checkList(`terms of ${where.op}`, where.terms)) checkPredicate(term);
+      break;
+    default: {
+      const { op, path } = where;
+      if (TESTS.has(op)) checkList(`the path of ${op}`, path);
+      else throw new EtlError('INVALID_ARGUMENT', `no predicate has the op ${JSON.stringify(op)}`);
+    }
+  }
 }
 
 function compare(op: CompareOp, path: PathInput, value: Scalar): Predicate {

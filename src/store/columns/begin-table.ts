@@ -5,11 +5,12 @@
 import type { RecordBatch } from 'apache-arrow';
 import { makePlan, type Plan, resolveSchema, type SchemaInput } from '../../arrow/schema.ts';
 import { checkSignal } from '../../core/abort.ts';
+import { checkList } from '../../core/check-option.ts';
 import { EtlError } from '../../core/errors.ts';
 import { parseExpression } from '../../core/expression.ts';
 import { formatExpression } from '../../core/expression-format.ts';
 import { formatPath, type PathInput, parsePath } from '../../core/path.ts';
-import type { Predicate } from '../../core/predicate.ts';
+import { checkPredicate, type Predicate } from '../../core/predicate.ts';
 import type { Disk } from '../../io/disk.ts';
 import type { Column } from '../../kernels/types.ts';
 import { bytesToJoin, joinChunks } from './join-chunks.ts';
@@ -43,14 +44,16 @@ export interface Wish {
   readonly plan: Plan | undefined;
 }
 
-/** Errors: INVALID_ARGUMENT for both `columns` and `schema`. */
+/** Errors: INVALID_ARGUMENT for both `columns` and `schema`, and for what is no list or no predicate. */
 export function parseWish({ columns, schema, where }: ColumnsOptions): Wish {
   if (columns && schema) {
     throw new EtlError('INVALID_ARGUMENT', 'give columns or schema: a schema names its columns');
   }
+  if (where !== undefined) checkPredicate(where);
   const plan = schema === undefined ? undefined : resolveSchema(schema);
   const fields =
-    plan?.columns.map(({ name }) => name) ?? columns?.map((c) => formatPath(parsePath(c)));
+    plan?.columns.map(({ name }) => name) ??
+    (columns && checkList('columns', columns).map((c) => formatPath(parsePath(c))));
   const definition: Definition = {
     ...(fields ? { fields } : {}),
     ...(plan ? { typed: true } : {}),

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { EtlError } from '../../../src/core/errors.ts';
 import { createNodeDisk } from '../../../src/io/index.ts';
 import {
   type ColumnsOptions,
@@ -97,6 +98,30 @@ describe('a table by zds-stream/columns', () => {
     });
     await expect(loadedTable(root, '../c')).rejects.toMatchObject({ code: 'INVALID_PATH' });
     expect(openDescriptors(folder)).toBe(descriptors);
+  });
+
+  it('is asked for with lists and predicates alone', async () => {
+    await using store = await open();
+    put(store, 0, 20);
+    await store.flush();
+    const path = ['n'];
+    const odd = [
+      { where: 'n > 3' },
+      { columns: 'n' },
+      ...[
+        { op: 'zzz', path },
+        { op: 'not', term: { op: 'EQ', path } },
+        { op: 'and', terms: [{ op: 'exists', path }, undefined] },
+        { op: 'or', terms: 'n > 3' },
+        { op: 'exists', path: 'n' },
+      ].map((where) => ({ where })),
+    ] as unknown as ColumnsOptions[];
+    const refused = { code: 'INVALID_ARGUMENT' };
+    for (const options of odd) {
+      await expect(loadedTable(root, 'c', options)).rejects.toMatchObject(refused);
+      await expect(store.snapshot(options)).rejects.toMatchObject(refused);
+      if (options.where) expect(() => store.scan({ where: options.where })).toThrow(EtlError);
+    }
   });
 
   it('is not given to who does not want it any more, also where a snapshot has all of it', async () => {
