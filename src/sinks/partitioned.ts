@@ -214,6 +214,8 @@ class PartitionedSink implements Sink<PartitionedSummary> {
     for (const partition of [...this.#open.keys()]) await this.#close(partition);
     if (this.#work !== this.#folder) await this.#publish();
     await this.#syncFolders();
+    // From here on they stay, whatever a next run comes to.
+    this.#published.length = 0;
     await this.#unlock();
     const total = { documents: 0, bytesWritten: 0, filtered: 0 };
     for (const { documents, bytesWritten, filtered = 0 } of this.#closed) {

@@ -13,6 +13,20 @@ const texts = Array.from({ length: 10 }, (_, n) => `{"n":${n}}`);
 const rotate = { documents: 2 };
 
 describe('a folder that others write to', () => {
+  it('keeps what was finished when the sink is given up behind it', async () => {
+    const folder = temporaryFolder();
+    const options = { extension: '.jsonl', rotate };
+    const sink = createPartitionedSink(folder, (path) => createJsonlSink(path), options);
+    await sink.open(new AbortController().signal);
+    await sink.write(batchOf(texts));
+    const { files } = await sink.finish();
+    await expect(sink.open(new AbortController().signal)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+    await sink.abort(new Error('the next run failed'));
+    expect(filesBelow(folder)).toEqual(files.map(({ path }) => path));
+  });
+
   it.each([
     ['end', 'part-0001.jsonl'],
     ['each', 'part-0002.jsonl'],
