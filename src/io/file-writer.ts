@@ -4,8 +4,7 @@
  * while `finish` is under way, up to the moment when it is renamed. A file that it replaces has its
  * owner and permissions; where a link leads to one, it is that one.
  *
- * A device or a pipe is not replaced: the bytes go into it as they come, opening waits for a pipe's reader, nothing is
- * synced, and what was written stays when the rest is given up.
+ * What must not be replaced (a device, a pipe) is written to as `in-place.ts` says.
  *
  * Bytes are taken over, not copied: whoever writes must not change them afterwards. Small writes
  * to a file are gathered to 1 MiB, or to half of `maxMemory` where that is less. One write is under way while
@@ -17,8 +16,9 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EtlError } from '../core/errors.ts';
 import { ioStep } from './file-reader.ts';
+import { isInPlace, openInPlace } from './in-place.ts';
 import { nodeDisk } from './node-disk.ts';
-import { findModel, firstMode, followLink, isNoFile, makeAlike } from './replacing.ts';
+import { findModel, firstMode, followLink, makeAlike } from './replacing.ts';
 import { temporaryBeside } from './temporary.ts';
 import { forgetTemporary } from './temporary-registry.ts';
 
@@ -52,10 +52,9 @@ export async function createFileWriter(
   maxMemory: number = MAX_MEMORY,
 ): Promise<WriteTarget> {
   const mostHeld = Math.min(maxMemory, MAX_MEMORY) / 2;
-  const inPlace = await ioStep(target, 'cannot be written', async () =>
-    isNoFile(target) ? open(target, 'w') : undefined,
-  );
-  if (inPlace) return new FileWriter(inPlace, target, undefined, mostHeld);
+  if (await ioStep(target, 'cannot be written', async () => isInPlace(target))) {
+    return openInPlace(target);
+  }
   const path = await followLink(nodeDisk, target);
   const temporary = temporaryBeside(path);
   try {
@@ -73,10 +72,10 @@ export async function createFileWriter(
 }
 
 class FileWriter implements WriteTarget {
+  readonly hidden = true;
   readonly #handle: FileHandle;
   readonly #path: string;
-  /** Undefined where the bytes go into what is there. */
-  readonly #temporary: string | undefined;
+  readonly #temporary: string;
   /** Bytes that may wait behind those being written. */
   readonly #mostHeld: number;
   /** Bytes that are enough for a write; not more than may wait, or what waits would wait for ever. */
@@ -91,21 +90,16 @@ class FileWriter implements WriteTarget {
   #failure: { readonly cause: unknown } | undefined;
   #closed = false;
 
-  constructor(handle: FileHandle, path: string, temporary: string | undefined, mostHeld: number) {
+  constructor(handle: FileHandle, path: string, temporary: string, mostHeld: number) {
     this.#handle = handle;
     this.#path = path;
     this.#temporary = temporary;
     this.#mostHeld = mostHeld;
-    const enough = temporary === undefined ? 1 : WRITE_BYTES;
-    this.#enough = Math.max(1, Math.min(enough, mostHeld));
+    this.#enough = Math.max(1, Math.min(WRITE_BYTES, mostHeld));
   }
 
   get released(): number {
     return this.#total;
-  }
-
-  get hidden(): boolean {
-    return this.#temporary !== undefined;
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -124,14 +118,12 @@ class FileWriter implements WriteTarget {
     }
     await this.#syncing;
     this.#rethrow();
-    const temporary = this.#temporary;
-    if (temporary !== undefined) await this.#step(() => this.#handle.sync());
+    await this.#step(() => this.#handle.sync());
     await this.#close();
     // It may have been given up meanwhile.
     this.#rethrow();
-    if (temporary === undefined) return this.#total;
-    await this.#step(() => rename(temporary, this.#path));
-    forgetTemporary(temporary);
+    await this.#step(() => rename(this.#temporary, this.#path));
+    forgetTemporary(this.#temporary);
     await this.#step(() => syncFolder(dirname(this.#path)));
     return this.#total;
   }
@@ -142,7 +134,6 @@ class FileWriter implements WriteTarget {
     await this.#writing;
     await this.#syncing;
     await this.#close().catch(() => {});
-    if (this.#temporary === undefined) return;
     await rm(this.#temporary, { force: true }).catch(() => {});
     forgetTemporary(this.#temporary);
   }
@@ -168,7 +159,7 @@ class FileWriter implements WriteTarget {
 
   /** Syncs what has been written so far while more is written; one at a time. */
   #syncEarly(): void {
-    if (this.#syncing || this.#temporary === undefined) return;
+    if (this.#syncing) return;
     this.#synced = this.#total;
     this.#syncing = this.#step(() => this.#handle.datasync()).then(
       () => {

@@ -12,11 +12,6 @@ export function findModel(path: string): Stats | undefined {
   return found?.isFile() ? found : undefined;
 }
 
-/** Whether the path leads to what a file must not take the place of: a device, a pipe, a folder. */
-export function isNoFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === false;
-}
-
 /** The mode to make a file with before `makeAlike`. */
 export function firstMode(model: Stats | undefined): number {
   return model === undefined ? 0o666 : 0o600;

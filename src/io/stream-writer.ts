@@ -15,24 +15,26 @@ export interface StreamTarget extends WriteTarget {
 }
 
 /**
- * Errors: those of the stream, unchanged; IO_ERROR for standard output; CLOSED for a stream that ends before it
- * was told to.
+ * Errors: those of the stream, unchanged; IO_ERROR for standard output and where the path is given that the stream
+ * leads to; CLOSED for a stream that ends before it was told to; ABORTED after `abort`.
  */
-export function createStreamWriter(stream: Writable): StreamTarget {
-  return new StreamWriter(stream);
+export function createStreamWriter(stream: Writable, path?: string): StreamTarget {
+  return new StreamWriter(stream, path);
 }
 
 class StreamWriter implements StreamTarget {
   closed = false;
   readonly #stream: Writable;
   readonly #standard: boolean;
+  readonly #path: string | undefined;
   #written = 0;
   #failure: Error | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(stream: Writable) {
+  constructor(stream: Writable, path: string | undefined) {
     this.#stream = stream;
     this.#standard = stream === process.stdout || stream === process.stderr;
+    this.#path = path ?? (this.#standard ? nameOf(stream) : undefined);
     stream.on('error', this.#onError);
     stream.on('drain', this.#onDrain);
     stream.on('close', this.#onClose);
@@ -63,6 +65,9 @@ class StreamWriter implements StreamTarget {
 
   async abort(): Promise<void> {
     this.#release();
+    // A write may be waiting for a reader that takes nothing.
+    this.#failure ??= new EtlError('ABORTED', 'the stream was given up');
+    this.#wake?.();
     // An error listener stays, for what the destruction may still say.
     this.#stream.on('error', () => {});
     if (!this.#standard) this.#stream.destroy();
@@ -97,12 +102,19 @@ class StreamWriter implements StreamTarget {
   };
 
   readonly #onError = (error: NodeJS.ErrnoException): void => {
-    if (!this.#standard) this.#failure ??= error;
-    else if (error.code === 'EPIPE') this.closed = true;
+    const path = this.#path;
+    if (path === undefined) this.#failure ??= error;
+    else if (this.#standard && error.code === 'EPIPE') this.closed = true;
     else {
-      const place = { path: this.#stream === process.stderr ? 'stderr' : 'stdout' };
-      this.#failure ??= new EtlError('IO_ERROR', 'cannot be written', { place, cause: error });
+      this.#failure ??= new EtlError('IO_ERROR', 'cannot be written', {
+        place: { path },
+        cause: error,
+      });
     }
     this.#wake?.();
   };
+}
+
+function nameOf(stream: Writable): string {
+  return stream === process.stderr ? 'stderr' : 'stdout';
 }

@@ -81,8 +81,9 @@ class CompressedTarget implements WriteTarget {
 
   async abort(): Promise<void> {
     this.#compressor.destroy();
-    await this.#pumping.catch(() => {});
+    // First, as it may be waiting for a reader that takes nothing.
     await this.#target.abort();
+    await this.#pumping.catch(() => {});
   }
 
   /** Leaving the loop by an error of the target destroys the compressor. */

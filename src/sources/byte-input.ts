@@ -6,7 +6,6 @@
  * now. Plain files are opened at the place; everything else is read, decompressed and passed over up
  * to it. An input that has come to stand before the place would never be read, so it is an error.
  */
-import { fileURLToPath } from 'node:url';
 import { sourcePlace } from '../core/batch.ts';
 import { EtlError, type Place } from '../core/errors.ts';
 import { isReadOnce } from '../core/iterate.ts';
@@ -172,12 +171,11 @@ async function namedInputs(name: string | URL, rejects: string | undefined): Pro
   const text = String(name);
   if (text === '-' || text === 'stdin') return [streamInput('stdin', standardInput, true)];
   if (isHttpUrl(text)) return [httpInput({ url: text })];
-  const path = text.startsWith('file:') ? fileURLToPath(text) : text;
-  if (await isNamedPipe(path)) return [streamInput(path, () => openNamedPipe(path), true)];
-  return (await expandPaths([path], rejects)).map(fileInput);
+  return Promise.all((await expandPaths([text], rejects)).map(fileInput));
 }
 
-function fileInput(path: string): Input {
+async function fileInput(path: string): Promise<Input> {
+  if (await isNamedPipe(path)) return streamInput(path, () => openNamedPipe(path), true);
   return { name: path, path, open: (how) => openFileInput(path, how) };
 }
 

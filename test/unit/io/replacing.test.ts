@@ -1,5 +1,4 @@
 /** What is written anew is as private as before, and is written where a link leads to. */
-import { spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -12,13 +11,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { arrowSink, csvSink, jsonlSink, jsonSink, parquetSink } from '../../../src/index.ts';
-import { createFileWriter } from '../../../src/io/file-writer.ts';
+import { jsonlSink } from '../../../src/index.ts';
 import { DataStore, FastStore, pack } from '../../../src/store/index.ts';
 
 let folder = '';
@@ -97,60 +94,5 @@ describe.skipIf(process.platform === 'win32')('what is written anew', () => {
     expect(again.exists('b')).toBe(true);
     await again.close();
     expect(existsSync(at('link.lock'))).toBe(false);
-  });
-});
-
-describe.skipIf(process.platform === 'win32')('a pipe', () => {
-  beforeEach(() => {
-    spawnSync('mkfifo', [at('pipe')]);
-    symlinkSync('pipe', at('link'));
-  });
-  afterEach(() => expect(lstatSync(at('pipe')).isFIFO()).toBe(true));
-
-  it.each([
-    ['JSON Lines', (path: string) => jsonlSink(path)],
-    ['JSON', (path: string) => jsonSink(path)],
-    ['CSV', (path: string) => csvSink(path)],
-    ['Arrow', (path: string) => arrowSink(path)],
-    ['Parquet', (path: string) => parquetSink(path)],
-  ])('is given what a file would hold: %s', async (_name, sink) => {
-    const write = (path: string) => pipeline([{ a: 1 }], sink(path));
-    await write(at('file'));
-    const [bytes] = await Promise.all([readFile(at('pipe')), write(at('link'))]);
-    expect(bytes.equals(readFileSync(at('file')))).toBe(true);
-  });
-
-  it('is given no beginning of an Arrow file that does not go on', async () => {
-    const store = await FastStore.open(at('store'), 'c');
-    for (let n = 0; n < 20_000; n++)
-      store.put(`d${n}`, n < 19_999 ? { text: 'a'.repeat(99) } : { late: n });
-    await store.close();
-    const [bytes, { summary }] = await Promise.all([
-      readFile(at('pipe')),
-      (async () => {
-        const reader = await FastStore.open(at('store'), 'c', { mode: 'read' });
-        const sink = arrowSink(at('pipe'));
-        await pipeline(reader.scan(), sink);
-        await reader.close();
-        return sink;
-      })(),
-    ]);
-    expect((await summary).bytesWritten).toBe(bytes.length);
-    expect((await summary).schema.fields.map(({ name }) => name)).toContain('late');
-  });
-
-  it('takes more than there is memory for, and fails when its reader goes away', async () => {
-    spawn('head', ['-c', '5000000', at('pipe')], { stdio: 'ignore' });
-    const writer = await createFileWriter(at('pipe'), 1 << 20);
-    const writing = (async () => {
-      for (let n = 0; n < 400; n++) await writer.write(Buffer.alloc(1 << 16));
-    })();
-    await expect(writing).rejects.toMatchObject({ code: 'IO_ERROR', place: { path: at('pipe') } });
-    await writer.abort();
-  });
-
-  it('does not become an archive', async () => {
-    await (await FastStore.open(at('store'), 'c')).close();
-    await expect(pack(at('store'), at('pipe'))).rejects.toMatchObject({ code: 'INVALID_PATH' });
   });
 });

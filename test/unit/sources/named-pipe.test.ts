@@ -1,5 +1,6 @@
 /** Named pipes: read like streams, and let go of when the reading is ended while nobody writes. */
 import { execFileSync, spawn } from 'node:child_process';
+import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
@@ -35,6 +36,17 @@ describe.skipIf(process.platform === 'win32')('a named pipe', () => {
     const zip = gzipSync('{"n":2}\n').toString('base64');
     const zipped = makePipe(`echo ${zip} | base64 -d > "$0"`);
     expect(await jsonlSource(zipped).toArray()).toEqual([{ n: 2 }]);
+  });
+
+  it('is one too where a pattern leads to it', async () => {
+    const pipe = makePipe();
+    const link = join(temporaryFolder(), 'link.jsonl');
+    symlinkSync(pipe, link);
+    const pattern = join(link, '../*.jsonl');
+    const aborted = jsonlSource(pattern, { signal: AbortSignal.timeout(150) });
+    await expect(aborted.toArray()).rejects.toMatchObject({ code: 'ABORTED' });
+    write(pipe, `echo '{"n":1}' > "$0"`);
+    expect(await jsonlSource(pattern).toArray()).toEqual([{ n: 1 }]);
   });
 
   it('waits for its writer, and gives what comes bit by bit', async () => {
