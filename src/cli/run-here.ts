@@ -89,8 +89,8 @@ export interface RunPlace {
   readonly terminal: Terminal;
   /** The collection it writes to, if it is one: what was committed is told when the run fails. */
   readonly store?: StorePlace | undefined;
-  /** The run was given the signal of Ctrl-C, to end with ABORTED; else it is stopped in good order. */
-  readonly aborts?: boolean;
+  /** Asked at Ctrl-C: the run is to end with ABORTED; else, and by default, it is stopped in good order. */
+  readonly aborts?: (progress: RunProgress) => boolean;
 }
 
 interface StorePlace {
@@ -104,7 +104,7 @@ interface StorePlace {
  */
 export async function runHere<Summary>(
   start: (logger: Logger) => RunHandle<Summary>,
-  { label, total, args, terminal, store, aborts = false }: RunPlace,
+  { label, total, args, terminal, store, aborts = () => false }: RunPlace,
 ): Promise<RunSummary<Summary>> {
   const { stderr, interrupt } = terminal;
   if ((args.text('log') ?? 'json') !== 'json') {
@@ -131,10 +131,12 @@ export async function runHere<Summary>(
       progress.add(written - last.written, bytes - last.bytes);
       last = { written, bytes };
     });
-    if (aborts) return await running.done;
-    if (interrupt.requested) void running.stop();
+    const end = () => (aborts(running.progress) ? running.abort() : void running.stop());
+    if (interrupt.requested) end();
     const summary = await interrupt.orWish(running.done);
-    return summary ?? (await running.stop());
+    if (summary !== undefined) return summary;
+    end();
+    return await running.done;
   } catch (error) {
     progress.clear();
     const committed = handle && store ? await committedBy(handle.loadId, store) : 0;

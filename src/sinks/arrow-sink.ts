@@ -219,7 +219,9 @@ export function createArrowSink(
 
   return {
     name: 'arrowSink',
-    atomic: isFile(target),
+    get atomic() {
+      return isFile(target);
+    },
     wants,
     get satisfied() {
       return satisfied;

@@ -91,7 +91,9 @@ export function createCsvSink(
   };
   return {
     name: 'csvSink',
-    atomic: isFile(target),
+    get atomic() {
+      return isFile(target);
+    },
     get satisfied() {
       return text?.closed === true;
     },

@@ -40,7 +40,9 @@ function createJsonSink(
   };
   return {
     name: 'jsonSink',
-    atomic: isFile(target),
+    get atomic() {
+      return isFile(target);
+    },
     get satisfied() {
       return text?.closed === true;
     },

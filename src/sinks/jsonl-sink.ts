@@ -76,7 +76,9 @@ export function createJsonlSink(
   let bytes = 0;
   return {
     name: 'jsonlSink',
-    atomic: isFile(target),
+    get atomic() {
+      return isFile(target);
+    },
     wants: { releases: true },
     get satisfied() {
       return text?.closed === true;

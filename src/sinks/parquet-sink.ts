@@ -14,6 +14,7 @@ import { EtlError } from '../core/errors.ts';
 import type { Sink } from '../core/stage.ts';
 import { refuseCompression } from '../io/compress.ts';
 import { createFileWriter, type WriteTarget } from '../io/file-writer.ts';
+import { isInPlace } from '../io/in-place.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { SinkStream } from '../streams/sink-stream.ts';
 import { refuseFolder } from './folder-options.ts';
@@ -108,7 +109,9 @@ export function createParquetSink(
 
   return {
     name: 'parquetSink',
-    atomic: true,
+    get atomic() {
+      return !isInPlace(path);
+    },
     wants: { unread: true, releases: true },
     async open(_signal, run) {
       bytes = new ByteWriter();

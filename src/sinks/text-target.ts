@@ -4,6 +4,7 @@ import type { RunInfo } from '../core/run-info.ts';
 import { createCompressor } from '../io/compress.ts';
 import type { Compression } from '../io/decompress.ts';
 import { createFileWriter, type WriteTarget } from '../io/file-writer.ts';
+import { isInPlace } from '../io/in-place.ts';
 import { createStreamWriter, type StreamTarget } from '../io/stream-writer.ts';
 
 /** A target that knows whether anybody reads it. */
@@ -37,9 +38,9 @@ export async function openTextTarget(
   };
 }
 
-/** True for a path: a file, which appears when it is whole. */
+/** True for the path of a file, which appears when it is whole; false for that of a pipe or a device. */
 export function isFile(target: string | Writable): target is string {
-  return typeof target === 'string' && target !== '-';
+  return typeof target === 'string' && target !== '-' && !isInPlace(target);
 }
 
 /** Opens a path, `-` for standard output, or a stream. Errors: IO_ERROR. */

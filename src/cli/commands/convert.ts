@@ -7,7 +7,7 @@ import { stat } from 'node:fs/promises';
 import { EtlError } from '../../core/errors.ts';
 import type { Sink, Source, Transform, Wants } from '../../core/stage.ts';
 import { type FieldStats, sharedKernel } from '../../kernels/index.ts';
-import { type Logger, type RunOnError, run } from '../../pipeline/index.ts';
+import { type Logger, type RunOnError, type RunProgress, run } from '../../pipeline/index.ts';
 import { stageTypes } from '../../pipeline-file/index.ts';
 import { filterTransform, projectTransform } from '../../transforms/index.ts';
 import type { Arguments, Command, Terminal } from '../command.ts';
@@ -50,11 +50,12 @@ export const convertCommand: Command = {
   async run(args, terminal) {
     const [input, output] = args.positionals as [string, string];
     const { to, ...work } = await prepare(args, terminal);
-    // Half a file is of no use; a store keeps what is committed, and a reader has what it was given.
-    const aborts = to.type !== 'zds' && output !== '-';
-    const stop = aborts ? { signal: terminal.interrupt.signal } : {};
+    // Half a file is of no use, and a pipe may have no reader; a store keeps what is committed, and a
+    // reader has what it was given.
+    const aborts = ({ written }: RunProgress) =>
+      to.type !== 'zds' && output !== '-' && (work.sink.atomic === true || written === 0);
     const start = (logger: Logger) =>
-      run({ name: `convert ${input}`, logger, ...work, ...limitsOf(args), ...stop });
+      run({ name: `convert ${input}`, logger, ...work, ...limitsOf(args) });
     const total =
       work.from.type === 'jsonl'
         ? await inputBytes([input], deadLetterOf(work.onError))

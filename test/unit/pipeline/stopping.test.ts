@@ -1,5 +1,7 @@
 /** What a run that is stopped has written: what its cursor covers, or nothing where a part is of no use. */
+import { execFileSync } from 'node:child_process';
 import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
@@ -111,6 +113,17 @@ describe.each([0, 40])('a run that is stopped after %s documents', (at) => {
     expect(readFileSync(path, 'utf8')).toBe('old');
     expect(readdirSync(folder)).toEqual(['out']);
   });
+
+  it.skipIf(process.platform === 'win32').each(Object.entries(files))(
+    'ends a pipe with what was read: %s',
+    async (_, sink) => {
+      const pipe = join(temporaryFolder(), 'pipe');
+      execFileSync('mkfifo', [pipe]);
+      const [got, told] = await Promise.all([readFile(pipe), stopInto(sink(pipe), at)]);
+      expect(told).toMatchObject({ outcome: 'stopped', read: at, written: at });
+      expect(JSON.stringify(told.sink)).toContain(`"bytesWritten":${got.length}`);
+    },
+  );
 
   it('leaves a folder empty whose files appear together', async () => {
     const folder = temporaryFolder();
