@@ -1,14 +1,22 @@
 /**
- * Writing into what is there: a device, a pipe. Nothing is replaced or synced, and what was written stays when
- * the rest is given up.
+ * Writing into what is there: a device, a pipe, and what this process has open already, by a path such as
+ * `/dev/stdout` or `/dev/fd/4`, be it a file. Nothing is replaced or synced, and what was written stays when the rest
+ * is given up. A file that is open is written to where it stands, behind what others have written to it, and stays open.
  *
  * Opening a pipe and writing to it as to a file would wait in the operating system, for a reader and for its
  * taking bytes, where nothing can end the waiting, and with a thread that all files share. So a pipe is opened
  * again and again until it has a reader, and then written to as a socket is.
  */
-import { open as openDescriptor, statSync } from 'node:fs';
+import fs, {
+  createWriteStream,
+  open as openDescriptor,
+  readlinkSync,
+  realpathSync,
+  statSync,
+} from 'node:fs';
 import { constants, open } from 'node:fs/promises';
 import { Socket } from 'node:net';
+import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { EtlError } from '../core/errors.ts';
 import { waitMs } from '../core/retry.ts';
@@ -20,9 +28,19 @@ import { createStreamWriter, type StreamTarget } from './stream-writer.ts';
 /** Between two looks for a reader. */
 const LOOK_MS = 20;
 
-/** Whether the path leads to what a file must not take the place of: a device, a pipe, a folder. */
+/** As many as an operating system follows. */
+const MOST_LINKS = 40;
+const OWN = new RegExp(`^/(?:dev|proc/${process.pid}(?:/task/\\d+)?)/fd/(\\d+)$`);
+
+/** Whether the path leads to what a file must not take the place of: a device, a pipe, a folder, an open file. */
 export function isInPlace(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === false;
+  const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() !== false;
+  return !isFile || ownDescriptor(path) !== undefined;
+}
+
+/** Whether it is `-`, or the path of this process's standard output. */
+export function isStandardOutput(path: string): boolean {
+  return path === '-' || ownDescriptor(path) === 1;
 }
 
 /**
@@ -30,9 +48,36 @@ export function isInPlace(path: string): boolean {
  * Errors: IO_ERROR naming the path, from here and from every call; ABORTED after `abort`.
  */
 export async function openInPlace(path: string): Promise<WriteTarget> {
+  const own = ownDescriptor(path);
+  if (own === 1) return createStreamWriter(process.stdout);
+  if (own === 2) return createStreamWriter(process.stderr);
   if (await isNamedPipe(path)) return openPipe(path);
+  if (own !== undefined) {
+    const stream = createWriteStream(path, { fd: own, fs: { ...fs, close: leaveOpen } });
+    return createStreamWriter(stream, path);
+  }
   const handle = await ioStep(path, 'cannot be written', () => open(path, 'w'));
   return createStreamWriter(handle.createWriteStream(), path);
+}
+
+/** The number of what this process has open and the path stands for. */
+function ownDescriptor(path: string): number | undefined {
+  let at = resolve(path);
+  try {
+    for (let links = 0; links < MOST_LINKS; links++) {
+      at = join(realpathSync.native(dirname(at)), basename(at));
+      const found = OWN.exec(at);
+      if (found) return Number(found[1]);
+      at = resolve(dirname(at), readlinkSync(at));
+    }
+  } catch {
+    // No link, or nothing is there.
+  }
+  return undefined;
+}
+
+function leaveOpen(_descriptor: number, done: (error: null) => void): void {
+  done(null);
 }
 
 async function openPipe(path: string): Promise<WriteTarget> {

@@ -6,6 +6,7 @@
 import { stat } from 'node:fs/promises';
 import { EtlError } from '../../core/errors.ts';
 import type { Sink, Source, Transform, Wants } from '../../core/stage.ts';
+import { isStandardOutput } from '../../io/in-place.ts';
 import { type FieldStats, sharedKernel } from '../../kernels/index.ts';
 import { type Logger, type RunOnError, type RunProgress, run } from '../../pipeline/index.ts';
 import { stageTypes } from '../../pipeline-file/index.ts';
@@ -63,7 +64,7 @@ export const convertCommand: Command = {
     const summary = await runHere(start, { label: 'convert', total, args, terminal, aborts });
     const { stdout, stderr } = terminal;
     const text = args.flag('json') ? `${describeRunJson(summary)}\n` : describeRun(summary);
-    if (output === '-') stderr.write(text);
+    if (isStandardOutput(output)) stderr.write(text);
     else await stdout.write(text);
     return summary.outcome === 'done' ? 0 : 130;
   },

@@ -4,6 +4,7 @@
  */
 import { EtlError } from '../../core/errors.ts';
 import type { Source } from '../../core/stage.ts';
+import { isStandardOutput } from '../../io/in-place.ts';
 import { type Logger, type RunHandle, type RunOptions, run } from '../../pipeline/index.ts';
 import { type LoadedPipeline, loadPipeline } from '../../pipeline-file/index.ts';
 import { type Arguments, type Command, countOption, type Terminal } from '../command.ts';
@@ -152,7 +153,9 @@ async function dryRun({ options }: LoadedPipeline, args: Arguments, terminal: Te
 /** Whether a sink, or one that it hands on to, writes to standard output. */
 function usesStdout(sink: unknown): boolean {
   if (typeof sink !== 'object' || sink === null) return false;
-  return (sink as { path?: unknown }).path === '-' || Object.values(sink).some(usesStdout);
+  const { path } = sink as { path?: unknown };
+  if (typeof path === 'string' && isStandardOutput(path)) return true;
+  return Object.values(sink).some(usesStdout);
 }
 
 function contractOf(source: RunOptions['source']): Source {

@@ -115,6 +115,18 @@ describe.skipIf(!existsSync(program))('the zds process', () => {
     expect((await done).code).toBe(130);
   });
 
+  it.skipIf(process.platform === 'win32')('goes on where standard output stands', () => {
+    writeFileSync(join(folder, 'one.jsonl'), '{"a":1}\n');
+    const sink = `sink: { type: jsonl, path: /dev/stdout }`;
+    const source = `source: { type: jsonl, path: one.jsonl }`;
+    writeFileSync(join(folder, 'one.yaml'), `name: one\n${source}\n${sink}\n`);
+    const zds = `"${process.execPath}" "${program}"`;
+    const script = `echo old > all; ${zds} convert one.jsonl /dev/stdout --to jsonl >> all
+      { echo head; ${zds} run one.yaml; echo tail; } > group; cat all group`;
+    const { stdout } = spawnSync('sh', ['-c', script], { cwd: folder, encoding: 'utf8' });
+    expect(stdout).toBe('old\n{"a":1}\nhead\n{"a":1}\ntail\n');
+  });
+
   it('leaves no part of a snapshot behind on Ctrl-C', async () => {
     const meta = join(lake, 'collections/many/meta');
     const before = readdirSync(meta);

@@ -1,7 +1,18 @@
-/** What is written to as it is: pipes. */
+/** What is written to as it is: pipes, and what the process has open. */
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, constants, lstatSync, openSync, readFileSync, symlinkSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  symlinkSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -104,6 +115,35 @@ describe.skipIf(process.platform === 'win32')('a pipe', () => {
         expect(await Promise.all(runs)).toEqual(Array(4).fill('ABORTED'));
         expect(performance.now() - since).toBeLessThan(1000);
       }
+    },
+  );
+});
+
+describe.skipIf(process.platform === 'win32')('an open file', () => {
+  it.each(['/dev/fd/N', '/proc/self/fd/N', 'link'])(
+    'is written to where it stands, and stays open: %s',
+    async (name) => {
+      if (name.startsWith('/proc') && process.platform !== 'linux') return;
+      const file = openSync(at('out'), 'w+');
+      symlinkSync('/dev/fd', at('folder'));
+      symlinkSync(`folder/${file}`, at('link'));
+      const path = name === 'link' ? at(name) : name.replace('N', `${file}`);
+      writeSync(file, 'head\n');
+      const sink = jsonlSink(path);
+      expect(sink.sink.atomic).toBe(false);
+      await pipeline([{ a: 1 }], sink);
+      const given = jsonlSink(path);
+      given.write({ b: 2 });
+      await sleep(50);
+      await given[Symbol.asyncDispose]();
+      unlinkSync(at('out'));
+      await pipeline([{ c: 3 }], csvSink(path));
+      writeSync(file, 'tail\n');
+      const text = Buffer.alloc(100);
+      const length = readSync(file, text, 0, 100, 0);
+      expect(text.toString('utf8', 0, length)).toBe('head\n{"a":1}\n{"b":2}\nc\n3\ntail\n');
+      closeSync(file);
+      expect(readdirSync(folder).sort()).toEqual(['folder', 'link']);
     },
   );
 });
