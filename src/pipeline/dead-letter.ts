@@ -2,10 +2,25 @@
  * The dead-letter file: one JSON object a line for every record set aside. Written at once and in
  * order, appended to what earlier runs left; `sync` and `close` make it durable. A reject without a name for
  * its bytes is of no use, so they are in it: as text where they are UTF-8, else as base64.
+ *
+ * A device or a pipe is written to as it is. A pipe is given `PATIENCE_MS` to have a reader, and to have room.
  */
-import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { EtlError } from '../core/errors.ts';
 import type { Reject } from '../core/reject.ts';
+
+const PATIENCE_MS = 5_000;
+/** Between two tries. */
+const PAUSE_MS = 5;
 
 export class DeadLetterFile {
   readonly path: string;
@@ -24,7 +39,9 @@ export class DeadLetterFile {
     this.#guard(() => {
       this.#descriptor ??= openBehindLines(this.path);
       const bytes = Buffer.from(`${JSON.stringify(describeReject(reject, stage))}\n`);
-      for (let at = 0; at < bytes.length; ) at += writeSync(this.#descriptor, bytes, at);
+      for (let at = 0; at < bytes.length; ) {
+        at += patiently(() => writeSync(this.#descriptor!, bytes, at));
+      }
     });
   }
 
@@ -32,7 +49,7 @@ export class DeadLetterFile {
   sync(): void {
     const descriptor = this.#descriptor;
     if (descriptor === undefined || this.#synced === this.count) return;
-    this.#guard(() => fsyncSync(descriptor));
+    this.#guard(() => syncFile(descriptor));
     this.#synced = this.count;
   }
 
@@ -43,7 +60,7 @@ export class DeadLetterFile {
     this.#descriptor = undefined;
     this.#guard(() => {
       try {
-        fsyncSync(descriptor);
+        syncFile(descriptor);
       } finally {
         closeSync(descriptor);
       }
@@ -62,6 +79,9 @@ export class DeadLetterFile {
 
 /** To append; a last line that a full disk or a crash tore, or an editor left without its end, is ended. */
 function openBehindLines(path: string): number {
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) {
+    return patiently(() => openSync(path, constants.O_WRONLY | constants.O_NONBLOCK));
+  }
   const descriptor = openSync(path, 'a+');
   try {
     const { size } = fstatSync(descriptor);
@@ -72,6 +92,25 @@ function openBehindLines(path: string): number {
   } catch (error) {
     closeSync(descriptor);
     throw error;
+  }
+}
+
+/** What is no file has nothing to be synced. */
+function syncFile(descriptor: number): void {
+  if (fstatSync(descriptor).isFile()) fsyncSync(descriptor);
+}
+
+/** Tries again, without leaving the turn, where a pipe has no reader yet or is full. Errors: those of the work. */
+function patiently(work: () => number): number {
+  const until = performance.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return work();
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if ((code !== 'EAGAIN' && code !== 'ENXIO') || performance.now() > until) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 /** Bad records in a run: what becomes of them, how many there may be, and who hears of it. */
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -137,6 +138,27 @@ describe('bad records in a run', () => {
       expect(readFileSync(path, 'utf8')).toBe(`${torn}\n${whole}${whole}`);
     }
   });
+
+  it.skipIf(process.platform === 'win32')(
+    'go into a device, or a pipe of a slow reader',
+    async () => {
+      const bad = Buffer.from(`{"a":1}\n${`bad ${'x'.repeat(100)}\n`.repeat(3000)}{"a":2}\n`);
+      const into = (deadLetter: string) =>
+        run({
+          name: 'x',
+          source: jsonlSource([bad]),
+          sink: zdsSink(join(temporaryFolder(), 'lake'), 'c', { generateIds: true }),
+          onError: { deadLetter },
+        });
+      expect(await into('/dev/null')).toMatchObject({ written: 2, rejected: 3000 });
+      const pipe = join(temporaryFolder(), 'pipe');
+      execFileSync('mkfifo', [pipe]);
+      const reader = spawn('sh', ['-c', 'sleep 0.3; exec < "$0"; sleep 0.3; wc -l', pipe]);
+      const counted = reader.stdout.setEncoding('utf8').toArray();
+      expect(await into(pipe)).toMatchObject({ written: 2, rejected: 3000, deadLetter: pipe });
+      expect((await counted).join('').trim()).toBe('3000');
+    },
+  );
 
   it.each([
     ['JSON Lines', (path: string) => jsonlSource(path), jsonlSink],
