@@ -7,40 +7,25 @@
  * taking bytes, where nothing can end the waiting, and with a thread that all files share. So a pipe is opened
  * again and again until it has a reader, and then written to as a socket is.
  */
-import fs, {
-  createWriteStream,
-  open as openDescriptor,
-  readlinkSync,
-  realpathSync,
-  statSync,
-} from 'node:fs';
+import fs, { createWriteStream, open as openDescriptor, statSync } from 'node:fs';
 import { constants, open } from 'node:fs/promises';
 import { Socket } from 'node:net';
-import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { EtlError } from '../core/errors.ts';
 import { waitMs } from '../core/retry.ts';
 import { ioStep } from './file-reader.ts';
 import type { WriteTarget } from './file-writer.ts';
 import { isNamedPipe } from './named-pipe.ts';
+import { ownDescriptor } from './own-descriptor.ts';
 import { createStreamWriter, type StreamTarget } from './stream-writer.ts';
 
 /** Between two looks for a reader. */
 const LOOK_MS = 20;
 
-/** As many as an operating system follows. */
-const MOST_LINKS = 40;
-const OWN = new RegExp(`^/(?:dev|proc/${process.pid}(?:/task/\\d+)?)/fd/(\\d+)$`);
-
 /** Whether the path leads to what a file must not take the place of: a device, a pipe, a folder, an open file. */
 export function isInPlace(path: string): boolean {
   const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() !== false;
   return !isFile || ownDescriptor(path) !== undefined;
-}
-
-/** Whether it is `-`, or the path of this process's standard output. */
-export function isStandardOutput(path: string): boolean {
-  return path === '-' || ownDescriptor(path) === 1;
 }
 
 /**
@@ -58,22 +43,6 @@ export async function openInPlace(path: string): Promise<WriteTarget> {
   }
   const handle = await ioStep(path, 'cannot be written', () => open(path, 'w'));
   return createStreamWriter(handle.createWriteStream(), path);
-}
-
-/** The number of what this process has open and the path stands for. */
-function ownDescriptor(path: string): number | undefined {
-  let at = resolve(path);
-  try {
-    for (let links = 0; links < MOST_LINKS; links++) {
-      at = join(realpathSync.native(dirname(at)), basename(at));
-      const found = OWN.exec(at);
-      if (found) return Number(found[1]);
-      at = resolve(dirname(at), readlinkSync(at));
-    }
-  } catch {
-    // No link, or nothing is there.
-  }
-  return undefined;
 }
 
 function leaveOpen(_descriptor: number, done: (error: null) => void): void {

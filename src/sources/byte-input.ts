@@ -25,6 +25,7 @@ import { expandPaths } from '../io/glob.ts';
 import { type BodyOptions, type HttpBody, openBody } from '../io/http-body.ts';
 import type { HttpRequest } from '../io/http-exchange.ts';
 import { isNamedPipe, openNamedPipe } from '../io/named-pipe.ts';
+import { isTerminalInput } from '../io/own-descriptor.ts';
 import { standardInput } from '../io/standard-input.ts';
 import { encodeTexts } from './encode-texts.ts';
 import {
@@ -175,6 +176,7 @@ async function namedInputs(name: string | URL, rejects: string | undefined): Pro
 }
 
 async function fileInput(path: string): Promise<Input> {
+  if (isTerminalInput(path)) return streamInput(path, standardInput, true);
   if (await isNamedPipe(path)) return streamInput(path, () => openNamedPipe(path), true);
   return { name: path, path, open: (how) => openFileInput(path, how) };
 }

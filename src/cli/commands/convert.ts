@@ -6,7 +6,7 @@
 import { stat } from 'node:fs/promises';
 import { EtlError } from '../../core/errors.ts';
 import type { Sink, Source, Transform, Wants } from '../../core/stage.ts';
-import { isStandardOutput } from '../../io/in-place.ts';
+import { isStandardOutput } from '../../io/own-descriptor.ts';
 import { type FieldStats, sharedKernel } from '../../kernels/index.ts';
 import { type Logger, type RunOnError, type RunProgress, run } from '../../pipeline/index.ts';
 import { stageTypes } from '../../pipeline-file/index.ts';

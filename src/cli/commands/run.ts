@@ -4,7 +4,7 @@
  */
 import { EtlError } from '../../core/errors.ts';
 import type { Source } from '../../core/stage.ts';
-import { isStandardOutput } from '../../io/in-place.ts';
+import { isStandardOutput } from '../../io/own-descriptor.ts';
 import { type Logger, type RunHandle, type RunOptions, run } from '../../pipeline/index.ts';
 import { type LoadedPipeline, loadPipeline } from '../../pipeline-file/index.ts';
 import { type Arguments, type Command, countOption, type Terminal } from '../command.ts';

@@ -127,6 +127,17 @@ describe.skipIf(!existsSync(program))('the zds process', () => {
     expect(stdout).toBe('old\n{"a":1}\nhead\n{"a":1}\ntail\n');
   });
 
+  it.skipIf(!hasScript)('ends at Ctrl-C while it waits for keys at /dev/stdin', async () => {
+    const command = `${process.execPath} ${program} convert /dev/stdin keys.csv --from jsonl`;
+    const child = spawn('script', ['-qefc', command, 'typescript'], { cwd: folder });
+    const done = outcome(child);
+    await sleep(1000);
+    child.stdin.write('\x03');
+    const end = await Promise.race([done, sleep(5000)]);
+    child.kill();
+    expect(end).toMatchObject({ code: 130 });
+  });
+
   it('leaves no part of a snapshot behind on Ctrl-C', async () => {
     const meta = join(lake, 'collections/many/meta');
     const before = readdirSync(meta);
