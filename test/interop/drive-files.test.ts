@@ -258,7 +258,8 @@ describe.skipIf(reason !== undefined)(
         join(folder, 'files'),
       ];
       mkdirSync(join(files, 'deep/er'), { recursive: true });
-      for (const name of ['a.txt', 'deep/b', 'deep/er/é']) writeFileSync(join(files, name), name);
+      const names = ['a.txt', 'deep/b', 'deep\\b', 'deep/er/é'];
+      for (const name of names) writeFileSync(join(files, name), name);
       const store = await DataStore.open(mine);
       await oracle.ask('open', { path: its });
       for (const namespace of [undefined, 'space']) {

@@ -37,9 +37,11 @@ async function withDrive(
   } catch (error) {
     const entries = store.len();
     // Entries written before stay. Once the lock is let go of the file may be another's.
-    if (isNew && entries === 0) rmSync(path, { force: true });
+    const isVain = isNew && entries === 0;
+    if (isVain) rmSync(path, { force: true });
     // What failed first is what is told.
     await store.close().catch(() => undefined);
+    if (isVain) throw error;
     if (mode === 'create' && error instanceof EtlError && error.code === 'IO_ERROR') {
       terminal.stderr.write(`${path}: whole entries in it: ${formatCount(entries)}\n`);
     }

@@ -31,11 +31,9 @@ export async function openLookup(
   path: string,
   mapFrom: number,
 ): Promise<EntryLookup | undefined> {
-  const [file, mark] = await Promise.all([
-    disk.open(path, 'read'),
-    disk.stat(SessionMark.path(path)),
-  ]);
+  const file = await disk.open(path, 'read');
   try {
+    const mark = await disk.stat(SessionMark.path(path));
     const size = await file.size();
     // A session that has begun since may cut what is not whole: only what is may be mapped.
     const records = new RecordReader(viewOf(file, size, Number.POSITIVE_INFINITY));

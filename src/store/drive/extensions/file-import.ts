@@ -4,7 +4,7 @@
  */
 import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { EtlError, isEtlError } from '../../../core/errors.ts';
 import { ioStep } from '../../../io/file-reader.ts';
 import type { DriveKey } from '../../../kernels/index.ts';
@@ -103,7 +103,10 @@ async function* filesBelow(folder: string, below: string): AsyncGenerator<string
 }
 
 function fileKey(path: string, namespace: DriveKey | undefined): Uint8Array {
-  const steps = path.split(/[/\\]/).filter((step) => step !== '' && step !== '.');
+  // Elsewhere a backslash is a character of a name.
+  const steps = path
+    .split(sep === '\\' ? /[/\\]/ : '/')
+    .filter((step) => step !== '' && step !== '.');
   const key = Buffer.from(steps.join('/'));
   return namespace === undefined ? key : new NamespaceHasher(namespace).namespace(key);
 }
