@@ -16,7 +16,8 @@ export const snapshot = {
         { ...ours, name: ARROW, work: 'sumArrow' },
         { ...ours, name: DOCUMENTS, work: 'sumDocuments' },
       ],
-      targets: [{ seconds: 0.02 }, { against: ARROW, times: 1 }],
+      // As quick, but for noise.
+      targets: [{ seconds: 0.02 }, { against: ARROW, times: 0.9 }],
     },
     {
       name: 'totals',
