@@ -1,4 +1,5 @@
 /** What `aggregate` keeps per group and field, and what it writes in the end. */
+import { FloatSum } from '../core/float-sum.ts';
 import { compareText } from '../kernels/index.ts';
 import { QUOTE, stringText } from './members.ts';
 import type { RawValue } from './raw-value.ts';
@@ -16,23 +17,6 @@ export interface Measure {
 /** Numbers from here on are summed by themselves, divided by `SCALE`, so that no sum on the way is too large. */
 const HUGE = 2 ** 900;
 const SCALE = 2 ** 128;
-
-/** A sum with what rounding cost kept beside (Neumaier, 1974). */
-class FloatSum {
-  #sum = 0;
-  #lost = 0;
-
-  get value(): number {
-    return this.#sum + this.#lost;
-  }
-
-  add(number: number): void {
-    const sum = this.#sum + number;
-    const larger = Math.abs(this.#sum) >= Math.abs(number);
-    this.#lost += larger ? this.#sum - sum + number : number - sum + this.#sum;
-    this.#sum = sum;
-  }
-}
 
 /** Of integers exact however large; of others a compensated sum. */
 export class Sum implements Measure {

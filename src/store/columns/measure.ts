@@ -2,6 +2,7 @@
  * What is known of the values of a column in some rows. Bounds are never too narrow: long text is cut, and text that
  * may stand for something else (a lone surrogate is held as U+FFFD) has none.
  */
+import { FloatSum } from '../../core/float-sum.ts';
 import type { Column, ColumnData } from '../../kernels/types.ts';
 
 /** Of one column in one chunk. Bounds are absent where none are known, or all is null. */
@@ -43,7 +44,7 @@ function isNull({ validity }: ColumnData, row: number): boolean {
 
 function numberBounds(data: ColumnData): Pick<ColumnStats, 'min' | 'max' | 'sum'> {
   const values = data.values as Float64Array | Int32Array;
-  const sum = new Sum();
+  const sum = new FloatSum();
   let min = Number.POSITIVE_INFINITY;
   let max = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < data.length; i++) {
@@ -97,21 +98,4 @@ function cut(text: string): { readonly text: string; readonly isCut: boolean } {
   const chars = [...text.slice(0, 2 * TEXT_CHARS + 2)];
   if (chars.length <= TEXT_CHARS) return { text, isCut: false };
   return { text: chars.slice(0, TEXT_CHARS).join(''), isCut: true };
-}
-
-/** A sum of numbers with what rounding cost kept beside (Neumaier's), so that its parts may come in any order. */
-export class Sum {
-  #sum = 0;
-  #lost = 0;
-
-  get value(): number {
-    return this.#sum + this.#lost;
-  }
-
-  add(value: number): void {
-    const next = this.#sum + value;
-    this.#lost +=
-      Math.abs(this.#sum) >= Math.abs(value) ? this.#sum - next + value : value - next + this.#sum;
-    this.#sum = next;
-  }
 }

@@ -1,8 +1,9 @@
 /** Totals of columns, from what is known of their parts. */
 import { DataType } from 'apache-arrow';
 import type { Plan } from '../../arrow/schema.ts';
+import { FloatSum } from '../../core/float-sum.ts';
 import type { UsefulSnapshot } from './begin-table.ts';
-import { type ColumnStats, Sum } from './measure.ts';
+import type { ColumnStats } from './measure.ts';
 
 /** What is in a column. */
 export interface ColumnTotals {
@@ -70,7 +71,7 @@ class Total {
   readonly #name: string;
   readonly #type: DataType;
   readonly #isLong: boolean;
-  readonly #sum = new Sum();
+  readonly #sum = new FloatSum();
   #long = 0n;
   #isKnown = true;
   #count = 0;
