@@ -121,21 +121,6 @@ export const Predicate: {
   in: oneOf,
 };
 
-const TESTS: ReadonlySet<string> = new Set<Exclude<Predicate['op'], 'and' | 'or' | 'not'>>([
-  'eq',
-  'lt',
-  'lte',
-  'gt',
-  'gte',
-  'in',
-  'startsWith',
-  'endsWith',
-  'contains',
-  'matches',
-  'exists',
-  'isNull',
-]);
-
 /** Errors: INVALID_ARGUMENT for what is no predicate, such as a text, or one with an op that there is not. */
 export function checkPredicate(where: Predicate): void {
   if (typeof where !== 'object' || where === null || typeof where.op !== 'string') {
@@ -150,12 +135,39 @@ export function checkPredicate(where: Predicate): void {
     case 'or':
       for (const term of checkList(`terms of ${where.op}`, where.terms)) checkPredicate(term);
       break;
-    default: {
-      const { op, path } = where;
-      if (TESTS.has(op)) checkList(`the path of ${op}`, path);
-      else throw new EtlError('INVALID_ARGUMENT', `no predicate has the op ${JSON.stringify(op)}`);
-    }
+    default:
+      checkTest(where);
   }
+}
+
+function checkTest(test: Exclude<Predicate, { op: 'and' | 'or' | 'not' }>): void {
+  const { op, path } = test;
+  switch (test.op) {
+    case 'eq':
+    case 'lt':
+    case 'lte':
+    case 'gt':
+    case 'gte':
+    case 'contains':
+    case 'startsWith':
+    case 'endsWith':
+      checkScalar(test.value);
+      break;
+    case 'in':
+      checkList('values', test.values).forEach(checkScalar);
+      break;
+    case 'matches':
+      if (Object.prototype.toString.call(test.pattern) !== '[object RegExp]') {
+        throw new EtlError('INVALID_ARGUMENT', 'the pattern of matches must be a RegExp');
+      }
+      break;
+    case 'exists':
+    case 'isNull':
+      break;
+    default:
+      throw new EtlError('INVALID_ARGUMENT', `no predicate has the op ${JSON.stringify(op)}`);
+  }
+  checkList(`the path of ${op}`, path);
 }
 
 function compare(op: CompareOp, path: PathInput, value: Scalar): Predicate {

@@ -4,6 +4,7 @@
  */
 import type { Document } from './batch.ts';
 import { EtlError, functionFailed, type Place } from './errors.ts';
+import { isPromise } from './is-promise.ts';
 
 /** A validator, by what it makes and what it takes. */
 export interface StandardSchema<Output = unknown, Input = unknown> {
@@ -36,8 +37,8 @@ export function validateNow(schema: StandardSchema, document: object): Document 
   } catch (cause) {
     throw functionFailed(cause, {}, 'schema');
   }
-  if (result instanceof Promise) {
-    result.catch(() => undefined);
+  if (isPromise(result)) {
+    result.then(undefined, () => undefined);
     throw new EtlError('INVALID_ARGUMENT', 'this schema validates asynchronously; use append');
   }
   return accept(result, {});
@@ -76,7 +77,7 @@ export function validateAll(
   };
   while (accepted.length < documents.length) {
     const answer = ask();
-    if (answer instanceof Promise) return wait(answer);
+    if (isPromise(answer)) return wait(answer);
     take(answer);
   }
   return accepted;

@@ -47,8 +47,13 @@ export class HeldFiles {
       if (replacement) {
         throw new EtlError('INVALID_ARGUMENT', 'what is being replaced has no snapshot');
       }
-      return writeSnapshot(place, options, async () => {
+      const goOn = async (): Promise<void> => {
         if (!this.#current.writer) await this.#goOn();
+      };
+      // Nothing is written for a collection that is gone.
+      await goOn();
+      return writeSnapshot(place, options, async () => {
+        await goOn();
         return this.#current.commitState();
       });
     });

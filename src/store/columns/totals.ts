@@ -13,13 +13,14 @@ export interface ColumnTotals {
   /** Values that are not null. */
   readonly count: number;
   readonly nulls: number;
-  /**
-   * Of numbers, bigints for `Int64`; absent, as what follows, without values, and where one is infinite. A sum of
-   * fractions is rounded about once, whatever their order.
-   */
-  readonly sum?: number | bigint;
+  /** Of numbers, bigints for `Int64`; absent, as what follows, without values, and where one is infinite. */
   readonly min?: number | bigint;
   readonly max?: number | bigint;
+  /**
+   * A sum of fractions is rounded about once, whatever their order. Absent, as the mean, where it is too large for a
+   * number, or that of some rows is.
+   */
+  readonly sum?: number | bigint;
   readonly mean?: number;
 }
 
@@ -73,7 +74,8 @@ class Total {
   readonly #isLong: boolean;
   readonly #sum = new FloatSum();
   #long = 0n;
-  #isKnown = true;
+  #hasSum = true;
+  #isFinite = true;
   #count = 0;
   #nulls = 0;
   #min: number | bigint | undefined;
@@ -90,12 +92,13 @@ class Total {
     this.#nulls += nulls;
     this.#count += rows - nulls;
     if (rows === nulls || !isNumber(this.#type)) return;
-    this.#isKnown &&= isComplete(stats);
-    if (!this.#isKnown) return;
+    this.#hasSum &&= sum !== undefined;
+    this.#isFinite &&= min !== undefined && max !== undefined;
+    if (!this.#isFinite) return;
     const read = (value: number | string): number | bigint =>
       this.#isLong ? BigInt(value) : Number(value);
     if (this.#isLong) this.#long += BigInt(sum!);
-    else this.#sum.add(Number(sum));
+    else this.#sum.add(Number(sum ?? 0));
     const low = read(min!);
     const high = read(max!);
     if (this.#min === undefined || low < this.#min) this.#min = low;
@@ -105,9 +108,10 @@ class Total {
   totals(): ColumnTotals {
     const name = this.#name;
     const counts = { name, type: String(this.#type), count: this.#count, nulls: this.#nulls };
-    if (!this.#isKnown || this.#min === undefined || this.#max === undefined) return counts;
+    if (!this.#isFinite || this.#min === undefined || this.#max === undefined) return counts;
+    const bounds = { ...counts, min: this.#min, max: this.#max };
     const sum = this.#isLong ? this.#long : this.#sum.value;
-    if (!Number.isFinite(Number(sum))) return counts;
-    return { ...counts, sum, min: this.#min, max: this.#max, mean: Number(sum) / this.#count };
+    if (!this.#hasSum || !Number.isFinite(Number(sum))) return bounds;
+    return { ...bounds, sum, mean: Number(sum) / this.#count };
   }
 }

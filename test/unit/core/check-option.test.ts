@@ -267,6 +267,24 @@ describe('a text in the place of a predicate', () => {
   });
 });
 
+describe('a predicate made by hand', () => {
+  it.each([
+    { op: 'like', path: ['n'], value: 1 },
+    { op: 'eq', path: 'n', value: 1 },
+    { op: 'eq', path: ['n'] },
+    { op: 'gt', path: ['n'], value: new Date(0) },
+    { op: 'in', path: ['n'] },
+    { op: 'in', path: ['n'], values: [{}] },
+    { op: 'matches', path: ['n'], pattern: {} },
+    { op: 'and', terms: [{ op: 'not', term: 'n' }] },
+  ])('is refused for what would find nothing: %j', async (where) => {
+    await using store = await FastStore.open(at('lake'), 'c');
+    await expect((async () => store.scan({ where: where as never }).toArray())()).rejects.toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+    );
+  });
+});
+
 describe('what is no path', () => {
   it.each([
     ['pages.next', () => httpSource(URL, { pages: { type: 'body' } as never })],

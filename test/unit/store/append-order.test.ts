@@ -1,4 +1,5 @@
 /** What is called on a handle takes effect in that order, also with a schema. */
+import { runInNewContext } from 'node:vm';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { Document } from '../../../src/core/batch.ts';
@@ -44,6 +45,18 @@ describe.each([
     expect(await committed()).toEqual([{ _id: 'a', n: 1 }]);
     await appended;
   });
+});
+
+it('takes whatever can be awaited for an answer that comes later', async () => {
+  // No Promise of this realm.
+  const validate = () => runInNewContext('Promise.resolve({ value: { n: 1 } })');
+  const schema = { '~standard': { version: 1, vendor: 'test', validate } } as unknown;
+  await using store = await open(schema as StandardSchema<object>);
+  await store.append(one({ _id: 'a', n: 0 }));
+  expect(store.get('a')).toEqual({ _id: 'a', n: 1 });
+  expect(() => store.put('b', { n: 0 })).toThrow(
+    expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+  );
 });
 
 describe('an append with a schema that answers later', () => {

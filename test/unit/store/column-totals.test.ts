@@ -152,6 +152,17 @@ describe('totals of columns', () => {
     }
   });
 
+  it('keep bounds where a sum is too large for a number', async () => {
+    const root = join(temporaryFolder(), 'lake');
+    await using store = await FastStore.open(root, 'c');
+    for (const [i, v] of [1e308, 1e308, -1e308].entries()) store.put(`d${i}`, { v });
+    await store.flush();
+    const known = { name: 'v', type: 'Float64', count: 3, nulls: 0, min: -1e308, max: 1e308 };
+    expect(await loadedTotals(root, 'c', { columns: ['v'] })).toEqual([known]);
+    await store.snapshot();
+    expect(await loadedTotals(root, 'c', { columns: ['v'] })).toEqual([known]);
+  });
+
   it('add fractions without losing the small ones', async () => {
     const root = join(temporaryFolder(), 'lake');
     await using store = await FastStore.open(root, 'c');

@@ -1,5 +1,5 @@
 /** A reader that goes on to later commits is at one commit or the next, whoever reads meanwhile. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -112,6 +112,8 @@ it('a collection that was removed is not found, and one made anew is what is rea
   rmSync(join(path, 'collections', 'c'), { recursive: true });
   const gone = expect.objectContaining({ code: 'COLLECTION_NOT_FOUND' });
   await expect(reader.refresh()).rejects.toThrow(gone);
+  await expect(reader.snapshot()).rejects.toThrow(gone);
+  expect(existsSync(join(path, 'collections', 'c'))).toBe(false);
   expect([reader.count, reader.exists('a')]).toEqual([2, true]);
   await make(['c', 'd']);
   await reader.refresh();
