@@ -32,6 +32,8 @@ export interface CheckContext {
    * report that one cannot be.
    */
   readonly expressionAt: (way: Way) => string | undefined;
+  /** True where a variable that is not set, or something that is no variable, stands in a text there or below. */
+  readonly hasUnfilled: (way: Way) => boolean;
   /** Reads a stage of a kind. */
   readonly stage: (kind: StageKind, value: unknown, way: Way) => unknown;
 }
@@ -39,8 +41,12 @@ export interface CheckContext {
 /** Sources, transforms or sinks. */
 export type StageKind = 'source' | 'transform' | 'sink';
 
-/** The value as stages take it; what is faulty comes back as it is, after the report. */
+/**
+ * The value as stages take it; what is faulty comes back as it is, after the report. Nothing is said of a text
+ * without its variables, which is not the value that is meant.
+ */
 export function checkValue(form: Schema, value: unknown, way: Way, context: CheckContext): unknown {
+  if (typeof value === 'string' && context.hasUnfilled(way)) return value;
   if (form.$ref) {
     return context.stage(form.$ref.slice('#/$defs/'.length) as StageKind, value, way);
   }

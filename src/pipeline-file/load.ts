@@ -131,8 +131,10 @@ function checkPipeline({ value, locate }: ParsedFile, environment: Environment):
   /** By way, the texts with variables as they stand in the file. */
   const filled = new Map<string, string>();
   const whole = fillTexts(value, [], interpolation, filled, report);
+  const unfilled = faults.map((fault) => fault.way);
   const context: CheckContext = {
     report,
+    hasUnfilled: (way) => unfilled.some((each) => way.every((step, i) => step === each[i])),
     isFilled: (way) => filled.has(JSON.stringify(way)),
     expressionAt: (way) => {
       const problems: string[] = [];
@@ -179,6 +181,7 @@ function checkStage(kind: StageKind, value: unknown, way: Way, context: CheckCon
     context.report({ way, problem: `${name} takes a ${kind}: a mapping with its type` });
     return value;
   }
+  if (context.hasUnfilled([...way, 'type'])) return value;
   const { type, ...options } = value;
   const types = stageTypes[kind];
   if (typeof type !== 'string' || !Object.hasOwn(types, type)) {
@@ -193,7 +196,7 @@ function checkStage(kind: StageKind, value: unknown, way: Way, context: CheckCon
   }
   const stage = types[type]!;
   const form = fields({ ...kindOptions[kind], ...stage.options }, stage.required);
-  let isFaulty = false;
+  let isFaulty = context.hasUnfilled(way);
   const report = (fault: Fault): void => {
     isFaulty = true;
     context.report(fault);

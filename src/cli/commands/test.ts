@@ -141,6 +141,7 @@ async function readTests(path: string): Promise<{
   const context = {
     report,
     isFilled: () => false,
+    hasUnfilled: () => false,
     expressionAt: () => undefined,
     stage: (_: unknown, stage: unknown) => stage,
   };
