@@ -170,6 +170,11 @@ export function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** A mapping that is data; what a module makes of a class is left as it is. */
+export function isPlain(value: unknown): value is Record<string, unknown> {
+  return isMapping(value) && Object.getPrototypeOf(value) === Object.prototype;
+}
+
 /** Of several mappings that one is meant which has the fields that are needed, and the same tag. */
 function mayMean({ required = [], properties = {} }: Schema, value: Record<string, unknown>) {
   const isOther = Object.entries(properties).some(([key, { enum: words }]) => {

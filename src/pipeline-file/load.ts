@@ -17,6 +17,7 @@ import {
   type Fault,
   faultError,
   isMapping,
+  isPlain,
   nameOf,
   type StageKind,
   type Way,
@@ -24,7 +25,7 @@ import {
 import { type Environment, Interpolation } from './environment.ts';
 import { importModule } from './import-module.ts';
 import { suggestion } from './nearest.ts';
-import { type ParsedFile, parseFile } from './parse.ts';
+import { type ParsedFile, parseFile, refuseCycles } from './parse.ts';
 import { kindOptions, pipelineSchema, stageTypes } from './pipeline-schema.ts';
 import { fields } from './schema.ts';
 import { type Failure, makeAll, StagePlan } from './stage-plan.ts';
@@ -108,7 +109,7 @@ async function readPipeline(
     const { default: exported } = await importModule(path, true);
     const value: unknown = typeof exported === 'function' ? await exported() : exported;
     if (isRunOptions(value)) return { options: value };
-    return checkPipeline({ value, locate: () => ({ path }) }, environment);
+    return checkPipeline(refuseCycles({ value, locate: () => ({ path }) }), environment);
   }
   if (!['.yaml', '.yml', '.json'].includes(extension)) {
     const problem = 'a pipeline file ends in .yaml, .json, .ts, .js or .mjs';
@@ -171,7 +172,7 @@ function fillTexts(
   const go = (item: unknown, step: string | number): unknown =>
     fillTexts(item, [...way, step], interpolation, filled, report);
   if (Array.isArray(value)) return value.map(go);
-  if (!isMapping(value) || Object.getPrototypeOf(value) !== Object.prototype) return value;
+  if (!isPlain(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, go(item, key)]));
 }
 

@@ -9,7 +9,7 @@ import { EtlError, type Place } from '../core/errors.ts';
 import type { Reject } from '../core/reject.ts';
 import { decodeJsonl } from '../formats/index.ts';
 import { decodeText } from '../io/decode-text.ts';
-import type { Fault } from './check.ts';
+import { type Fault, isPlain, type Way } from './check.ts';
 
 /** A file's data. */
 export interface ParsedFile {
@@ -28,6 +28,27 @@ export async function parseFile(path: string): Promise<ParsedFile> {
     path,
     extname(path).toLowerCase() === '.json' ? 'json' : 'yaml',
   );
+}
+
+/** The same data. Errors: INVALID_ARGUMENT with the place of a list or mapping that contains itself. */
+export function refuseCycles(file: ParsedFile): ParsedFile {
+  const way = wayToCycle(file.value, [], []);
+  if (!way) return file;
+  throw new EtlError('INVALID_ARGUMENT', 'this contains itself', { place: file.locate({ way }) });
+}
+
+function wayToCycle(value: unknown, way: Way, above: readonly unknown[]): Way | undefined {
+  if (!Array.isArray(value) && !isPlain(value)) return undefined;
+  if (above.includes(value)) return way;
+  for (const [key, item] of Object.entries(value)) {
+    const found = wayToCycle(
+      item,
+      [...way, Array.isArray(value) ? Number(key) : key],
+      [...above, value],
+    );
+    if (found) return found;
+  }
+  return undefined;
 }
 
 /** Errors: INVALID_ARGUMENT with the place for text that is no YAML, or no JSON where it has to be. */
@@ -49,7 +70,7 @@ async function parseText(text: string, path: string, format: 'yaml' | 'json'): P
   }
   const [problem] = [...document.errors, ...document.warnings];
   if (problem) fail(problem.message, problem.pos[0]);
-  return {
+  return refuseCycles({
     value: readDocument(document, (message) => fail(message, 0)),
     locate({ way, atName = false }) {
       let node = document.contents as Node | null;
@@ -68,7 +89,7 @@ async function parseText(text: string, path: string, format: 'yaml' | 'json'): P
       }
       return placeAt(offset);
     },
-  };
+  });
 }
 
 function readDocument(document: ReturnType<typeof parseDocument>, fail: (m: string) => never) {

@@ -1,5 +1,5 @@
 /** Stages between their description and their making. */
-import { isMapping, type Way } from './check.ts';
+import { isPlain, type Way } from './check.ts';
 import type { Scope, StageType } from './stage-type.ts';
 
 /** A stage that has been checked, to be made later. */
@@ -54,7 +54,7 @@ export async function makeAll(value: unknown, scope: Scope, told: Failure[]): Pr
     for (const item of value) made.push(await makeAll(item, scope, told));
     return made;
   }
-  if (!isMapping(value) || Object.getPrototypeOf(value) !== Object.prototype) return value;
+  if (!isPlain(value)) return value;
   const made: [string, unknown][] = [];
   for (const [key, field] of Object.entries(value)) {
     made.push([key, await makeAll(field, scope, told)]);

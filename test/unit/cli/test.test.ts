@@ -107,6 +107,9 @@ describe('zds test', () => {
     write('p.test.yaml', 'tests:', '  - nam: x', '    input: []', '    output: []');
     const bad = await zds(['test', at('p.yaml')]);
     expect([bad.code, bad.stderr]).toEqual([2, expect.stringContaining('p.test.yaml:2:5')]);
+    write('p.test.yaml', 'tests:', '  - { name: x, input: [&a { n: *a }], output: [] }');
+    const around = await zds(['test', at('p.yaml')]);
+    expect(around.stderr).toContain('p.test.yaml:2:32: this contains itself');
     write('q.yaml', 'name: q');
     expect((await zds(['test', at('q.yaml')])).stderr).toContain('no tests found');
     write('r.test.yaml', ...good);

@@ -175,6 +175,20 @@ reset: true
     expect(await lint('w.yaml', bomb)).toEqual([expect.stringContaining('alias')]);
   });
 
+  it.each([
+    ['a.yaml', 'a: &a [*a]\n', '1:8'],
+    ['b.yaml', `name: x\nsource: &a { type: jsonl, path: *a }\n${foot}`, '2:33'],
+    [
+      'c.yaml',
+      `${head}sink: { type: module, path: x.mjs, options: &a [{ q: &b { r: [*a] } }] }\n`,
+      '3:63',
+    ],
+    ['d.mjs', 'const a = {}; a.a = [a]; export default a;\n', 'undefined:undefined'],
+  ])('is a value that contains itself, in %s', async (name, text, place) => {
+    expect(await lint(name, text)).toEqual([`${place} this contains itself`]);
+    await expect(loadPipeline(at(name))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
   it('says how many more there are', async () => {
     writeFileSync(at('w.yaml'), 'name: 3\nsauce: 1\n');
     await expect(loadPipeline(at('w.yaml'))).rejects.toThrow(/\(and 3 more: zds lint shows them\)/);
