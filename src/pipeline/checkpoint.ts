@@ -83,18 +83,19 @@ export function makeCheckpoint(
   at: unknown,
   memories: readonly (Memory | undefined)[],
 ): Checkpoint {
-  const states: Record<string, unknown> = {};
-  const journals: Record<string, MemoryMark> = {};
+  // An id may be any text, `__proto__` too: by assignment that would be no field.
+  const states = new Map<string, unknown>();
+  const journals = new Map<string, MemoryMark>();
   for (const [i, { key }] of transforms.entries()) {
     const { state, journal } = memories[i] ?? {};
-    if (state !== undefined) states[key] = state;
-    if (journal) journals[key] = journal;
+    if (state !== undefined) states.set(key, state);
+    if (journal) journals.set(key, journal);
   }
   return {
     source: source.name,
     ...(at === undefined ? {} : { at }),
-    ...(Object.keys(states).length === 0 ? {} : { named: true, states }),
-    ...(Object.keys(journals).length === 0 ? {} : { journals }),
+    ...(states.size === 0 ? {} : { named: true, states: Object.fromEntries(states) }),
+    ...(journals.size === 0 ? {} : { journals: Object.fromEntries(journals) }),
   };
 }
 
@@ -107,7 +108,7 @@ export function restoreStates(
   checkpoint: Checkpoint | undefined,
   transforms: readonly NamedTransform[],
 ): string[] {
-  const states = new Map(Object.entries(checkpoint ? byName(checkpoint) : {}));
+  const states = checkpoint ? byName(checkpoint) : new Map<string, unknown>();
   for (const { key, transform } of transforms) {
     transform.restore?.(states.get(key));
     states.delete(key);
@@ -155,16 +156,18 @@ export function cannotResume(source: Source, name: string): EtlError {
 }
 
 /** States by their names; of earlier ones their order tells which is the second of a name. */
-function byName({ named: isNamed, states = {} }: Checkpoint): Readonly<Record<string, unknown>> {
+function byName({ named: isNamed, states = {} }: Checkpoint): Map<string, unknown> {
   const keys = Object.keys(states);
-  if (isNamed || !keys.every((key) => /^\d+:/.test(key))) return states;
+  if (isNamed || !keys.every((key) => /^\d+:/.test(key))) {
+    return new Map(Object.entries(states));
+  }
   keys.sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
-  const named: Record<string, unknown> = {};
+  const named = new Map<string, unknown>();
   for (const key of keys) {
     const name = key.slice(key.indexOf(':') + 1);
     let free = name;
-    for (let nth = 2; free in named; nth++) free = `${name}#${nth}`;
-    named[free] = states[key];
+    for (let nth = 2; named.has(free); nth++) free = `${name}#${nth}`;
+    named.set(free, states[key]);
   }
   return named;
 }

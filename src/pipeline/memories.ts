@@ -58,14 +58,16 @@ export class Memories {
    */
   async recall(marks: MemoryMarks = {}, committed: MemoryMarks = marks): Promise<void> {
     await this.close();
+    const markOf = (all: MemoryMarks, key: string) =>
+      Object.hasOwn(all, key) ? all[key] : undefined;
     for (const { key, transform } of this.#transforms) {
       if (!transform.recall) continue;
       if (!this.#sink.openJournal) {
         transform.recall(NOTHING);
         continue;
       }
-      const fresh = { turn: committed[key]?.turn === 0 ? 1 : 0, byteLength: 0 };
-      const { turn, byteLength } = marks[key] ?? fresh;
+      const fresh = { turn: markOf(committed, key)?.turn === 0 ? 1 : 0, byteLength: 0 };
+      const { turn, byteLength } = markOf(marks, key) ?? fresh;
       const name = JSON.stringify([this.#run, key, turn]);
       const journal = await this.#sink.openJournal(name);
       this.#open.set(key, { journal, turn, byteLength });

@@ -82,16 +82,34 @@ describe('the states of transforms', () => {
   });
 
   it('are kept whatever their ids look like', () => {
-    const ids = ['2024:orders', '7:x', 'plain'];
+    const ids = ['2024:orders', '__proto__', '7:x', 'plain'];
     const made = (state?: unknown) =>
       ids.map((id) => ({ id, transform: memory('a', state && `${state} ${id}`) }));
-    for (const count of [1, 2, 3]) {
+    for (const count of [1, 2, 3, 4]) {
       const chain = made().slice(0, count);
       expect(restoreStates(save(...made('of').slice(0, count)), nameStates(chain))).toEqual([]);
       expect(chain.map(({ transform }) => transform.state)).toEqual(
         ids.slice(0, count).map((id) => `of ${id}`),
       );
     }
+  });
+
+  it.each(['__proto__', 'constructor'])('are in a journal under the id %s, too', async (id) => {
+    const root = join(temporaryFolder(), 's');
+    const load = async (end: number): Promise<number> => {
+      const growing: Source = {
+        name: 'growing',
+        async *batches(_signal, _wants, from = 0) {
+          for (let n = from as number; n < end; n++) {
+            yield linesBatch([{ _id: `d${n}`, key: n % 2 }], n).withCursor(n + 1);
+          }
+        },
+      };
+      const transforms = [{ id, transform: dedupeTransform({ by: 'key' }) }];
+      const sink = zdsSink(root, 'c');
+      return (await run({ name: 'x', source: growing, transforms, sink, resume: true })).written;
+    };
+    expect([await load(3), await load(5), await load(7)]).toEqual([2, 0, 0]);
   });
 
   it('are those of the documents committed, not of what waits behind the transform', async () => {
