@@ -2,7 +2,7 @@
  * Holds a value against a form. Every fault is reported with the way to it; what comes back is the
  * value as stages take it: expressions read, sizes in bytes, stages as plans to build later.
  */
-import { type ErrorCode, EtlError, isEtlError } from '../core/errors.ts';
+import { type ErrorCode, EtlError, isEtlError, type Place } from '../core/errors.ts';
 import { parseExpression } from '../core/expression.ts';
 import { parseSize } from '../core/size.ts';
 import { isCollectionName } from '../store/names.ts';
@@ -237,13 +237,21 @@ export function nameOf(way: Way): string {
   return steps.join('') || 'the pipeline';
 }
 
-/** The first of the faults as an error; how many more there are is said behind it. */
-export function faultError(
+/** The faults in the order of the file, each with its place. */
+export function inOrder(
   faults: readonly Fault[],
-  locate: (fault: Fault) => EtlError['place'],
-): EtlError {
-  const [first, ...more] = faults as readonly [Fault, ...Fault[]];
-  const rest = more.length > 0 ? ` (and ${more.length} more: zds lint shows them)` : '';
-  const { code = 'INVALID_ARGUMENT', problem } = first;
-  return new EtlError(code, `${problem}${rest}`, { place: locate(first) });
+  locate: (fault: Fault) => Place,
+): (Fault & { readonly place: Place })[] {
+  const placed = faults.map((fault) => ({ ...fault, place: locate(fault) }));
+  return placed.sort(({ place: a }, { place: b }) => {
+    return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0);
+  });
+}
+
+/** The first of the faults as an error; how many more there are is said behind it. */
+export function faultError(faults: readonly Fault[], locate: (fault: Fault) => Place): EtlError {
+  const { code = 'INVALID_ARGUMENT', problem, place } = inOrder(faults, locate)[0]!;
+  const more = faults.length - 1;
+  const rest = more > 0 ? ` (and ${more} more: zds lint shows them)` : '';
+  return new EtlError(code, `${problem}${rest}`, { place });
 }

@@ -1,10 +1,10 @@
 /**
  * Pipeline files: read, checked and made into what `run` takes.
  *
- * Data (.yaml, .yml, .json, or the default export of a module) is checked as a whole before anything
- * is made, so that one look tells all mistakes. A module may also export the stages themselves, as
- * `run` takes them, which are left alone; or a function that returns either. Paths in a file are those of the working directory, as in
- * every command.
+ * Data (.yaml, .yml, .json, or the default export of a module) is checked as a whole, and every stage
+ * without a mistake is made, so that one look tells all mistakes. A module may also export the stages
+ * themselves, as `run` takes them, which are left alone; or a function that returns either. Paths in a
+ * file are those of the working directory, as in every command.
  */
 import { extname } from 'node:path';
 import { EtlError, isEtlError, type Place } from '../core/errors.ts';
@@ -16,6 +16,7 @@ import {
   checkValue,
   type Fault,
   faultError,
+  inOrder,
   isMapping,
   isPlain,
   nameOf,
@@ -62,9 +63,8 @@ export async function loadPipeline(
 ): Promise<LoadedPipeline> {
   const found = await readPipeline(path, environment);
   if ('options' in found) return { options: found.options, data: undefined, close: async () => {} };
-  const { faults, locate } = found;
-  const made = faults.length > 0 ? undefined : await makePipeline(found);
-  if (made === undefined) throw faultError(faults, locate);
+  const made = await makePipeline(found);
+  if (made === undefined) throw faultError(found.faults, found.locate);
   return made;
 }
 
@@ -78,17 +78,12 @@ export async function lintPipeline(
     if ('options' in found) return [];
     await (await makePipeline(found))?.close();
     const { faults, locate } = found;
-    const findings = faults.map((fault) => ({ place: locate(fault), problem: fault.problem }));
-    return findings.sort((a, b) => orderOf(a.place) - orderOf(b.place));
+    return inOrder(faults, locate).map(({ place, problem }) => ({ place, problem }));
   } catch (error) {
     if (!isEtlError(error) || error.code === 'IO_ERROR' || error.code === 'UNSUPPORTED')
       throw error;
     return [{ place: error.place, problem: withoutPlace(error) }];
   }
-}
-
-function orderOf({ line = 0, column = 0 }: Place): number {
-  return line * 1e6 + column;
 }
 
 interface CheckedFile {

@@ -5,18 +5,31 @@ import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import { lintPipeline } from '../../../src/pipeline-file/index.ts';
 
-export const folder: string = mkdtempSync(join(tmpdir(), 'zds-files-'));
-export const at = (name: string): string => join(folder, name);
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-/** The findings as `line:column problem`. */
-export async function lint(name: string, text: string, environment = {}): Promise<string[]> {
-  writeFileSync(at(name), text);
-  const findings = await lintPipeline(at(name), environment);
-  return findings.map(({ place: { line, column }, problem }) => `${line}:${column} ${problem}`);
+export interface PipelineFolder {
+  readonly folder: string;
+  at(name: string): string;
+  /** Writes the file; its findings as `line:column problem`. */
+  lint(name: string, text: string, environment?: Record<string, string>): Promise<string[]>;
+  /** Name and source of a file: it reads `in.jsonl`. */
+  readonly head: string;
+  /** The sink of a file: it writes `out.jsonl`. */
+  readonly foot: string;
 }
 
-/** Name and source. */
-export const head: string = `name: x\nsource: { type: jsonl, path: ${at('in.jsonl')} }\n`;
-/** The sink. */
-export const foot: string = `sink: { type: jsonl, path: ${at('out.jsonl')} }\n`;
+/** A folder that is removed when the test file has run. */
+export function pipelineFolder(): PipelineFolder {
+  const folder = mkdtempSync(join(tmpdir(), 'zds-files-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const at = (name: string) => join(folder, name);
+  return {
+    folder,
+    at,
+    async lint(name, text, environment = {}) {
+      writeFileSync(at(name), text);
+      const findings = await lintPipeline(at(name), environment);
+      return findings.map(({ place: { line, column }, problem }) => `${line}:${column} ${problem}`);
+    },
+    head: `name: x\nsource: { type: jsonl, path: ${at('in.jsonl')} }\n`,
+    foot: `sink: { type: jsonl, path: ${at('out.jsonl')} }\n`,
+  };
+}

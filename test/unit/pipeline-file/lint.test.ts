@@ -2,7 +2,9 @@
 import { writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { lintPipeline, loadPipeline } from '../../../src/pipeline-file/index.ts';
-import { at, foot, head, lint } from './harness.ts';
+import { pipelineFolder } from './harness.ts';
+
+const { at, lint, head, foot } = pipelineFolder();
 
 describe('what is wrong', () => {
   const wrong: [what: string, text: string, ...findings: string[]][] = [
@@ -187,6 +189,15 @@ reset: true
   ])('is a value that contains itself, in %s', async (name, text, place) => {
     expect(await lint(name, text)).toEqual([`${place} this contains itself`]);
     await expect(loadPipeline(at(name))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
+  it('is said first of what stands first, with all that lint finds counted', async () => {
+    const text = `${head}transforms: [{ type: sample }]\nsink: { type: jsonl, path: "" }\nresume: "\${NO}"\n`;
+    expect(await lint('first.yaml', text)).toHaveLength(3);
+    await expect(loadPipeline(at('first.yaml'), {})).rejects.toMatchObject({
+      place: { line: 3 },
+      reason: 'sample takes one of share, every and count (and 2 more: zds lint shows them)',
+    });
   });
 
   it('says how many more there are', async () => {

@@ -4,7 +4,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { run } from '../../../src/pipeline/index.ts';
 import { lintPipeline, loadPipeline } from '../../../src/pipeline-file/index.ts';
-import { at, folder, foot, head, lint } from './harness.ts';
+import { pipelineFolder } from './harness.ts';
+
+const { folder, at, lint, head, foot } = pipelineFolder();
 
 async function result(name: string, environment = {}): Promise<unknown[]> {
   const { options, close } = await loadPipeline(at(name), environment);
