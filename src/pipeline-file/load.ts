@@ -8,8 +8,9 @@
  */
 import { extname } from 'node:path';
 import { EtlError, isEtlError, type Place } from '../core/errors.ts';
-import { stateKeys, unwrap } from '../pipeline/checkpoint.ts';
-import type { RunOptions } from '../pipeline/index.ts';
+import type { Transform } from '../core/stage.ts';
+import { type Identified, stateKeys, unwrap } from '../pipeline/checkpoint.ts';
+import type { AnyTransform, RunOptions } from '../pipeline/index.ts';
 import {
   type CheckContext,
   checkFields,
@@ -216,19 +217,34 @@ async function makePipeline(file: CheckedFile): Promise<LoadedPipeline | undefin
     const message = error instanceof Error ? error.message : String(error);
     faults.push({ way, code, problem: interpolation.hide(message) });
   }
-  const areMade = isMapping(options) && faults.every(({ way }) => way[0] !== 'transforms');
-  if (areMade) faults.push(...findTwins(options));
+  if (isMapping(checked) && Array.isArray(checked.transforms)) {
+    for (const { way, problem } of findTwins(checked.transforms, options.transforms ?? [])) {
+      faults.push({ way, problem: interpolation.hide(problem) });
+    }
+  }
   if (faults.length === 0) return { options, data: checked as unknown as PipelineData, close };
   await close();
   return undefined;
 }
 
-/** Transforms that would be remembered under one id. */
-function findTwins({ transforms = [] }: RunOptions): Fault[] {
-  // What a module makes may be anything.
-  const keys = transforms.every(isMapping) ? stateKeys(transforms.map(unwrap)) : [];
-  return keys.flatMap((key, i) => {
-    if (keys.indexOf(key) === i) return [];
+/** The i-th transform of a file. */
+interface NthTransform extends Identified<Pick<Transform, 'name'>> {
+  readonly i: number;
+}
+
+/** Transforms that would be remembered under one id; one that could not be made only counts with an id of its own. */
+function findTwins(planned: readonly unknown[], made: readonly unknown[]): Fault[] {
+  const known = planned.flatMap((plan, i): NthTransform[] => {
+    const { id } = plan instanceof StagePlan ? plan.options : isMapping(plan) ? plan : {};
+    if (typeof id === 'string' && id !== '') return [{ i, id, transform: { name: '' } }];
+    const stage = plan instanceof StagePlan && made[i];
+    // What a module makes may be anything.
+    return isMapping(stage) ? [{ i, ...unwrap(stage as unknown as AnyTransform) }] : [];
+  });
+  const keys = stateKeys(known);
+  return known.flatMap(({ i }, nth) => {
+    const key = keys[nth]!;
+    if (keys.indexOf(key) === nth) return [];
     return [{ way: ['transforms', i], problem: `two transforms of the run have the id ${key}` }];
   });
 }

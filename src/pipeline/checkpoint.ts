@@ -43,9 +43,9 @@ export interface NamedTransform {
 }
 
 /** A transform, with the id that was given for it. */
-interface Identified {
+export interface Identified<T = Transform> {
   readonly id?: string | undefined;
-  readonly transform: Transform;
+  readonly transform: T;
 }
 
 /** The contract under a transform of a run, with the id that was given. */
@@ -56,7 +56,7 @@ export function unwrap(each: AnyTransform): Identified {
 }
 
 /** What each of a run's transforms is remembered under: its id, or its name, numbered from the second on. */
-export function stateKeys(transforms: readonly Identified[]): string[] {
+export function stateKeys(transforms: readonly Identified<Pick<Transform, 'name'>>[]): string[] {
   const seen = new Map<string, number>();
   return transforms.map(({ id, transform: { name } }) => {
     if (id !== undefined) return id;

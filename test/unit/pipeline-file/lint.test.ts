@@ -1,4 +1,5 @@
 /** What lint finds, and loading says, of files that are wrong. */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the files have variables
 import { writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { lintPipeline, loadPipeline } from '../../../src/pipeline-file/index.ts';
@@ -146,6 +147,20 @@ reset: true
       expect.stringMatching(/^5:12 maxErrors takes/),
     ]);
     expect(await lint('ids.yaml', text.replace('id: dedupe', 'id: b'))).toEqual([]);
+    const faulty = `${head}transforms:
+  - { type: sample, id: a }
+  - { type: batch, id: "\${ID}" }
+  - { type: dedupe, byy: x, id: "\${ID}" }
+  - { type: sample, every: 1, id: a }
+  - 3
+${foot}`;
+    expect(await lint('ids.yaml', faulty, { ID: 'secret' })).toEqual([
+      '4:5 sample takes one of share, every and count',
+      '6:5 two transforms of the run have the id ${ID}',
+      expect.stringMatching(/^6:21 transform dedupe has no "byy"/),
+      '7:5 two transforms of the run have the id a',
+      expect.stringMatching(/^8:5 transforms\[4\] takes a transform/),
+    ]);
   });
 
   it('is a file that is not UTF-8', async () => {
