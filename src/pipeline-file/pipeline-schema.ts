@@ -33,7 +33,7 @@ export const kindOptions: Readonly<Record<StageKind, Readonly<Record<string, Sch
 
 const share: Schema = {
   type: 'string',
-  pattern: '^(100|\\d{1,2})(\\.\\d+)?%$',
+  pattern: '^(100(\\.0+)?|\\d{1,2}(\\.\\d+)?)%$',
   examples: ['1%'],
 };
 
@@ -55,7 +55,11 @@ export const pipelineSchema: Schema = fields(
       'stop',
     ),
     maxErrors: option(
-      anyOf(natural, share, fields({ count: natural, share: { type: 'number', minimum: 0 } })),
+      anyOf(
+        natural,
+        share,
+        fields({ count: natural, share: { type: 'number', minimum: 0, maximum: 1 } }),
+      ),
       'More bad records than this end the run: a count, or a share such as 1%.',
       'no limit',
     ),

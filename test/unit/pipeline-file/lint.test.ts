@@ -41,6 +41,16 @@ describe('what is wrong', () => {
       '1:42 source.skipLines must be at least 0',
     ],
     [
+      'a wrong share',
+      'source: { type: csv, path: a }\nmaxErrors: { share: 2 }\n',
+      '2:21 maxErrors.share must be at most 1',
+    ],
+    [
+      'a wrong share in percent',
+      'source: { type: csv, path: a }\nmaxErrors: 100.5%\n',
+      '2:12 maxErrors takes a whole number or text such as 1% or { count, share }, not "100.5%"',
+    ],
+    [
       'a wrong size',
       'source: { type: csv, path: a, batchBytes: 3 apples }\n',
       '1:43 source.batchBytes takes a whole number or text such as 32MiB, not "3 apples"',
