@@ -24,7 +24,7 @@ export async function parseFile(path: string): Promise<ParsedFile> {
     throw new EtlError('IO_ERROR', 'cannot be read', { place: { path }, cause });
   });
   return parseText(
-    decodeText(bytes, path),
+    decodeText(bytes, path).replace(/^\uFEFF/, ''),
     path,
     extname(path).toLowerCase() === '.json' ? 'json' : 'yaml',
   );

@@ -182,6 +182,15 @@ ${foot}`;
     ]);
   });
 
+  it('is nothing for a byte order mark, which moves no place', async () => {
+    const data = `{"name":"x","source":{"type":"jsonl","path":"a"},"sink":{"type":"jsonl","path":"b"}`;
+    for (const name of ['bom.json', 'bom.yaml']) {
+      expect(await lint(name, `\uFEFF${data}}`)).toEqual([]);
+      expect(await lint(name, `\uFEFF${data},"x":1}`)).toEqual(['1:85 the pipeline has no "x"']);
+    }
+    expect(await lint('bom.json', '\uFEFF{"name":}')).toEqual([expect.stringMatching(/^1:9 /)]);
+  });
+
   it('is where a file is no YAML or no JSON', async () => {
     expect(await lint('w.yaml', 'name: x\nname: y\n')).toEqual(['2:1 Map keys must be unique']);
     expect(await lint('w.yaml', 'name: [\n')).toHaveLength(1);
