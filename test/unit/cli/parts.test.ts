@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { type Arguments, bytesOption } from '../../../src/cli/command.ts';
 import { explainError } from '../../../src/cli/explain.ts';
 import { Interrupt, untilInterrupt } from '../../../src/cli/interrupt.ts';
+import { limitSource } from '../../../src/cli/limit.ts';
 import { Output } from '../../../src/cli/output.ts';
 import { Progress } from '../../../src/cli/progress.ts';
 import { fieldsOption } from '../../../src/cli/selection.ts';
@@ -13,6 +14,8 @@ import { Table } from '../../../src/cli/table.ts';
 import { formatRate, formatSeconds, formatSize, formatValue } from '../../../src/cli/text.ts';
 import { EtlError } from '../../../src/core/errors.ts';
 import { prettyJson } from '../../../src/core/pretty-json.ts';
+import type { Source } from '../../../src/core/stage.ts';
+import { batchesOf, textsOf } from '../../support/transforms.ts';
 
 describe('prettyJson', () => {
   it('says what JSON.stringify says with two spaces', () => {
@@ -34,6 +37,39 @@ describe('prettyJson', () => {
     const text = `{"text":"${'\\n'.repeat(9e6)}"}`;
     expect(prettyJson(text) === `{\n  ${text.slice(1, -1).replace(':', ': ')}\n}`).toBe(true);
     expect(prettyJson('{"a\\"')).toBe('{\n  "a\\"');
+  });
+});
+
+describe('limitSource', () => {
+  const lines = Array.from({ length: 9 }, (_, n) => `{"n":${n}}`);
+  const { signal } = new AbortController();
+  const source: Source = {
+    name: 'each',
+    async *batches(_signal, _wants, from) {
+      const { behind = 0 } = (from ?? {}) as { behind?: number };
+      for (const [i, batch] of batchesOf(lines.slice(behind), 2).entries()) {
+        const cursor = { behind: behind + i * 2 + batch.length };
+        yield batch.withCursor(i % 2 === 0 ? undefined : cursor);
+      }
+    },
+  };
+
+  it.each([1, 3, 4, 5, 8, 9, 20])('gives %i in all, wherever it is opened again', async (most) => {
+    const given: string[] = [];
+    const cursors: { cursor: unknown; given: number }[] = [{ cursor: undefined, given: 0 }];
+    for await (const batch of limitSource(source, most).batches(signal, {})) {
+      given.push(...textsOf(batch));
+      if (batch.cursor) cursors.push({ cursor: batch.cursor, given: given.length });
+    }
+    expect(given).toEqual(lines.slice(0, most));
+    for (const { cursor, given: before } of cursors) {
+      const rest: string[] = [];
+      const from = cursor && JSON.parse(JSON.stringify(cursor));
+      for await (const batch of limitSource(source, most).batches(signal, {}, from)) {
+        rest.push(...textsOf(batch));
+      }
+      expect([...given.slice(0, before), ...rest]).toEqual(given);
+    }
   });
 });
 
