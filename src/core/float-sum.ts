@@ -7,6 +7,13 @@ export class FloatSum {
     return this.#sum + this.#lost;
   }
 
+  /** The value if these were added, too. */
+  valueWith(...numbers: readonly number[]): number {
+    const sum = new FloatSum();
+    for (const number of [this.#sum, this.#lost, ...numbers]) sum.add(number);
+    return sum.value;
+  }
+
   add(number: number): void {
     const sum = this.#sum + number;
     const larger = Math.abs(this.#sum) >= Math.abs(number);

@@ -18,7 +18,7 @@ export interface Measure {
 const HUGE = 2 ** 900;
 const SCALE = 2 ** 128;
 
-/** Of integers exact however large; of others a compensated sum. */
+/** Of integers exact however large; of others, and of both together, a compensated sum. */
 export class Sum implements Measure {
   count = 0;
   #small = 0;
@@ -50,7 +50,10 @@ export class Sum implements Measure {
 
   /** The sum divided by `count`, which is a number also where the sum is none. */
   protected share(count: number): number {
-    const rest = (Number(this.#whole()) + (this.#floats?.value ?? 0)) / count;
+    const whole = this.#whole();
+    const rounded = Number(whole);
+    const lost = Number(whole - BigInt(rounded));
+    const rest = (this.#floats?.valueWith(rounded, lost) ?? rounded) / count;
     return this.#huge ? (this.#huge.value / count) * SCALE + rest : rest;
   }
 

@@ -211,6 +211,21 @@ describe('aggregate', () => {
   });
 
   it.each([
+    [['10000000000000000', '-1e16', '1'], 1],
+    [['10000000000000000', '-1e16', '1.0'], 1],
+    [['10000000000000001', '-1e16'], 1],
+    [['9007199254740993', '-9007199254740992.0'], 1],
+    [['10000000000000001', '0.5', '-10000000000000000'], 1.5],
+    [['1e16', '1.0', '-10000000000000000'], 1],
+    [['75557863725914323419137', '-7.5557863725914323419136e22', '0.25'], 1.25],
+  ] as const)('sums %j, integers and fractions, as if written alike', async (values, sum) => {
+    const measures = { sum: { sum: 'n' }, mean: { mean: 'n' } } as const;
+    const lines = values.map((value) => `{"n":${value}}`);
+    const { texts } = await applyTo(aggregateTransform({ measures }), batchesOf(lines, 2));
+    expect(parsed(texts)).toEqual([{ sum, mean: sum / values.length }]);
+  });
+
+  it.each([
     [['1e308', '1e308', '-1e308'], 1e308, 1e308 / 3],
     [['1e308', '1.5', '-1e308', '1.5'], 3, 0.75],
     [['-1.5e308', '-1.5e308', '1.5e308', '1.5e308', '2.5'], 2.5, 0.5],
