@@ -18,7 +18,7 @@
 import type { Batch } from '../core/batch.ts';
 import { checkChoice } from '../core/check-option.ts';
 import { EtlError, type Place } from '../core/errors.ts';
-import { formatPath, type Path } from '../core/path.ts';
+import { formatPath, type Path, parsePath } from '../core/path.ts';
 import { type OnReject, rejectDocument } from '../core/reject.ts';
 import type { Transform } from '../core/stage.ts';
 import { type FieldStats, sharedKernel } from '../kernels/index.ts';
@@ -39,7 +39,7 @@ export interface ContractOptions {
   readonly columns?: ContractMode;
   /** Default 'evolve'. */
   readonly dataType?: ContractMode;
-  /** Known from the start: types by dotted path. Default: what earlier runs of the name learned. */
+  /** Known from the start: types by dotted path, as other paths are written. Default: what earlier runs of the name learned. */
   readonly schema?: Readonly<Record<string, ContractType | readonly ContractType[]>>;
   /** Told of everything left out: a field, or (path undefined) a whole document. */
   readonly onDiscard?: (place: Place, path: string | undefined) => void;
@@ -81,7 +81,7 @@ const MOST_FIELDS = 10_000;
 
 /**
  * Holds documents against what is known of their fields; in a `run` that is kept from run to run.
- * Errors: CONTRACT_BROKEN; INVALID_ARGUMENT for a mode that is none, or more than 10,000 fields.
+ * Errors: CONTRACT_BROKEN; INVALID_ARGUMENT for a mode or a path that is none, or more than 10,000 fields.
  */
 export function contractTransform(options: ContractOptions = {}): Transform {
   return new Contract(options);
@@ -103,7 +103,7 @@ class Contract implements Transform {
       for (const type of [types].flat()) checkChoice(`schema.${path}`, type, TYPES);
     }
     this.#options = options;
-    this.#learnSchema(schema ?? {});
+    this.#learnSchema();
   }
 
   save(): Record<string, ContractType[]> {
@@ -112,8 +112,10 @@ class Contract implements Transform {
 
   restore(state: unknown): void {
     this.#known.clear();
-    this.#learnSchema(this.#options.schema ?? {});
-    this.#learnSchema((state ?? {}) as Record<string, ContractType[]>);
+    this.#learnSchema();
+    for (const [path, types] of Object.entries((state ?? {}) as Record<string, ContractType[]>)) {
+      this.#learn(path, types);
+    }
   }
 
   apply(batch: Batch, signal: AbortSignal, onReject?: OnReject): Batch[] {
@@ -216,9 +218,9 @@ class Contract implements Transform {
     }
   }
 
-  #learnSchema(schema: NonNullable<ContractOptions['schema']>): void {
-    for (const [path, types] of Object.entries(schema)) {
-      this.#learn(path, typeof types === 'string' ? [types] : types);
+  #learnSchema(): void {
+    for (const [path, types] of Object.entries(this.#options.schema ?? {})) {
+      this.#learn(formatPath(parsePath(path)), typeof types === 'string' ? [types] : types);
     }
   }
 

@@ -181,6 +181,20 @@ describe('a contract', () => {
     expect(() => contractTransform({ columns: 'frozen' as 'freeze' })).toThrow(/evolve/);
   });
 
+  it('reads the names in a schema as paths, however they are written', () => {
+    const schema = { 'a\\x': 'integer', '\\b.c': 'string', 'd\\.e': 'integer' } as const;
+    const transform = contractTransform({ columns: 'freeze', dataType: 'freeze', schema });
+    const batch = batchOf('{"ax":1,"d.e":2}\n');
+    expect(transform.apply(batch, signal)).toEqual([batch]);
+    const known = { ax: ['integer'], 'b.c': ['string'], 'd\\.e': ['integer'] };
+    expect(transform.save!()).toEqual(known);
+    transform.restore!(undefined);
+    expect(transform.save!()).toEqual(known);
+    for (const path of ['a\\', '']) {
+      expect(() => contractTransform({ schema: { [path]: 'integer' } })).toThrow(/path/);
+    }
+  });
+
   it('makes no objects of documents that fit', async () => {
     const transform = contractTransform({ columns: 'freeze', schema: { a: 'integer' } });
     const batch = batchOf('{"a":1}\n'.repeat(10));
