@@ -17,7 +17,7 @@ export type Selected<T> = T extends readonly (infer E)[]
 /** Splits a dotted path. Errors: INVALID_ARGUMENT for an empty path, a dangling backslash, or what is no path. */
 export function parsePath(input: PathInput): Path {
   if (typeof input !== 'string') {
-    if (!Array.isArray(input)) {
+    if (!Array.isArray(input) || input.some((field) => typeof field !== 'string')) {
       const text = `a path is a text or an array of texts, not ${JSON.stringify(input)}`;
       throw new EtlError('INVALID_ARGUMENT', text);
     }

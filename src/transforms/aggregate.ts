@@ -7,7 +7,7 @@ import type { Transform } from '../core/stage.ts';
 import { sharedKernel } from '../kernels/index.ts';
 import { decodeText } from '../kernels/twin/text.ts';
 import { Fingerprints } from './fingerprints.ts';
-import { identityOf, KeyReader, keyOf } from './key-reader.ts';
+import { identityOf, KeyReader, keyOf, pathsOf } from './key-reader.ts';
 import { LineBuilder } from './line-editor.ts';
 import { Count, Extreme, Mean, type Measure, Sum } from './measures.ts';
 import { RawKeys } from './raw-keys.ts';
@@ -203,13 +203,11 @@ function parseMeasure(name: string, spec: MeasureSpec): MeasurePlan {
 
 function namedPaths(by: AggregateOptions['by']): { name: string; path: Path }[] {
   if (by === undefined) return [];
-  if (typeof by === 'string' || Array.isArray(by)) {
-    const inputs: readonly PathInput[] = typeof by === 'string' ? [by] : by;
-    const paths = inputs.map((input) => parsePath(input));
-    return paths.map((path) => ({ name: path.join('_'), path }));
+  if (typeof by === 'object' && by !== null && !Array.isArray(by)) {
+    return Object.entries(by).map(([name, input]) => ({ name, path: parsePath(input) }));
   }
-  const named = Object.entries(by as { readonly [name: string]: PathInput });
-  return named.map(([name, input]) => ({ name, path: parsePath(input) }));
+  const paths = pathsOf(by as string | readonly PathInput[]);
+  return paths.map((path) => ({ name: path.join('_'), path }));
 }
 
 function checkNames(names: readonly string[]): void {

@@ -73,9 +73,9 @@ export function identityOf({ bytes, start, end }: RawValue): string {
   return isNumberStart(first) ? canonicalNumber(text) : text;
 }
 
-/** Paths given as one or as several. */
+/** Paths given as one or as several. Errors: INVALID_ARGUMENT for what is neither. */
 export function pathsOf(input: string | readonly PathInput[]): readonly Path[] {
-  return typeof input === 'string' ? [parsePath(input)] : input.map(parsePath);
+  return Array.isArray(input) ? input.map(parsePath) : [parsePath(input as string)];
 }
 
 /** One text for the values together; undefined where there is none of them. */

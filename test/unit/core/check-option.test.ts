@@ -143,6 +143,21 @@ describe('options that are one of some words', () => {
   });
 });
 
+describe('paths that are none', () => {
+  it.each([null, 3, {}, [null], [3], [[3]]])('are refused by their kind: %j', (none) => {
+    const path = none as never;
+    const measures = { n: { count: true } } as const;
+    const failure = expect.objectContaining({ code: 'INVALID_ARGUMENT' });
+    const makers = [
+      () => dedupe({ by: path }),
+      () => jsonlSink(at('x'), { partitionBy: path }),
+      () => aggregate({ by: none instanceof Object ? { n: path } : path, measures }),
+      () => incremental({ field: path }),
+    ];
+    for (const make of makers) expect(make).toThrow(failure);
+  });
+});
+
 describe('numbers that no option can be', () => {
   it.each([
     ['concurrency', () => map((document) => document, { concurrency: -3 })],
