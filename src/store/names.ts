@@ -60,25 +60,37 @@ export function checkId(id: unknown, place: Place = {}): asserts id is string {
   throw invalidId(id, place);
 }
 
-/** The error for an id that may not be written, saying what is wrong with it; `field` is where it was found. */
-export function invalidId(id: unknown, place: Place = {}, field?: string): EtlError {
-  return new EtlError('INVALID_ID', describe(id, field), { place });
+/**
+ * The error for an id that may not be written, saying what is wrong with it; `field` is where it was found, and
+ * `written` how a number was written there.
+ */
+export function invalidId(
+  id: unknown,
+  place: Place = {},
+  field?: string,
+  written?: string,
+): EtlError {
+  return new EtlError('INVALID_ID', describe(id, field, written), { place });
 }
 
-function describe(id: unknown, field: string | undefined): string {
+function describe(id: unknown, field: string | undefined, written?: string): string {
   if (typeof id === 'number' || typeof id === 'bigint') {
     // Not `id: (document) => …`: the document's own `_id` would still be a number, and so another id.
     const way =
       field === undefined ? '' : `; cast({ ${JSON.stringify(field)}: "string" }) makes it one`;
-    return `the id is the number ${id}, and ids are strings${way}`;
+    return `the id is the number ${shorten(written ?? String(id))}, and ids are strings${way}`;
   }
   if (typeof id !== 'string') return `the id is ${id === null ? 'null' : `of type ${typeof id}`}`;
   if (id === '') return 'the id is empty';
   const bytes = new TextEncoder().encode(id).length;
-  const shown = JSON.stringify(id.length > 60 ? `${id.slice(0, 60)}…` : id);
+  const shown = JSON.stringify(shorten(id));
   if (bytes > MAX_ID_BYTES)
     return `the id ${shown} is ${bytes} bytes long, more than ${MAX_ID_BYTES}`;
   return `the id ${shown} has characters that ids may not have`;
+}
+
+function shorten(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
 
 /** Whether it is a plain folder name inside the root. */

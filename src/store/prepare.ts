@@ -23,6 +23,7 @@ import { createIdGenerator, type GeneratedIds } from '../core/generate-id.ts';
 import { formatPath, type Path, type PathInput, parsePath } from '../core/path.ts';
 import type { StandardSchema } from '../core/standard-schema.ts';
 import type { Kernel } from '../kernels/index.ts';
+import { decodeText } from '../kernels/twin/text.ts';
 import { encodePut, readOne } from './encode.ts';
 import { findInvalidId } from './index-file.ts';
 import { type Indexer, keyText } from './indexer.ts';
@@ -214,7 +215,7 @@ function resolveId(
   else {
     const kind = lines.records[i * RECORD_WORDS + LineRecord.keyKind]!;
     if (kind === KeyKind.escaped) id = keyText(lines.bytes, lines.records, i);
-    else if (kind !== KeyKind.missing) id = foreignValue(lines, i);
+    else if (kind !== KeyKind.missing) throw foreignId(lines, i, batch.place(i), rule.key);
   }
   return settleId(id, rule, batch.place(i));
 }
@@ -239,9 +240,17 @@ export function settleId(own: unknown, rule: IdRule, place: Place): string {
   throw invalidId(id, place, rule.make ? undefined : rule.key);
 }
 
-function foreignValue({ bytes, records }: EncodedLines, i: number): unknown {
+/** The error for what stands in place of an id and is no string; a number it shows as it is written. */
+function foreignId(
+  { bytes, records }: EncodedLines,
+  i: number,
+  place: Place,
+  key: string,
+): EtlError {
   const word = i * RECORD_WORDS;
-  return readJson(bytes, records[word + LineRecord.keyStart]!, records[word + LineRecord.keyEnd]!);
+  const start = records[word + LineRecord.keyStart]!;
+  const end = records[word + LineRecord.keyEnd]!;
+  return invalidId(readJson(bytes, start, end), place, key, decodeText(bytes, start, end));
 }
 
 function readJson(bytes: Uint8Array, start: number, end: number): unknown {

@@ -144,6 +144,10 @@ describe('FastStore', () => {
   it.each([
     ['{"n":1}', 'MISSING_ID', /no field "_id"/],
     ['{"_id":5}', 'INVALID_ID', /the number 5.*cast\(\{ "_id": "string" \}\)/],
+    ['{"_id":9007199254740993123}', 'INVALID_ID', /the number 9007199254740993123,/],
+    ['{"_id":1.0}', 'INVALID_ID', /the number 1\.0,/],
+    [`{"_id":1${'0'.repeat(999)}}`, 'INVALID_ID', /the number 10{59}…,/],
+    ['{"_id":true}', 'INVALID_ID', /boolean/],
     ['{"_id":null}', 'INVALID_ID', /null/],
     ['{"_id":""}', 'INVALID_ID', /empty/],
     [`{"_id":"${'x'.repeat(300)}"}`, 'INVALID_ID', /300 bytes/],
