@@ -20,7 +20,7 @@ export interface JsonSourceOptions extends TextSourceOptions {
 
 /**
  * Reads JSON text from the same inputs as `jsonlSource`, streaming: an array may be longer than
- * memory, one element at most `maxLineBytes` long. Elements keep their bytes, except that line ends
+ * memory, one element at most `maxLineBytes` long. Elements keep their bytes, except that line feeds
  * between their tokens become spaces. A bad element is refused with its offset and ordinal; brackets
  * that do not match end the reading whatever `onError` says, for where the next element begins
  * cannot be told.

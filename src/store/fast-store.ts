@@ -176,7 +176,10 @@ export class FastStore<T extends object = Document> {
     });
   }
 
-  /** Appends JSON Lines: a text, bytes, or chunks of bytes in order. Errors: as `append`, INVALID_ARGUMENT. */
+  /**
+   * Appends JSON Lines: a text, bytes, or chunks of bytes in order. To be awaited: `flush` and `close` do not wait for
+   * it. Errors: as `append`, INVALID_ARGUMENT.
+   */
   async writeJsonl(input: JsonlInput, options: IdOptions = NO_OPTIONS): Promise<AppendResult> {
     const total = { documents: 0, bytes: 0, replaced: 0, duplicates: 0 };
     for await (const batch of jsonlBatches(input, this.#kernel)) {
