@@ -275,9 +275,9 @@ function settle(bytes: Uint8Array, batch: Batch, own: boolean, kernel: Kernel): 
     }
     const first = line.indexOf(34, HEAD.length) + 1;
     const id = Buffer.from(line.subarray(HEAD.length, first - 1)).toString();
-    const refuseOther = (other: unknown): void => {
-      if (other === id) return;
-      const reason = `the document's own _id is ${JSON.stringify(other)}, not ${JSON.stringify(id)}`;
+    const refuseOther = (other: string): void => {
+      if (JSON.parse(other) === id) return;
+      const reason = `the document's own _id is ${other}, not ${JSON.stringify(id)}`;
       throw new EtlError('ID_MISMATCH', reason, { place: batch.place(i) });
     };
     parts.push(onlyFirstId(line, first, own ? undefined : refuseOther), NEWLINE);
@@ -285,11 +285,14 @@ function settle(bytes: Uint8Array, batch: Batch, own: boolean, kernel: Kernel): 
   return settle(concat(parts), batch, own, kernel);
 }
 
-/** The line of a document without any `_id` behind its first member, which ends at `from`; `onId` gets their values. */
+/**
+ * The line of a document without any `_id` behind its first member, which ends at `from`; `onId` gets their values as
+ * they are written.
+ */
 export function onlyFirstId(
   line: Uint8Array,
   from: number,
-  onId?: (value: unknown) => void,
+  onId?: (written: string) => void,
 ): Uint8Array {
   const parts: Uint8Array[] = [];
   let kept = 0;
@@ -300,7 +303,7 @@ export function onlyFirstId(
     const value = skipSpace(line, skipSpace(line, nameEnd) + 1);
     at = endOfValue(line, value);
     if (readJson(line, name, nameEnd) !== '_id') continue;
-    onId?.(readJson(line, value, at));
+    onId?.(decodeText(line, value, at).trimEnd());
     parts.push(line.subarray(kept, comma));
     kept = at;
   }

@@ -119,6 +119,11 @@ describe('FastStore', () => {
       code: 'ID_MISMATCH',
       message: expect.stringMatching(/own _id is "f", not "e"/),
     });
+    const large = batchOf('{"id":"e","_id":9007199254740993123 }\n');
+    await expect(store.append(large, { idField: 'id' })).rejects.toMatchObject({
+      code: 'ID_MISMATCH',
+      message: expect.stringContaining('own _id is 9007199254740993123, not "e"'),
+    });
     await store.close();
   });
 
