@@ -106,7 +106,6 @@ export async function* readPages(
         const start = ordinal - passing;
         const settings = { ...options, ...wants, ordinal: start, known };
         const reading = new PageReading(opened, settings, life);
-        known = 0;
         let passed = 0;
         const unread = (batch: Batch): Batch => {
           const skip = Math.min(passing, batch.length);
@@ -127,19 +126,16 @@ export async function* readPages(
           signal.throwIfAborted();
         }
         const last = unread(reading.last);
-        if (reading.failed) {
-          yield last;
-          throw reading.failed.error;
-        }
-        if (passing > 0) {
+        if (passing > 0 && !reading.failed) {
           throw new EtlError('CURSOR_MISMATCH', 'the page has become shorter', {
             place: { url: redactUrl(opened.url) },
           });
         }
         const { url, failed } = await findNext(reading, page);
         if (failed) {
-          // Who goes on from here fails again, or not.
-          yield last.withCursor(here());
+          // Who goes on from here fails again, or not: without an end, if each gave a cursor and nothing new.
+          const isNew = last.length > 0 || (passing === 0 && reading.rejected > known);
+          if (isNew) yield last.withCursor(here());
           throw failed.error;
         }
         const next = url ? get(request, url) : undefined;
@@ -155,6 +151,7 @@ export async function* readPages(
         if (!next) break;
         signal.throwIfAborted();
         opened = await next;
+        known = 0;
       }
     }
   } finally {
@@ -162,8 +159,9 @@ export async function* readPages(
     life.abort(new EtlError('ABORTED', 'nobody needs more'));
   }
 
-  /** The page behind one that has been read, or what keeps it from being known. */
+  /** The page behind one, or what kept this one from being read or keeps that from being known. */
   async function findNext(reading: PageReading, page: number): Promise<{ url?: URL } & Failed> {
+    if (reading.failed) return { failed: reading.failed };
     if (!pages) return {};
     try {
       const url = await unlessAborted(nextUrl(pages, reading.about(page)), signal);
@@ -284,7 +282,6 @@ class PageReading {
         this.last = value;
         this.#lastRejects = this.#rejects;
       }
-      this.rejected = this.#rejects;
       isWhole = true;
     } catch (error) {
       this.failed = { error };
@@ -294,6 +291,7 @@ class PageReading {
       if (!isWhole) this.#life.abort(new EtlError('ABORTED', 'nobody needs more'));
       await batches?.return().catch(() => {});
     }
+    this.rejected = this.#rejects;
   }
 
   #take(): Batch {

@@ -9,11 +9,12 @@ import { run } from '../../../src/pipeline/index.ts';
 import { arrowSource } from '../../../src/sources/arrow-source.ts';
 import { csvSource } from '../../../src/sources/csv-source.ts';
 import { fromIterable, fromNode, fromWeb } from '../../../src/sources/from-iterable.ts';
-import { httpSource } from '../../../src/sources/http-source.ts';
+import { type HttpSourceOptions, httpSource } from '../../../src/sources/http-source.ts';
 import { jsonSource } from '../../../src/sources/json-source.ts';
 import { jsonlSource } from '../../../src/sources/jsonl-source.ts';
 import { memorySink } from '../../../src/testing/memory-sink.ts';
 import { afterTest } from '../../support/after-test.ts';
+import { serve } from '../../support/http-server.ts';
 import { probeSink, temporaryFolder } from '../../support/stages.ts';
 
 const retry = { retries: 3, baseDelayMs: 1 };
@@ -81,6 +82,54 @@ describe('a run that tries again', () => {
     const sink = probeSink();
     await run({ name: 'x', source, sink, retry });
     expect(sink.documents).toEqual([{ n: 1 }]);
+  });
+
+  it.each<[string, HttpSourceOptions]>([
+    ['pages', { pages: { type: 'link' } }],
+    ['several requests at once', { concurrency: 2 }],
+  ])('goes on in a body that broke off: %s', async (_, options) => {
+    const text = (n: number) => `bad\n{"n":${n}}\nbad\n`;
+    const whole = [text(1) + text(2), 'bad\n', text(3)];
+    // What is new are documents, then nothing, then a document with bad ones alone behind it.
+    const bodies = [[text(1)], [text(1)], whole.slice(0, 2), whole];
+    let tries = 0;
+    const fetch = async () => {
+      const body = bodies[tries++]!.values();
+      const pull = (it: ReadableStreamDefaultController) => {
+        const { done, value } = body.next();
+        if (!done) it.enqueue(Buffer.from(value));
+        else if (tries === bodies.length) it.close();
+        else it.error(reset());
+      };
+      return new Response(new globalThis.ReadableStream({ pull }, { highWaterMark: 0 }));
+    };
+    const own = {
+      ...options,
+      fetch,
+      format: 'jsonl',
+      batchBytes: 1,
+      retry: { retries: 0 },
+    } as const;
+    const sink = probeSink();
+    const source = httpSource('http://host/', own);
+    const { rejected } = await run({ name: 'x', source, sink, retry, onError: 'skip' });
+    expect(sink.documents).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
+    expect([rejected, tries]).toEqual([7, 4]);
+  });
+
+  it.each<[string, HttpSourceOptions, string]>([
+    ['the page breaks off', { pages: { type: 'link' } }, 'HTTP_ERROR'],
+    ['the next page is not found', { pages: () => Promise.reject(reset()) }, 'ECONNRESET'],
+  ])('does not try for ever where nothing new comes: %s', async (_, options, code) => {
+    const { base, requests } = await serve((_request, response) => {
+      response.write('bad\n{"n":1}\n');
+      if (code === 'ECONNRESET') response.end();
+      else setTimeout(() => response.destroy(), 20);
+    });
+    const source = httpSource(base, { ...options, format: 'jsonl', retry: { retries: 0 } });
+    const { done } = run({ name: 'x', source, sink: probeSink(), retry, onError: 'skip' });
+    await expect(done).rejects.toMatchObject({ code });
+    expect(requests).toHaveLength(4);
   });
 });
 
