@@ -5,11 +5,12 @@
  *
  * Errors: TRUNCATED_INPUT when the input ends inside a member or frame, CORRUPTED_INPUT for bytes
  * that cannot be decompressed, anything behind the last gzip member included; both with the place
- * (the offset counts decompressed bytes). Errors of the input go through unchanged.
+ * (the offset counts decompressed bytes). Errors of the input go through unchanged. All of them come behind
+ * what had been decompressed before.
  */
 import { pipeline, Readable, type Transform } from 'node:stream';
 import zlib from 'node:zlib';
-import { EtlError, isEtlError, type Place } from '../core/errors.ts';
+import { EtlError, type Place } from '../core/errors.ts';
 import { Unzstd } from './unzstd.ts';
 
 export type Compression = 'none' | 'gzip' | 'brotli' | 'zstd';
@@ -83,17 +84,35 @@ export async function* decompress(
     return;
   }
   let offset = 0;
+  const input: Input = {};
+  const packed = notEmpty(untilFailure(chunks, input));
   const plain =
     compression === 'zstd' && !nodeZstd
-      ? unpackZstd(notEmpty(chunks))
-      : throughZlib(notEmpty(chunks), createDecompressor(compression));
+      ? unpackZstd(packed)
+      : throughZlib(packed, createDecompressor(compression));
   try {
     for await (const chunk of plain) {
       offset += chunk.byteLength;
       yield chunk;
     }
   } catch (cause) {
-    throw isEtlError(cause) ? cause : explain(cause, { ...place, offset });
+    const error = explain(cause, { ...place, offset });
+    // Cut short by its failure, that is.
+    if (!input.failed || error.code !== 'TRUNCATED_INPUT') throw error;
+  }
+  if (input.failed) throw input.failed.error;
+}
+
+interface Input {
+  failed?: { readonly error: unknown };
+}
+
+/** Takes a failure for the end, and notes it: a decompressor that was told of it would drop what it has. */
+async function* untilFailure(chunks: Chunks, input: Input): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    yield* chunks;
+  } catch (error) {
+    input.failed = { error };
   }
 }
 
@@ -124,20 +143,16 @@ async function* throughZlib(chunks: Chunks, stream: Transform): AsyncGenerator<U
     objectMode: false,
     highWaterMark: HIGH_WATER_BYTES,
   });
-  let failure: unknown;
-  const piped = new Promise<void>((resolve) => {
-    pipeline(input, stream, (error) => {
-      failure = error;
-      resolve();
-    });
-  });
+  const piped = new Promise<void>((resolve) => pipeline(input, stream, () => resolve()));
   try {
     for await (const chunk of stream) yield chunk as Uint8Array;
     const { bytesWritten } = stream as unknown as { bytesWritten: number };
     if (bytesWritten < given.bytes) throw new Error('there are bytes behind the end');
   } catch (error) {
-    await piped;
-    throw failure ?? error;
+    // The loop ends at once; what had been decompressed is still there.
+    const rest: Uint8Array | null = stream.read();
+    if (rest) yield rest;
+    throw error;
   } finally {
     stream.destroy();
     await piped;

@@ -1,4 +1,7 @@
-import { expect, it } from 'vitest';
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
 import { decompress, detectCompression, isTooShortToTell } from '../../../src/io/decompress.ts';
 
 /** A frame of the text "a", by the zstd tool, and one to be passed over, as pzstd writes it. */
@@ -54,3 +57,45 @@ it.each(['checksum', 'content'])(
     }
   },
 );
+
+describe.each([
+  ['gzip', gzipSync],
+  ['brotli', brotliCompressSync],
+  // By the zstd tool: two frames.
+  ['zstd', () => Buffer.concat([DATA, DATA])],
+] as const)('%s that ends too early', (compression, pack) => {
+  const text = compression === 'zstd' ? 'aa' : randomBytes(600_000).toString('base64');
+  const bytes = pack(text);
+  const cut = bytes.length - 3;
+  // Small pieces, so that nothing is lost within one that the end breaks off.
+  async function* pieces(failure?: Error) {
+    for (let at = 0; at < cut; at += 1000) yield bytes.subarray(at, Math.min(at + 1000, cut));
+    if (failure) throw failure;
+  }
+  const read = async (failure: Error | undefined, pauseMs: number) => {
+    let found = '';
+    let error: unknown;
+    try {
+      for await (const piece of decompress(pieces(failure), compression)) {
+        found += Buffer.from(piece);
+        await sleep(pauseMs);
+      }
+    } catch (thrown) {
+      error = thrown;
+    }
+    return { found, error };
+  };
+  const reset = Object.assign(new Error('reset'), { code: 'ECONNRESET' });
+
+  it.each([0, 30])('gives all in front, also to who is slow (%i ms)', async (pauseMs) => {
+    const whole = await read(undefined, pauseMs);
+    expect(whole.error).toMatchObject({ code: 'TRUNCATED_INPUT' });
+    expect(text.startsWith(whole.found)).toBe(true);
+    expect(whole.found.length).toBeGreaterThanOrEqual(
+      compression === 'zstd' ? 1 : text.length * 0.99,
+    );
+    const failed = await read(reset, pauseMs);
+    expect(failed.error).toBe(reset);
+    expect(failed.found === whole.found).toBe(true);
+  });
+});
