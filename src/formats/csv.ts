@@ -36,14 +36,14 @@ import {
 import { sharedKernel } from '../kernels/index.ts';
 import type { Kernel } from '../kernels/types.ts';
 import { readChunks } from './chunk-reader.ts';
-import { readHead } from './csv-head.ts';
+import { type CsvHead, readHead } from './csv-head.ts';
 import {
   buildDialect,
   type CsvLayout,
   type CsvRowOptions,
   checkRowOptions,
 } from './csv-options.ts';
-import { type CsvSniff, type CsvSniffInput, sniffSamples } from './csv-sniff.ts';
+import { type CsvSniff, sniffSamples } from './csv-sniff.ts';
 import { batchBytesOf } from './jsonl.ts';
 import { OBJECT_PIECE_BYTES } from './pieces-of-lines.ts';
 
@@ -102,7 +102,7 @@ const DEFAULT_MAX_ROW_BYTES = 16 << 20;
 /** Bytes kept of a row that is too long, at most. */
 const HEAD_BYTES = 4096;
 const NOTHING = new Uint8Array(0);
-const NO_HEAD = { head: NOTHING, whole: false };
+const NO_HEAD: CsvHead = { head: NOTHING, whole: false };
 
 /**
  * Batches of the rows in `chunks`, which may be cut anywhere. `batch.cursor` is a CsvCursor.
@@ -133,7 +133,7 @@ export async function* decodeRows(
     // So much is read together; what is as long and holds no whole row, again when it has doubled.
     let size = batchBytes;
     let isHeld = false;
-    let last = false;
+    let last = start.failed !== undefined;
     for (;;) {
       while (!last && bytes.length < size) {
         const piece = await (next ?? reader.read(bytes));
@@ -144,7 +144,8 @@ export async function* decodeRows(
       }
       const part = bytes.length > 2 * size ? bytes.subarray(0, size) : bytes;
       const isEnd = last && part.length === bytes.length;
-      const { batch, consumed, overlong } = decoder.read(part, isEnd && !reader.endsMidLine);
+      const isWhole = isEnd && !reader.endsMidLine && !start.failed;
+      const { batch, consumed, overlong } = decoder.read(part, isWhole);
       bytes = bytes.subarray(consumed);
       if (overlong) bytes = await passLine(reader, bytes, decoder);
       isHeld = consumed === 0 && !overlong && part.length >= size;
@@ -157,6 +158,7 @@ export async function* decodeRows(
       if (decoder.failure) throw decoder.failure;
       if (isEnd) break;
     }
+    if (start.failed) throw start.failed.error;
     decoder.finish();
   } finally {
     await next?.catch(() => {});
@@ -210,7 +212,7 @@ class RowDecoder {
   /** There are bad rows that no batch's cursor covers. */
   #isBehind = false;
 
-  constructor(options: CsvOptions, start: Omit<CsvSniffInput, 'more'>) {
+  constructor(options: CsvOptions, start: CsvHead) {
     checkRowOptions(options);
     this.#options = options;
     this.#onError = readOnError(options.onError);

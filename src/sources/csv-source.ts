@@ -67,7 +67,8 @@ export async function sniffCsv(input: ByteInput, options: CsvRowOptions = {}): P
   const inputs = new Inputs(input).open({ signal, chunkBytes: HEAD_SAMPLE_BYTES });
   for await (const { name, reader, path } of inputs) {
     try {
-      const head = await readHead(reader, name);
+      const { failed, ...head } = await readHead(reader, name);
+      if (failed) throw failed.error;
       const more = path === undefined ? [] : await readSamples(path);
       return sniffSamples({ ...head, more }, options);
     } finally {
@@ -125,6 +126,8 @@ async function* readAll(
       },
     };
     for await (const batch of decodeRows(reader, decoding)) {
+      // The beginning is given behind whatever ended its reading.
+      signal.throwIfAborted();
       row += batch.length;
       yield batch;
       signal.throwIfAborted();
