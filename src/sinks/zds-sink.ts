@@ -173,6 +173,15 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
 
   async open(_signal: AbortSignal, run?: RunInfo): Promise<void> {
     const { schema, createIfMissing } = this.#options;
+    // First: if it cannot be opened, what is given up is this run and not the one before.
+    if (run === undefined || run.loadId !== this.#run?.loadId) {
+      this.#total = { ...NOTHING };
+      this.#done = NOTHING;
+      this.#doing = undefined;
+      this.#history = undefined;
+    }
+    this.#run = run;
+    this.#store = undefined;
     if (this.#root instanceof FastStore) this.#store = this.#root;
     else {
       const validated = schema as StandardSchema<Document> | undefined;
@@ -189,13 +198,6 @@ class ZdsSink implements Sink<ZdsSinkSummary> {
     this.#moved = false;
     this.#due = false;
     this.#failure = undefined;
-    if (run === undefined || run.loadId !== this.#run?.loadId) {
-      this.#total = { ...NOTHING };
-      this.#done = NOTHING;
-      this.#doing = undefined;
-      this.#history = undefined;
-    }
-    this.#run = run;
     await this.#tellStart();
     if (typeof this.#write === 'object') {
       this.#clearing = new Clearing(this.#store, this.#write);

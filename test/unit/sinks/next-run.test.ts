@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import {
   arrowSink,
   csvSink,
+  FastStore,
   fromIterable,
   httpSink,
   jsonlSink,
@@ -74,4 +75,15 @@ it('keeps a history of each run', async () => {
   for (let i = 0; i < 2; i++) await load(numbers(1), sink);
   const runs = await listRuns(path, 'c');
   expect(runs.map(({ totals }) => totals?.outcome)).toEqual(['done', 'done']);
+});
+
+it('leaves the history of one run alone when the next cannot be opened', async () => {
+  const path = join(temporaryFolder(), 'store');
+  const sink = zdsSink(path, 'c', { generateIds: true });
+  await load(numbers(3), sink);
+  const other = await FastStore.open(path, 'c', { mode: 'write' });
+  await expect(load(numbers(1), sink)).rejects.toMatchObject({ code: 'LOCKED' });
+  await other.close();
+  const runs = await listRuns(path, 'c');
+  expect(runs.map(({ totals }) => totals)).toMatchObject([{ outcome: 'done', written: 3 }]);
 });
