@@ -1,6 +1,8 @@
 /** A run under the command line: progress on the terminal, Ctrl-C, metrics, and what was kept of a failure. */
+import { statSync } from 'node:fs';
 import { EtlError } from '../core/errors.ts';
 import { fileIdentity } from '../io/file-identity.ts';
+import { ownDescriptor } from '../io/own-descriptor.ts';
 import type {
   Logger,
   RunHandle,
@@ -57,16 +59,27 @@ export function deadLetterOf(onError: RunOnError | undefined): string | undefine
   return typeof onError === 'object' ? onError.deadLetter : undefined;
 }
 
-/** Sees to it that bad records go to no file that is read or written besides. Errors: INVALID_ARGUMENT. */
+const STANDARD = { read: '/dev/stdin', written: '/dev/stdout' } as const;
+
+/** Sees to it that bad records go to no file, pipe or device that is read or written besides. Errors: INVALID_ARGUMENT. */
 export async function keepApart(
   onError: RunOnError | undefined,
   path: string,
   use: 'read' | 'written',
 ): Promise<void> {
   const rejects = deadLetterOf(onError);
-  if (rejects === undefined || (await fileIdentity(rejects)) !== (await fileIdentity(path))) return;
+  if (rejects === undefined) return;
+  const other = await identityOf(path === '-' ? STANDARD[use] : path);
+  if ((await identityOf(rejects)) !== other) return;
   const problem = `is ${use}, and so cannot be where bad records go`;
   throw new EtlError('INVALID_ARGUMENT', problem, { place: { path } });
+}
+
+/** Standard output and standard error are two, also on one terminal; but not in one file. */
+async function identityOf(path: string): Promise<string> {
+  const own = ownDescriptor(path);
+  const isFile = own === undefined || statSync(path, { throwIfNoEntry: false })?.isFile();
+  return isFile ? fileIdentity(path) : `descriptor ${own}`;
 }
 
 /** `--max-errors` and `--max-memory` as options of `run`. Errors: INVALID_ARGUMENT. */

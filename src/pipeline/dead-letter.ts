@@ -3,7 +3,8 @@
  * order, appended to what earlier runs left; `sync` and `close` make it durable. A reject without a name for
  * its bytes is of no use, so they are in it: as text where they are UTF-8, else as base64.
  *
- * A device or a pipe is written to as it is. A pipe is given `PATIENCE_MS` to have a reader, and to have room.
+ * A device or a pipe is written to as it is, and what this process has open already, by a path such as `/dev/stderr`,
+ * where it stands; that stays open. A pipe is given `PATIENCE_MS` to have a reader, and to have room.
  */
 import {
   closeSync,
@@ -17,6 +18,7 @@ import {
 } from 'node:fs';
 import { EtlError } from '../core/errors.ts';
 import type { Reject } from '../core/reject.ts';
+import { ownDescriptor } from '../io/own-descriptor.ts';
 
 const PATIENCE_MS = 5_000;
 /** Between two tries. */
@@ -25,19 +27,21 @@ const PAUSE_MS = 5;
 export class DeadLetterFile {
   readonly path: string;
   count = 0;
+  readonly #own: number | undefined;
   #descriptor: number | undefined;
   #synced = 0;
 
   /** Nothing is made before the first reject. */
   constructor(path: string) {
     this.path = path;
+    this.#own = ownDescriptor(path);
   }
 
   /** Errors: IO_ERROR naming the file. */
   add(reject: Reject, stage?: string): void {
     this.count++;
     this.#guard(() => {
-      this.#descriptor ??= openBehindLines(this.path);
+      this.#descriptor ??= this.#own ?? openBehindLines(this.path);
       const bytes = Buffer.from(`${JSON.stringify(describeReject(reject, stage))}\n`);
       for (let at = 0; at < bytes.length; ) {
         at += patiently(() => writeSync(this.#descriptor!, bytes, at));
@@ -62,7 +66,7 @@ export class DeadLetterFile {
       try {
         syncFile(descriptor);
       } finally {
-        closeSync(descriptor);
+        if (descriptor !== this.#own) closeSync(descriptor);
       }
     });
   }

@@ -96,13 +96,14 @@ async function runOnce(loaded: LoadedPipeline, args: Arguments, terminal: Termin
       ? await inputBytes(inputsOf(loaded), deadLetterOf(options.onError), given.resume)
       : undefined;
   const { type, options: place = {} } = data?.sink ?? {};
-  if (typeof place.path === 'string') await keepApart(options.onError, place.path, 'written');
+  const outputs = outputsOf(data?.sink);
+  for (const path of outputs) await keepApart(options.onError, path, 'written');
   const store =
     type === 'zds' ? { path: String(place.root), collection: String(place.collection) } : undefined;
   const start = (logger: Logger) => run({ logger, ...given, ...limitsOf(args) });
   const summary = await runHere(start, { label: options.name, total, args, terminal, store });
   const text = args.flag('json') ? `${describeRunJson(summary)}\n` : describeRun(summary);
-  if (usesStdout(data?.sink)) terminal.stderr.write(text);
+  if (outputs.some(isStandardOutput)) terminal.stderr.write(text);
   else await terminal.stdout.write(text);
   return summary.outcome === 'done' ? 0 : 130;
 }
@@ -150,12 +151,12 @@ async function dryRun({ options }: LoadedPipeline, args: Arguments, terminal: Te
   return outcome === 'done' || bad >= SAMPLE ? 0 : 130;
 }
 
-/** Whether a sink, or one that it hands on to, writes to standard output. */
-function usesStdout(sink: unknown): boolean {
-  if (typeof sink !== 'object' || sink === null) return false;
+/** Where a sink, and those that it hands on to, write to. */
+function outputsOf(sink: unknown): string[] {
+  if (typeof sink !== 'object' || sink === null) return [];
   const { path } = sink as { path?: unknown };
-  if (typeof path === 'string' && isStandardOutput(path)) return true;
-  return Object.values(sink).some(usesStdout);
+  const under = Object.values(sink).flatMap(outputsOf);
+  return typeof path === 'string' ? [path, ...under] : under;
 }
 
 function contractOf(source: RunOptions['source']): Source {

@@ -1,6 +1,14 @@
 /** Bad records in a run: what becomes of them, how many there may be, and who hears of it. */
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { describe, expect, it } from 'vitest';
@@ -157,6 +165,29 @@ describe('bad records in a run', () => {
       const counted = reader.stdout.setEncoding('utf8').toArray();
       expect(await into(pipe)).toMatchObject({ written: 2, rejected: 3000, deadLetter: pipe });
       expect((await counted).join('').trim()).toBe('3000');
+    },
+  );
+
+  it.skipIf(process.platform === 'win32')(
+    'go where an open file stands, which stays open',
+    async () => {
+      const out = join(temporaryFolder(), 'out');
+      const file = openSync(out, 'w');
+      const bad = (bytes: string) =>
+        run({
+          name: 'x',
+          source: jsonlSource([Buffer.from(bytes)]),
+          sink: jsonlSink(`/dev/fd/${file}`),
+          onError: { deadLetter: `/dev/fd/${file}` },
+        });
+      writeSync(file, 'head\n');
+      await bad('bad 1\nbad 2\n');
+      await bad('{"a":1}\n');
+      await bad('bad 3\n');
+      writeSync(file, 'tail\n');
+      closeSync(file);
+      const told = readFileSync(out, 'utf8').replace(/.*"raw":"(.*)".*/g, '$1');
+      expect(told).toBe('head\nbad 1\nbad 2\n{"a":1}\nbad 3\ntail\n');
     },
   );
 
