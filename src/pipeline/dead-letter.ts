@@ -83,8 +83,10 @@ export class DeadLetterFile {
 
 /** To append; a last line that a full disk or a crash tore, or an editor left without its end, is ended. */
 function openBehindLines(path: string): number {
-  if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) {
-    return patiently(() => openSync(path, constants.O_WRONLY | constants.O_NONBLOCK));
+  const there = statSync(path, { throwIfNoEntry: false });
+  if (there?.isFile() === false) {
+    const open = () => openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+    return there.isFIFO() ? patiently(open) : open();
   }
   const descriptor = openSync(path, 'a+');
   try {

@@ -1,5 +1,6 @@
 /** Bad records in a run: what becomes of them, how many there may be, and who hears of it. */
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   closeSync,
   existsSync,
@@ -9,6 +10,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { describe, expect, it } from 'vitest';
@@ -167,6 +169,17 @@ describe('bad records in a run', () => {
       expect((await counted).join('').trim()).toBe('3000');
     },
   );
+
+  it.skipIf(process.platform === 'win32')('wait for no reader of a socket', async () => {
+    const deadLetter = join(temporaryFolder(), 'socket');
+    const server = createServer().listen(deadLetter);
+    await once(server, 'listening');
+    const since = performance.now();
+    const running = load(join(temporaryFolder(), 'lake'), { deadLetter }).done;
+    await expect(running).rejects.toMatchObject({ code: 'IO_ERROR', place: { path: deadLetter } });
+    expect(performance.now() - since).toBeLessThan(3000);
+    server.close();
+  });
 
   it.skipIf(process.platform === 'win32')(
     'go where an open file stands, which stays open',
