@@ -6,10 +6,12 @@
 import { stat } from 'node:fs/promises';
 import { EtlError } from '../../core/errors.ts';
 import type { Sink, Source, Transform, Wants } from '../../core/stage.ts';
+import { ioStep } from '../../io/file-reader.ts';
 import { isStandardOutput } from '../../io/own-descriptor.ts';
 import { type FieldStats, sharedKernel } from '../../kernels/index.ts';
 import { type Logger, type RunOnError, type RunProgress, run } from '../../pipeline/index.ts';
 import { stageTypes } from '../../pipeline-file/index.ts';
+import { isFile } from '../../sinks/text-target.ts';
 import { filterTransform, projectTransform } from '../../transforms/index.ts';
 import type { Arguments, Command, Terminal } from '../command.ts';
 import { type Format, formatOf } from '../formats.ts';
@@ -87,7 +89,8 @@ async function prepare(args: Arguments, terminal: Terminal): Promise<Work> {
     throw new EtlError('INVALID_ARGUMENT', '--to parquet takes a file, not -');
   }
   const { where, select } = selectionOf(args);
-  const beside = output === '-' ? 'convert' : output.replace('#', '.');
+  const isOneFile = await ioStep(output, 'cannot be written', async () => isFile(output));
+  const beside = isOneFile ? output.replace('#', '.') : 'convert';
   const onError = onErrorOf(args, `${beside}.rejects.jsonl`);
   const rejects = deadLetterOf(onError);
   await keepApart(onError, output, 'written');

@@ -13,6 +13,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -134,6 +135,17 @@ describe.skipIf(!existsSync(program))('the zds process', () => {
     const told = spawnSync(process.execPath, argv, { cwd: folder, input, encoding: 'utf8' });
     expect(told.status).toBe(0);
     expect(JSON.parse(told.stderr)).toMatchObject({ raw: 'bad', line: 2 });
+  });
+
+  it.skipIf(process.platform === 'win32')('puts bad records beside no link to its output', () => {
+    symlinkSync('/dev/stdout', join(folder, 'OUT'));
+    const options = '--from jsonl --to jsonl --on-error dead-letter';
+    const argv = [program, 'convert', '-', 'OUT', ...options.split(' ')];
+    const input = '{"a":1}\nbad\n';
+    const told = spawnSync(process.execPath, argv, { cwd: folder, input, encoding: 'utf8' });
+    expect(told).toMatchObject({ status: 0, stdout: '{"a":1}\n' });
+    const made = readdirSync(folder).filter((name) => name.endsWith('.rejects.jsonl'));
+    expect(made).toEqual(['convert.rejects.jsonl']);
   });
 
   it.skipIf(process.platform === 'win32')('keeps bad records out of what it writes', () => {
