@@ -7,6 +7,7 @@
 import type { KnownFields } from '../../arrow/fields-offer.ts';
 import { EtlError } from '../../core/errors.ts';
 import type { Sink } from '../../core/stage.ts';
+import { isStandardOutput } from '../../io/own-descriptor.ts';
 import type { FieldStats } from '../../kernels/index.ts';
 import { sharedKernel } from '../../kernels/index.ts';
 import { createJsonlSink } from '../../sinks/jsonl-sink.ts';
@@ -137,6 +138,6 @@ async function report(
       })
     : `${formatDocuments(documents)} to ${to}: ${formatSize(bytesWritten)} in ` +
       `${formatSeconds(seconds)} (${formatRate(perSecond)})`;
-  if (to === '-') stderr.write(`${line}\n`);
+  if (isStandardOutput(to)) stderr.write(`${line}\n`);
   else await stdout.write(`${line}\n`);
 }

@@ -148,6 +148,24 @@ describe.skipIf(!existsSync(program))('the zds process', () => {
     expect(made).toEqual(['convert.rejects.jsonl']);
   });
 
+  it.skipIf(process.platform === 'win32')('keeps its summary out of what it exports', () => {
+    symlinkSync('/dev/stdout', join(folder, 'link.jsonl'));
+    const argv = [
+      program,
+      'export',
+      lake,
+      '-c',
+      'many',
+      '--to',
+      'link.jsonl',
+      '--where',
+      "_id = 'd7'",
+    ];
+    const told = spawnSync(process.execPath, argv, { cwd: folder, encoding: 'utf8' });
+    expect(JSON.parse(told.stdout)).toMatchObject({ _id: 'd7' });
+    expect(told.stderr).toMatch(/^1 document to link.jsonl/);
+  });
+
   it.skipIf(process.platform === 'win32')('keeps bad records out of what it writes', () => {
     writeFileSync(join(folder, 'one.jsonl'), '{"a":1}\n');
     const sink = { type: 'tee', sinks: [{ type: 'jsonl', path: 'out.jsonl' }] };
