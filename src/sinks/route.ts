@@ -75,7 +75,9 @@ export function createRoute<const Sinks extends { readonly [name: string]: AnySi
   };
   return {
     name: 'route',
-    atomic: group.atomic,
+    get atomic() {
+      return group.atomic;
+    },
     get satisfied() {
       return group.satisfied;
     },

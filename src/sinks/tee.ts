@@ -37,7 +37,9 @@ export function createTee<const Sinks extends readonly AnySink[]>(
   let documents = 0;
   return {
     name: 'tee',
-    atomic: group.atomic,
+    get atomic() {
+      return group.atomic;
+    },
     wants: commonWants(group.sinks),
     get satisfied() {
       return group.satisfied;

@@ -68,6 +68,16 @@ describe.each([
     ]);
   });
 
+  it('asks its sinks anew whether a part is of use: a pipe may have taken the place of a file', () => {
+    const [changing, other] = [probeSink(), probeSink()];
+    let atomic = true;
+    Object.defineProperty(changing, 'atomic', { get: () => atomic });
+    const { sink } = make(other, changing);
+    expect(sink.atomic).toBe(true);
+    atomic = false;
+    expect(sink.atomic).toBe(false);
+  });
+
   it('does not give up what has finished', async () => {
     const error = new Error('late');
     const [good, bad] = [probeSink(), probeSink({ finishError: error })];
