@@ -28,6 +28,7 @@ class StreamWriter implements StreamTarget {
   readonly #standard: boolean;
   readonly #path: string | undefined;
   #written = 0;
+  #ending = false;
   #failure: Error | undefined;
   #wake: (() => void) | undefined;
 
@@ -38,8 +39,8 @@ class StreamWriter implements StreamTarget {
     stream.on('error', this.#onError);
     stream.on('drain', this.#onDrain);
     stream.on('close', this.#onClose);
-    // It may have gone away before anybody listened.
-    if (stream.destroyed) this.#onClose();
+    // It may have gone away, or been ended, before anybody listened.
+    if (stream.destroyed || stream.writableEnded) this.#onClose();
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -52,6 +53,7 @@ class StreamWriter implements StreamTarget {
 
   async finish(): Promise<number> {
     this.#check();
+    this.#ending = true;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
       if (this.closed) resolve();
@@ -95,7 +97,7 @@ class StreamWriter implements StreamTarget {
   };
 
   readonly #onClose = (): void => {
-    if (!this.#standard && !this.#stream.writableFinished) {
+    if (!this.#standard && !(this.#ending && this.#stream.writableFinished)) {
       this.#failure ??= new EtlError('CLOSED', 'the stream was closed before its end');
     }
     this.#wake?.();

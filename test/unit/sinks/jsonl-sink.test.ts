@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough, Readable, Writable } from 'node:stream';
@@ -156,6 +157,15 @@ describe('jsonlSink', () => {
       const running = pipeline(probeStream(100, 10, { delayMs: 1 }), jsonlSink(through));
       await expect(running).rejects.toMatchObject({ code: 'CLOSED' });
       await sleep(1);
+    });
+
+    it.each(['is ended', 'has closed'])('says CLOSED when it %s already', async (state) => {
+      const sunk = new PassThrough();
+      const closed = once(sunk.resume(), 'close');
+      sunk.end('x');
+      if (state === 'has closed') await closed;
+      const running = pipeline(probeStream(3, 10), jsonlSink(sunk));
+      await expect(running).rejects.toMatchObject({ code: 'CLOSED' });
     });
   });
 
