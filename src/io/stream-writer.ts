@@ -29,6 +29,7 @@ class StreamWriter implements StreamTarget {
   readonly #path: string | undefined;
   #written = 0;
   #ending = false;
+  #released = false;
   #failure: Error | undefined;
   #wake: (() => void) | undefined;
 
@@ -36,6 +37,8 @@ class StreamWriter implements StreamTarget {
     this.#stream = stream;
     this.#standard = stream === process.stdout || stream === process.stderr;
     this.#path = path ?? (this.#standard ? nameOf(stream) : undefined);
+    // Several may be over standard output, with one listener of a kind each.
+    allowMore(stream, 1);
     stream.on('error', this.#onError);
     stream.on('drain', this.#onDrain);
     stream.on('close', this.#onClose);
@@ -70,8 +73,8 @@ class StreamWriter implements StreamTarget {
     // A write may be waiting for a reader that takes nothing.
     this.#failure ??= new EtlError('ABORTED', 'the stream was given up');
     this.#wake?.();
-    // An error listener stays, for what the destruction may still say.
-    this.#stream.on('error', () => {});
+    // One error listener stays, for what the destruction, or a write under way, may still say.
+    if (!this.#stream.listeners('error').includes(ignore)) this.#stream.on('error', ignore);
     if (!this.#standard) this.#stream.destroy();
   }
 
@@ -87,6 +90,9 @@ class StreamWriter implements StreamTarget {
   }
 
   #release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    allowMore(this.#stream, -1);
     this.#stream.off('error', this.#onError);
     this.#stream.off('drain', this.#onDrain);
     this.#stream.off('close', this.#onClose);
@@ -115,6 +121,14 @@ class StreamWriter implements StreamTarget {
     }
     this.#wake?.();
   };
+}
+
+function ignore(): void {}
+
+/** Listeners of a kind before Node warns of a leak; 0 is any number. */
+function allowMore(stream: Writable, count: number): void {
+  const allowed = stream.getMaxListeners();
+  if (allowed > 0) stream.setMaxListeners(allowed + count);
 }
 
 function nameOf(stream: Writable): string {

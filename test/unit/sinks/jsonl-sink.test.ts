@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import zlib from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createJsonlSink, jsonlSink } from '../../../src/sinks/jsonl-sink.ts';
+import { tee } from '../../../src/sinks/tee.ts';
 import { fromIterable } from '../../../src/sources/from-iterable.ts';
 import { jsonlSource } from '../../../src/sources/jsonl-source.ts';
 import { tap } from '../../../src/stages.ts';
@@ -189,6 +190,28 @@ describe('jsonlSink', () => {
       child.kill();
     }
   });
+});
+
+it('leaves no more listeners on standard output the more sinks write to it', async () => {
+  const warned = vi.spyOn(process, 'emitWarning');
+  const giveUp = async () => {
+    const sink = jsonlSink('-');
+    sink.write({});
+    await sleep(5);
+    await sink[Symbol.asyncDispose]();
+  };
+  const state = () => [
+    ...['error', 'drain', 'close'].map((kind) => process.stdout.listenerCount(kind)),
+    process.stdout.getMaxListeners(),
+  ];
+  // One stays behind what was given up.
+  await giveUp();
+  const before = state();
+  await giveUp();
+  await pipeline(fromIterable([]), tee(...Array.from({ length: 12 }, () => jsonlSink('-'))));
+  expect(state()).toEqual(before);
+  expect(warned).not.toHaveBeenCalled();
+  warned.mockRestore();
 });
 
 function* noise(count: number) {
