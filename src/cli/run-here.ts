@@ -103,7 +103,7 @@ export interface RunPlace {
   /** The collection it writes to, if it is one: what was committed is told when the run fails. */
   readonly store?: StorePlace | undefined;
   /** Asked at Ctrl-C: the run is to end with ABORTED; else, and by default, it is stopped in good order. */
-  readonly aborts?: (progress: RunProgress) => boolean;
+  readonly aborts?: () => boolean;
 }
 
 interface StorePlace {
@@ -144,7 +144,7 @@ export async function runHere<Summary>(
       progress.add(written - last.written, bytes - last.bytes);
       last = { written, bytes };
     });
-    const end = () => (aborts(running.progress) ? running.abort() : void running.stop());
+    const end = () => (aborts() ? running.abort() : void running.stop());
     if (interrupt.requested) end();
     const summary = await interrupt.orWish(running.done);
     if (summary !== undefined) return summary;

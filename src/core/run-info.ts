@@ -8,6 +8,8 @@ export interface RunInfo {
   readonly loadId: string;
   /** Bytes that a sink may hold back beside the batch it is given, as far as no option of its own says. */
   readonly maxMemory: number;
+  /** Aborted when the run is to stop in good order: what has reached nobody yet need not wait for it. */
+  readonly stopping: AbortSignal;
   /** To be called before a commit: makes durable what the cursor tells of: rejected records, journals. */
   beforeCommit(): void;
 }

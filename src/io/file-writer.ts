@@ -45,15 +45,16 @@ export interface WriteTarget {
 
 /**
  * Holds at most `maxMemory` bytes (32 MiB, if more are allowed) and what one call gives.
- * Errors: IO_ERROR naming the path, from here and from every call; ABORTED after `abort`.
+ * Errors: IO_ERROR naming the path, from here and from every call; ABORTED after `abort`, and as `openInPlace` says.
  */
 export async function createFileWriter(
   target: string,
   maxMemory: number = MAX_MEMORY,
+  stopping?: AbortSignal,
 ): Promise<WriteTarget> {
   const mostHeld = Math.min(maxMemory, MAX_MEMORY) / 2;
   if (await ioStep(target, 'cannot be written', async () => isInPlace(target))) {
-    return openInPlace(target);
+    return openInPlace(target, stopping);
   }
   const path = await followLink(nodeDisk, target);
   const temporary = temporaryBeside(path);

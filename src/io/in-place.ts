@@ -29,14 +29,14 @@ export function isInPlace(path: string): boolean {
 }
 
 /**
- * Opens what `isInPlace` tells of. The first write to a pipe waits for its reader, and `abort` ends the waiting.
- * Errors: IO_ERROR naming the path, from here and from every call; ABORTED after `abort`.
+ * Opens what `isInPlace` tells of. The first write to a pipe waits for its reader; `abort` ends the waiting, and so
+ * does `stopping`. Errors: IO_ERROR naming the path, from here and from every call; ABORTED then.
  */
-export async function openInPlace(path: string): Promise<WriteTarget> {
+export async function openInPlace(path: string, stopping?: AbortSignal): Promise<WriteTarget> {
   const own = ownDescriptor(path);
   if (own === 1) return createStreamWriter(process.stdout);
   if (own === 2) return createStreamWriter(process.stderr);
-  if (await isNamedPipe(path)) return openPipe(path);
+  if (await isNamedPipe(path)) return openPipe(path, stopping);
   if (own !== undefined) {
     const stream = createWriteStream(path, { fd: own, fs: { ...fs, close: leaveOpen } });
     return createStreamWriter(stream, path);
@@ -49,10 +49,10 @@ function leaveOpen(_descriptor: number, done: (error: null) => void): void {
   done(null);
 }
 
-async function openPipe(path: string): Promise<WriteTarget> {
+async function openPipe(path: string, stopping?: AbortSignal): Promise<WriteTarget> {
   const first = await openWithReader(path);
   const givingUp = new AbortController();
-  const opening = first ? Promise.resolve(first) : waitForReader(path, givingUp.signal);
+  const opening = first ? Promise.resolve(first) : waitForReader(path, givingUp.signal, stopping);
   // Whoever writes learns of a failure.
   opening.catch(() => {});
   return {
@@ -68,8 +68,15 @@ async function openPipe(path: string): Promise<WriteTarget> {
   };
 }
 
-async function waitForReader(path: string, signal: AbortSignal): Promise<StreamTarget> {
+async function waitForReader(
+  path: string,
+  signal: AbortSignal,
+  stopping?: AbortSignal,
+): Promise<StreamTarget> {
   for (;;) {
+    if (stopping?.aborted) {
+      throw new EtlError('ABORTED', 'was given up before anybody read it', { place: { path } });
+    }
     await waitMs(LOOK_MS, signal);
     const writer = await openWithReader(path);
     if (writer) return writer;

@@ -68,6 +68,8 @@ export class Runner<Summary> {
   readonly #observer: Observer;
   readonly #telemetry: RunTelemetry | undefined;
   readonly #controller = new AbortController();
+  readonly #stopper = new AbortController();
+  readonly #toStop: AbortSignal = this.#stopper.signal;
   readonly #chain: Chain;
   /** What the source leaves out in place of the first transform. */
   readonly #left: Predicate | undefined;
@@ -76,7 +78,6 @@ export class Runner<Summary> {
   readonly #maxMemory: number;
   #feed: Feed | undefined;
   #stopping: ((stopped: typeof STOPPED) => void) | undefined;
-  #isStopping = false;
   /** The source was left before its end, since the run is to stop. */
   #stopped = false;
   #resumed = false;
@@ -126,7 +127,7 @@ export class Runner<Summary> {
       this.#gate.deadLetter?.sync();
       this.#memories.sync();
     };
-    const info = { name, loadId: this.loadId, maxMemory: this.#maxMemory, beforeCommit };
+    const info = { name, loadId: this.loadId, maxMemory, stopping: this.#toStop, beforeCommit };
     this.#delivery = new Delivery({
       sink: this.#sink,
       info,
@@ -144,7 +145,7 @@ export class Runner<Summary> {
 
   /** Asks the run to end in good order: no more is read, what was read is committed. */
   stop(): void {
-    this.#isStopping = true;
+    this.#stopper.abort();
     this.#stopping?.(STOPPED);
   }
 
@@ -248,10 +249,10 @@ export class Runner<Summary> {
     let next: Promise<Batch | undefined> | undefined;
     let last: Batch | undefined;
     let covered = true;
-    while (!this.#sink.satisfied && !(this.#isStopping && covered && (await this.#settles()))) {
+    while (!this.#sink.satisfied && !(this.#toStop.aborted && covered && (await this.#settles()))) {
       const since = performance.now();
       next ??= feed.next();
-      const isFree = covered && !this.#isStopping;
+      const isFree = covered && !this.#toStop.aborted;
       const step: Promise<Batch | typeof STOPPED | undefined> = isFree ? this.#orStop(next) : next;
       const batch = await this.#chain.during(step);
       source.seconds += (performance.now() - since) / 1000;
@@ -269,7 +270,7 @@ export class Runner<Summary> {
       await this.#chain.push(batch.withCursor(isPlace ? this.#position : undefined));
       this.#tellProgress();
     }
-    this.#stopped = this.#isStopping && !this.#sink.satisfied && !feed.ended;
+    this.#stopped = this.#toStop.aborted && !this.#sink.satisfied && !feed.ended;
     await feed.close();
     if (!covered && resume) throw cannotResume(this.#source, name);
     if (!covered) this.#position = new Position(undefined, source);
@@ -282,8 +283,7 @@ export class Runner<Summary> {
     this.#ended = true;
     if (!last || !this.#position) return;
     for (const [i, counts] of this.#ledger.transforms.entries()) {
-      const memory = cut ? memories[i] : this.#memories.take(i);
-      this.#position.leaveTransform(i, counts, memory);
+      this.#position.leaveTransform(i, counts, cut ? memories[i] : this.#memories.take(i));
     }
     await this.#deliver(positionOf(last.withCursor(this.#position)));
   }

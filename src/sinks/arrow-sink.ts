@@ -148,6 +148,7 @@ export function createArrowSink(
   let assembler = new Assembler(kernel, limited);
   const wants = { unread: true, releases: true };
   let most = maxMemory;
+  let stopping: AbortSignal | undefined;
   let again: Rereading | undefined;
   let known: KnownFields | undefined;
   /** All that is known of comes from the second reading. */
@@ -168,7 +169,7 @@ export function createArrowSink(
     documents = 0;
     recordBatches = 0;
     assembler = new Assembler(kernel, limited, select);
-    writer = await openTarget(target, most);
+    writer = await openTarget(target, most, stopping);
   };
   const writeAll = async (pieces: readonly Uint8Array[]): Promise<void> => {
     for (const piece of pieces) await writer!.write(piece);
@@ -228,6 +229,7 @@ export function createArrowSink(
     },
     async open(signal, run) {
       abortSignal = signal;
+      stopping = run?.stopping;
       most = Math.min(maxMemory, run?.maxMemory ?? maxMemory);
       limited = withinMemory(options, COPIES, most);
       again = undefined;

@@ -119,7 +119,7 @@ export function createParquetSink(
       documents = 0;
       rowGroups = 0;
       assembler = new Assembler(kernel, withinMemory(options, COPIES, run?.maxMemory));
-      target = await createFileWriter(path, run?.maxMemory);
+      target = await createFileWriter(path, run?.maxMemory, run?.stopping);
     },
     write: (batch) => writeGroups(assembler.add(batch)),
     async finish() {

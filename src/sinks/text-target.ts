@@ -23,7 +23,7 @@ export async function openTextTarget(
   run?: RunInfo,
 ): Promise<TextTarget> {
   const compressor = compression === 'none' ? undefined : createCompressor(compression);
-  const plain = await openTarget(target, run?.maxMemory);
+  const plain = await openTarget(target, run?.maxMemory, run?.stopping);
   const writer: WriteTarget = compressor ? new CompressedTarget(compressor, plain) : plain;
   return {
     get closed() {
@@ -47,9 +47,11 @@ export function isFile(target: string | Writable): target is string {
 export async function openTarget(
   target: string | Writable,
   maxMemory?: number,
+  stopping?: AbortSignal,
 ): Promise<WriteTarget | StreamTarget> {
   if (typeof target !== 'string') return createStreamWriter(target);
-  return target === '-' ? createStreamWriter(process.stdout) : createFileWriter(target, maxMemory);
+  if (target === '-') return createStreamWriter(process.stdout);
+  return createFileWriter(target, maxMemory, stopping);
 }
 
 /** A compressor in front of a target; one failure, of either, fails every later call. */

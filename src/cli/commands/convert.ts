@@ -9,7 +9,7 @@ import type { Sink, Source, Transform, Wants } from '../../core/stage.ts';
 import { ioStep } from '../../io/file-reader.ts';
 import { isStandardOutput } from '../../io/own-descriptor.ts';
 import { type FieldStats, sharedKernel } from '../../kernels/index.ts';
-import { type Logger, type RunOnError, type RunProgress, run } from '../../pipeline/index.ts';
+import { type Logger, type RunOnError, run } from '../../pipeline/index.ts';
 import { stageTypes } from '../../pipeline-file/index.ts';
 import { isFile } from '../../sinks/text-target.ts';
 import { filterTransform, projectTransform } from '../../transforms/index.ts';
@@ -53,10 +53,8 @@ export const convertCommand: Command = {
   async run(args, terminal) {
     const [input, output] = args.positionals as [string, string];
     const { to, ...work } = await prepare(args, terminal);
-    // Half a file is of no use, and a pipe may have no reader; a store keeps what is committed, and a
-    // reader has what it was given.
-    const aborts = ({ written }: RunProgress) =>
-      to.type !== 'zds' && output !== '-' && (work.sink.atomic === true || written === 0);
+    // Half a file is of no use; a store keeps what is committed, and a reader is given whole documents.
+    const aborts = () => to.type !== 'zds' && work.sink.atomic === true;
     const start = (logger: Logger) =>
       run({ name: `convert ${input}`, logger, ...work, ...limitsOf(args) });
     const total =

@@ -5,7 +5,8 @@
  */
 
 import type { KnownFields } from '../../arrow/fields-offer.ts';
-import { EtlError } from '../../core/errors.ts';
+import { EtlError, isEtlError } from '../../core/errors.ts';
+import type { RunInfo } from '../../core/run-info.ts';
 import type { Sink } from '../../core/stage.ts';
 import { isStandardOutput } from '../../io/own-descriptor.ts';
 import type { FieldStats } from '../../kernels/index.ts';
@@ -55,7 +56,7 @@ export const exportCommand: Command = {
       const progress = new Progress(terminal.stderr, 'export', undefined);
       const summary = await pump(scan, sink, progress, terminal);
       progress.clear();
-      if (!summary) return stopped(terminal, to);
+      if (!summary) return stopped(terminal, to, sink);
       if (!terminal.stdout.closed) await report(args, terminal, summary, to, progress.seconds);
     } finally {
       await store.close();
@@ -89,6 +90,14 @@ async function observeFields(
   return interrupt.requested ? undefined : observer.fields();
 }
 
+/** What a sink hears beside the wish to stop: nothing is committed, and nothing limits its memory. */
+const RUN: Omit<RunInfo, 'stopping'> = {
+  name: 'export',
+  loadId: '',
+  maxMemory: Number.POSITIVE_INFINITY,
+  beforeCommit: () => {},
+};
+
 /** Everything into the sink. Undefined when it was stopped; the sink is aborted then. */
 async function pump(
   scan: Scan<object>,
@@ -97,8 +106,9 @@ async function pump(
   { interrupt, stdout }: Terminal,
 ): Promise<Written | undefined> {
   const { signal } = new AbortController();
+  const { signal: stopping } = interrupt;
   try {
-    await sink.open(signal);
+    await sink.open(signal, { ...RUN, stopping });
     for await (const batch of untilInterrupt(scan.batches(), interrupt)) {
       await sink.write(batch);
       progress.add(batch.length, batch.byteLength);
@@ -108,14 +118,16 @@ async function pump(
   } catch (error) {
     progress.clear();
     await sink.abort(error);
+    if (interrupt.requested && isEtlError(error, 'ABORTED')) return undefined;
     throw error;
   }
   await sink.abort(new EtlError('ABORTED', 'the export was stopped'));
   return undefined;
 }
 
-function stopped({ stderr }: Terminal, to: string): number {
-  stderr.write(`stopped; ${to} was not written\n`);
+function stopped({ stderr }: Terminal, to: string, { atomic }: Sink<Written>): number {
+  // A pipe may have been read by somebody.
+  stderr.write(`stopped; ${to} was not written${atomic ? '' : ' to its end'}\n`);
   return 130;
 }
 

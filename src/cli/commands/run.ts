@@ -35,6 +35,7 @@ export const runCommand: Command = {
     ...runOptions,
     json: { help: 'print the summary as one JSON object' },
   },
+  whenStopped: () => 'the output was given up',
   async run(args, terminal) {
     if (args.flag('resume') && args.text('limit') !== undefined) {
       const problem = '--limit is for trying out and keeps no position; leave out --resume';

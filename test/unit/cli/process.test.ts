@@ -8,6 +8,7 @@ import {
 } from 'node:child_process';
 import {
   closeSync,
+  createReadStream,
   existsSync,
   mkdirSync,
   openSync,
@@ -106,15 +107,47 @@ describe.skipIf(!existsSync(program))('the zds process', () => {
     .each([
       'convert PIPE out.csv --from jsonl',
       'convert many.jsonl PIPE --to jsonl',
+      'convert many.jsonl PIPE --to parquet',
+      'run pipe.yaml',
+      'export lake -c many --to pipe.jsonl',
+      'export lake -c many --to pipe.arrow',
       'ingest lake -c none PIPE',
     ])('ends at Ctrl-C while nobody is at the other end of a pipe: %s', async (line) => {
-    spawnSync('mkfifo', [join(folder, 'PIPE')]);
+    spawnSync('mkfifo', ['PIPE', 'pipe.jsonl', 'pipe.arrow'], { cwd: folder });
+    const sink = 'sink: { type: jsonl, path: PIPE, compression: gzip }';
+    const source = 'source: { type: jsonl, path: many.jsonl }';
+    writeFileSync(join(folder, 'pipe.yaml'), `name: pipe\n${source}\n${sink}\n`);
     const child = spawn(process.execPath, [program, ...line.split(' ')], { cwd: folder });
     const done = outcome(child);
     await sleep(500);
     child.kill('SIGINT');
     expect((await done).code).toBe(130);
   });
+
+  it.skipIf(process.platform === 'win32')(
+    'gives whole documents to a slow reader of a pipe at Ctrl-C',
+    async () => {
+      spawnSync('mkfifo', [join(folder, 'PIPE')]);
+      const argv = [program, 'convert', 'many.jsonl', 'PIPE', '--to', 'jsonl'];
+      const child = spawn(process.execPath, argv, { cwd: folder });
+      const done = outcome(child);
+      let told = '';
+      child.stdout.on('data', (bytes) => {
+        told += bytes;
+      });
+      const reader = createReadStream(join(folder, 'PIPE'), { highWaterMark: 1 << 12 });
+      let text = '';
+      for await (const bytes of reader) {
+        if (text === '') child.kill('SIGINT');
+        text += bytes;
+        await sleep(1);
+      }
+      const { code } = await done;
+      expect(code).toBe(130);
+      expect(told).toContain('what was read is written');
+      expect(text.endsWith('}\n')).toBe(true);
+    },
+  );
 
   it.skipIf(process.platform === 'win32')('goes on where standard output stands', () => {
     writeFileSync(join(folder, 'one.jsonl'), '{"a":1}\n');

@@ -125,6 +125,17 @@ describe.each([0, 40])('a run that is stopped after %s documents', (at) => {
     },
   );
 
+  it.skipIf(process.platform === 'win32').each(Object.entries(files))(
+    'ends a run into a pipe that nobody reads: %s',
+    async (_, sink) => {
+      const pipe = join(temporaryFolder(), 'pipe');
+      execFileSync('mkfifo', [pipe]);
+      const handle = run({ name: 'r', source: waiting(4), sink: sink(pipe) });
+      setTimeout(() => handle.stop(), 50);
+      await expect(handle.done).rejects.toMatchObject({ code: 'ABORTED' });
+    },
+  );
+
   it('leaves a folder empty whose files appear together', async () => {
     const folder = temporaryFolder();
     const rotate = { documents: 10 };
