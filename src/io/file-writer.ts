@@ -35,6 +35,8 @@ export interface WriteTarget {
   readonly released?: number | undefined;
   /** Nobody sees anything of it before `finish`, so that it can be begun anew. Absent where it is seen at once. */
   readonly hidden?: boolean;
+  /** True when nobody reads any longer, so that writing on is of no use. Absent where that is not known. */
+  readonly closed?: boolean;
   /** Resolves when the next may come. */
   write(bytes: Uint8Array): Promise<void>;
   /** Resolves with the bytes written when all of them are where they belong. */

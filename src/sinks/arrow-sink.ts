@@ -60,7 +60,8 @@ export interface ArrowSinkSummary {
 
 /**
  * Writes one Arrow file or stream, which is valid even without a document. `-` is standard output,
- * which is not closed. Another stream is ended.
+ * which is not closed; when its reader goes away
+ * the source is ended early, quietly. Another stream is ended.
  *
  * Errors: SCHEMA_CHANGED with the place of the first document that does not fit the schema,
  * INVALID_ARGUMENT at once for options that cannot be and names in `.gz`, `.br` or `.zst`, IO_ERROR naming the path, ABORTED.
@@ -225,7 +226,7 @@ export function createArrowSink(
     },
     wants,
     get satisfied() {
-      return satisfied;
+      return satisfied || writer?.closed === true;
     },
     async open(signal, run) {
       abortSignal = signal;

@@ -113,6 +113,9 @@ export function createParquetSink(
       return !isInPlace(path);
     },
     wants: { unread: true, releases: true },
+    get satisfied() {
+      return target?.closed === true;
+    },
     async open(_signal, run) {
       bytes = new ByteWriter();
       writer = undefined;

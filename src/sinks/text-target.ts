@@ -5,7 +5,7 @@ import { createCompressor } from '../io/compress.ts';
 import type { Compression } from '../io/decompress.ts';
 import { createFileWriter, type WriteTarget } from '../io/file-writer.ts';
 import { isInPlace } from '../io/in-place.ts';
-import { createStreamWriter, type StreamTarget } from '../io/stream-writer.ts';
+import { createStreamWriter } from '../io/stream-writer.ts';
 
 /** A target that knows whether anybody reads it. */
 export interface TextTarget extends WriteTarget {
@@ -27,7 +27,7 @@ export async function openTextTarget(
   const writer: WriteTarget = compressor ? new CompressedTarget(compressor, plain) : plain;
   return {
     get closed() {
-      return 'closed' in plain && plain.closed;
+      return plain.closed === true;
     },
     get released() {
       return writer.released;
@@ -48,7 +48,7 @@ export async function openTarget(
   target: string | Writable,
   maxMemory?: number,
   stopping?: AbortSignal,
-): Promise<WriteTarget | StreamTarget> {
+): Promise<WriteTarget> {
   if (typeof target !== 'string') return createStreamWriter(target);
   if (target === '-') return createStreamWriter(process.stdout);
   return createFileWriter(target, maxMemory, stopping);

@@ -6,11 +6,14 @@ import { PassThrough, Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import zlib from 'node:zlib';
 import { describe, expect, it, vi } from 'vitest';
+import { arrowSink } from '../../../src/sinks/arrow-sink.ts';
 import { createJsonlSink, jsonlSink } from '../../../src/sinks/jsonl-sink.ts';
+import { parquetSink } from '../../../src/sinks/parquet-sink.ts';
 import { tee } from '../../../src/sinks/tee.ts';
 import { fromIterable } from '../../../src/sources/from-iterable.ts';
 import { jsonlSource } from '../../../src/sources/jsonl-source.ts';
 import { tap } from '../../../src/stages.ts';
+import type { SinkStream } from '../../../src/streams/sink-stream.ts';
 import { SourceStream } from '../../../src/streams/source-stream.ts';
 import {
   numbers,
@@ -170,14 +173,18 @@ describe('jsonlSink', () => {
     });
   });
 
-  it('ends quietly when nobody reads standard output any longer', async () => {
+  it.each([
+    ['JSON Lines', () => jsonlSink('-')],
+    ['Arrow', () => arrowSink('-', { batchRows: 1000 })],
+    ['Parquet', () => parquetSink('/dev/stdout', { batchRows: 1000 })],
+  ])('ends quietly when nobody reads standard output any longer: %s', async (_name, make) => {
     // The built package is not needed: a child's pipe that closes stands in for `| head`.
     const child = spawn('head', ['-n', '1'], { stdio: ['pipe', 'pipe', 'inherit'] });
     const real = Object.getOwnPropertyDescriptor(process, 'stdout')!;
     Object.defineProperty(process, 'stdout', { value: child.stdin, configurable: true });
     try {
       const endless = probeSource(1e9, 1000);
-      const sink = jsonlSink('-');
+      const sink: SinkStream<{ documents: number }> = make();
       await pipeline(
         new SourceStream(endless),
         tap(() => {}),
