@@ -103,7 +103,8 @@ class StreamWriter implements StreamTarget {
   };
 
   readonly #onClose = (): void => {
-    if (!this.#standard && !(this.#ending && this.#stream.writableFinished)) {
+    if (this.#standard) this.closed = true;
+    else if (!(this.#ending && this.#stream.writableFinished)) {
       this.#failure ??= new EtlError('CLOSED', 'the stream was closed before its end');
     }
     this.#wake?.();

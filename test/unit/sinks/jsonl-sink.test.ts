@@ -199,6 +199,22 @@ describe('jsonlSink', () => {
   });
 });
 
+it('ends quietly when standard output was destroyed', async () => {
+  const real = Object.getOwnPropertyDescriptor(process, 'stdout')!;
+  const gone = new PassThrough();
+  Object.defineProperty(process, 'stdout', { value: gone, configurable: true });
+  try {
+    const endless = probeSource(1e9, 1000);
+    const sink = jsonlSink('-');
+    const running = pipeline(new SourceStream(endless), sink);
+    gone.resume().once('data', () => gone.destroy());
+    await running;
+    expect(endless.closed).toBe(1);
+  } finally {
+    Object.defineProperty(process, 'stdout', real);
+  }
+});
+
 it('leaves no more listeners on standard output the more sinks write to it', async () => {
   const warned = vi.spyOn(process, 'emitWarning');
   const giveUp = async () => {
