@@ -11,6 +11,7 @@
  * Errors: CORRUPTED_DATA when committed bytes are gone. Cost: loading the checkpoint, and one pass
  * over what it does not cover.
  */
+import { checkSignal } from '../core/abort.ts';
 import { LineRecord, RECORD_WORDS } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
 import type { Disk, DiskFile } from '../io/disk.ts';
@@ -302,9 +303,7 @@ async function indexData(input: OpenInput, plan: IndexPlan): Promise<Indexed> {
   for await (const { bytes, base } of readPieces(data, trusted ? state.checkpoint!.end : 0, end, {
     reuse: true,
   })) {
-    if (signal?.aborted) {
-      throw new EtlError('ABORTED', 'the opening was stopped', { cause: signal.reason });
-    }
+    checkSignal(signal, 'the opening was stopped');
     const table = kernel.lines(bytes);
     lines += table.count;
     recovery.badLines += table.bad.length;

@@ -7,6 +7,7 @@
  * wrote them and are kept, unless the caller asks to set them aside. Memory: pieces of 1 MiB, a few of
  * them under way to the disk, and an index of the new places.
  */
+import { checkSignal } from '../core/abort.ts';
 import { KeyKind, LineRecord, RECORD_WORDS } from '../core/batch.ts';
 import { EtlError } from '../core/errors.ts';
 import type { Disk, DiskFile } from '../io/disk.ts';
@@ -97,9 +98,7 @@ export async function rewriteData(input: RewriteInput): Promise<Rewritten> {
     let lines = 0;
     const spare: Uint8Array[] = [];
     for await (const { bytes, base, memory } of readPieces(data, 0, end, { spare })) {
-      if (signal?.aborted) {
-        throw new EtlError('ABORTED', 'compaction was stopped', { cause: signal.reason });
-      }
+      checkSignal(signal, 'compaction was stopped');
       const kept = keepLiving(
         kernel.lines(bytes),
         base,

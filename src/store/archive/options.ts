@@ -1,5 +1,5 @@
 /** What packing and unpacking take and tell. */
-import { EtlError } from '../../core/errors.ts';
+import { checkSignal } from '../../core/abort.ts';
 import type { Disk } from '../../io/disk.ts';
 import type { Kernel } from '../../kernels/index.ts';
 import type { Compression } from './zip-writer.ts';
@@ -66,8 +66,6 @@ export interface UnpackSummary {
 }
 
 /** Errors: ABORTED once the signal has fired. */
-export function checkSignal(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) {
-    throw new EtlError('ABORTED', 'the work on the archive was stopped', { cause: signal.reason });
-  }
+export function checkWork(signal: AbortSignal | undefined): void {
+  checkSignal(signal, 'the work on the archive was stopped');
 }

@@ -20,7 +20,7 @@ import { type Kernel, sharedKernel } from '../../kernels/index.ts';
 import { isLeftover } from '../generation.ts';
 import { type CollectionPaths, kindOf, Layout, notAStore } from '../layout.ts';
 import { isDocumentFile } from '../names.ts';
-import { checkSignal, type PackOptions, type PackSummary } from './options.ts';
+import { checkWork, type PackOptions, type PackSummary } from './options.ts';
 import { PackedCollection } from './packed-collection.ts';
 import { ZipWriter } from './zip-writer.ts';
 
@@ -57,7 +57,7 @@ export async function pack(
 ): Promise<PackSummary> {
   const { disk = nodeDisk, compression = 'deflate', kernel = sharedKernel(), signal } = options;
   checkChoice('compression', compression, ['deflate', 'store']);
-  checkSignal(signal);
+  checkWork(signal);
   if ((await Layout.inspect(root, disk)) !== 'store') throw notAStore(root);
   const kind = (await disk.stat(file))?.kind ?? 'file';
   if (kind !== 'file') {
@@ -147,14 +147,14 @@ async function addAll(job: Job): Promise<Omit<PackSummary, 'path' | 'entries' | 
     contents: AsyncIterable<Uint8Array>,
   ): AsyncGenerator<Uint8Array, void, void> {
     for await (const piece of contents) {
-      checkSignal(signal);
+      checkWork(signal);
       yield piece;
       bytes += piece.length;
       tell();
     }
   }
   for (const each of found) {
-    checkSignal(signal);
+    checkWork(signal);
     name = each.name;
     if (each.kind === 'folder') await zip.addFolder(name);
     else if (each.paths === undefined) await addFile(zip, disk, each, told);

@@ -15,7 +15,7 @@ import { forgetTemporary } from '../../io/temporary-registry.ts';
 import { type ArchiveEntry, readDirectory } from './directory.ts';
 import { findContents, readContents } from './entry-data.ts';
 import { EntryTree } from './entry-tree.ts';
-import { checkSignal, type UnpackOptions, type UnpackSummary } from './options.ts';
+import { checkWork, type UnpackOptions, type UnpackSummary } from './options.ts';
 
 /** Files being synced while the next are written. */
 const MAX_SYNCING = 16;
@@ -32,7 +32,7 @@ export async function unpack(
   options: UnpackOptions = {},
 ): Promise<UnpackSummary> {
   const { disk = nodeDisk, signal } = options;
-  checkSignal(signal);
+  checkWork(signal);
   const isThere = await checkTarget(disk, folder);
   // What a link leads to is replaced, not the link.
   const target = isThere ? await disk.identity(resolve(folder)) : resolve(folder);
@@ -110,7 +110,7 @@ async function writeAll(
   let end = 0;
   try {
     for (const [name, entry] of files) {
-      checkSignal(signal);
+      checkWork(signal);
       const start = await findContents(archive, entry);
       checkApart(archive, entry, end);
       end = start + entry.packedSize;
@@ -118,7 +118,7 @@ async function writeAll(
       await syncing.add(out, async () => {
         let at = 0;
         for await (const piece of readContents(archive, entry, start)) {
-          checkSignal(signal);
+          checkWork(signal);
           await out.write(piece, at);
           at += piece.length;
           bytes += piece.length;

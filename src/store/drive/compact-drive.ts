@@ -2,7 +2,7 @@
  * Writing a drive anew with its live entries only, in the order they were written. Payloads and checksums
  * are copied as they are, so that a damaged one stays known as damaged.
  */
-import { EtlError } from '../../core/errors.ts';
+import { checkSignal } from '../../core/abort.ts';
 import type { DiskFile, FileView } from '../../io/index.ts';
 import { alignPayload, METADATA_BYTES, tailAfter } from '../../kernels/index.ts';
 import { EntryHandle } from './entry-handle.ts';
@@ -32,7 +32,7 @@ export async function writeCompacted(
   let written = 0;
   let tail = 0;
   const put = async (bytes: Uint8Array): Promise<void> => {
-    if (signal?.aborted) throw new EtlError('ABORTED', 'stopped', { cause: signal.reason });
+    checkSignal(signal, 'stopped');
     for (const full of pieces.add(bytes)) {
       await target.write(full, written);
       written += full.length;

@@ -1,6 +1,7 @@
 /** Checking every record of a drive, replaced ones and deletions included, against its checksum. */
+
 import { setImmediate } from 'node:timers/promises';
-import { EtlError } from '../../core/errors.ts';
+import { checkSignal } from '../../core/abort.ts';
 import type { FileView } from '../../io/index.ts';
 import { RecordReader } from './chain.ts';
 
@@ -54,7 +55,7 @@ export async function verifyChain(
     if (turn - at > TURN_BYTES) {
       turn = at;
       await setImmediate();
-      if (signal?.aborted) throw new EtlError('ABORTED', 'stopped', { cause: signal.reason });
+      checkSignal(signal, 'stopped');
     }
   }
   return { ok: damaged === 0, records, tombstones, damaged, places };

@@ -6,7 +6,8 @@
  * notice. Damage is a document that cannot be read, one that a strict collection could not have taken,
  * and a manifest that does not tell whether it is strict.
  */
-import { EtlError, isEtlError } from '../../core/errors.ts';
+import { checkSignal } from '../../core/abort.ts';
+import { type EtlError, isEtlError } from '../../core/errors.ts';
 import type { Disk } from '../../io/disk.ts';
 import { documentPath, listDocuments } from '../engine/documents.ts';
 import { eachOf } from '../engine/each-of.ts';
@@ -96,9 +97,7 @@ async function readAll(
   const outcomes = new Map<string, Examined | EtlError>();
   let bytes = 0;
   await eachOf([...ids], async (id) => {
-    if (signal?.aborted) {
-      throw new EtlError('ABORTED', 'the check was stopped', { cause: signal.reason });
-    }
+    checkSignal(signal, 'the check was stopped');
     const path = documentPath(docs, id);
     try {
       const examined = await examine(disk, path, schemas);

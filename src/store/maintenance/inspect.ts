@@ -2,7 +2,9 @@
  * One pass over everything that a collection has on disk: log, data, index, leftovers. Reads only;
  * finds what is wrong, and what can be kept.
  */
+
 import { basename } from 'node:path';
+import { checkSignal } from '../../core/abort.ts';
 import { KeyKind, LineRecord, RECORD_WORDS } from '../../core/batch.ts';
 import { EtlError } from '../../core/errors.ts';
 import type { Disk, DiskFile } from '../../io/disk.ts';
@@ -220,9 +222,7 @@ class DataWalk {
     const { signal, onProgress } = this.#options;
     const { path } = this.#data;
     for await (const { bytes, base } of readPieces(this.#data, this.#at, end, { reuse: true })) {
-      if (signal?.aborted) {
-        throw new EtlError('ABORTED', 'the check was stopped', { cause: signal.reason });
-      }
+      checkSignal(signal, 'the check was stopped');
       const table = this.#kernel.lines(bytes);
       for (const { start, end: stop, line, code, reason } of table.bad) {
         // Behind what is committed opening puts an unfinished line aside.

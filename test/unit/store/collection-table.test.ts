@@ -1,8 +1,7 @@
 /** `zds-stream/columns`, which begins to read a snapshot before the collection is open: held against the store. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { EtlError } from '../../../src/core/errors.ts';
 import { createNodeDisk } from '../../../src/io/index.ts';
 import {
@@ -11,17 +10,16 @@ import {
   collectionTable as loadedTable,
 } from '../../../src/store/columns/collection-table.ts';
 import { collectionTable, DataStore, FastStore, pack, ZdsRoot } from '../../../src/store/index.ts';
-import { openDescriptors } from '../../support/stages.ts';
+import { openDescriptors, temporaryFolder } from '../../support/stages.ts';
 
 let folder = '';
 let root = '';
 let file = '';
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'columns-'));
+  folder = temporaryFolder();
   root = join(folder, 'lake');
   file = join(root, 'collections/c/meta/columns.drive');
 });
-afterEach(() => rmSync(folder, { recursive: true }));
 
 const open = () => FastStore.open(root, 'c');
 const put = (store: FastStore, from: number, to: number) => {

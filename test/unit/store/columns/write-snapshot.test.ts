@@ -1,21 +1,20 @@
 /** Writing a column snapshot beside others who do, and what is left where it fails. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { isEtlError } from '../../../../src/core/errors.ts';
 import { createNodeDisk, nodeDisk } from '../../../../src/io/index.ts';
 import { FastStore, ZdsRoot } from '../../../../src/store/index.ts';
+import { temporaryFolder } from '../../../support/stages.ts';
 
 let root = '';
 let meta = '';
 let file = '';
 beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'snapshots-'));
+  root = temporaryFolder();
   meta = join(root, 'collections/c/meta');
   file = join(meta, 'columns.drive');
 });
-afterEach(() => rmSync(root, { recursive: true }));
 
 const put = (store: FastStore, from: number, to: number) => {
   for (let n = from; n < to; n++) store.put(`d${n}`, { n });
